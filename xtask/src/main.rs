@@ -1,2 +1,64 @@
-//! The project's commands.
-fn main() {}
+//! The project's commands: `cargo xtask` lists them, one file each. This program only starts other
+//! programs and looks at files; it depends on no other crate of the workspace, so that it runs while
+//! they do not compile. What is measured or killed lives in `benches/worker`.
+
+mod check;
+mod demo;
+mod run;
+mod sim;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's commands", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Everything that must hold: check, all tests, a simulation smoke run. CI runs exactly this
+    Test(test::Arguments),
+    /// Formatting, lints, tidy, licences
+    Check,
+    /// Architecture, bans, size of files, licences, doubled dependencies, drift of the documents
+    Tidy,
+    /// Simulate the store on a faulty machine, from seeds
+    Sim(sim::Arguments),
+    /// `recount demo bank`, built for speed
+    Demo(demo::Arguments),
+}
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        None => {
+            println!("{}", Arguments::command().render_help());
+            Ok(())
+        }
+        Some(Task::Test(arguments)) => test::run(&arguments),
+        Some(Task::Check) => check::run(),
+        Some(Task::Tidy) => tidy::run(),
+        Some(Task::Sim(arguments)) => sim::run(&arguments),
+        Some(Task::Demo(arguments)) => demo::run(&arguments),
+    }
+}
+
+/// The names of the tasks, for the check that no document names another.
+fn task_names() -> Vec<String> {
+    Arguments::command().get_subcommands().map(|task| task.get_name().to_owned()).collect()
+}

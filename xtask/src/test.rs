@@ -1,0 +1,26 @@
+//! `test`: everything that must hold, in one command. CI runs exactly this.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::{check, run, sim};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Seconds that the simulation may take
+    #[arg(long, default_value_t = 300)]
+    sim_seconds: u64,
+}
+
+/// Checks, tests, simulates; stops at the first failure.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let start = Instant::now();
+    // C compiler: some dependencies carry a few lines of C beside their Rust.
+    run::need("cc", "build-essential")?;
+    check::run()?;
+    run::loud(&mut run::cargo(["test", "--workspace", "--locked"]))?;
+    sim::smoke(arguments.sim_seconds)?;
+    eprintln!("everything holds ({} s)", start.elapsed().as_secs());
+    Ok(())
+}
