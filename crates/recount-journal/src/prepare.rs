@@ -1,0 +1,334 @@
+//! The next segment, made ready beside the writer: created, zero-filled at the pace of the appends, then given
+//! its name and listed in the manifest, so that a roll costs the writer nothing but its usual write and sync.
+//!
+//! ```text
+//!  next.tmp (zeros, growing) ── request(first lsn) ──> {first_lsn}-{epoch}.journal, listed ──> taken by the writer
+//! ```
+//!
+//! It runs as a task of its own and is the only one that changes the manifest after opening. Crash anywhere:
+//! a file not listed is a leftover; a listed one that reads as zeros was not begun.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use recount_env::{Env, File, OpenMode, Signal};
+use recount_types::{Epoch, Lsn};
+
+use crate::core::PAGE;
+use crate::directory::{Listed, Manifest};
+use crate::error::{JournalError, OpenError};
+use crate::reader::lock;
+use crate::segment::SegmentName;
+
+/// A segment that is ready: listed, zero-filled, empty.
+pub(crate) struct Ready {
+    pub(crate) name: SegmentName,
+    pub(crate) bytes: u64,
+    pub(crate) file: Arc<dyn File>,
+}
+
+/// The writer's handle on the task.
+pub(crate) struct Preparer {
+    state: Mutex<State>,
+    signal: Signal,
+}
+
+struct State {
+    manifest: Manifest,
+    epoch: Epoch,
+    /// Size of the next segment.
+    bytes: u64,
+    /// How far the next segment should be filled by now.
+    fill_goal: u64,
+    request: Option<Request>,
+    outcome: Option<Result<Ready, io::Error>>,
+    stop: bool,
+    stopped: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    first_lsn: Lsn,
+    bytes_min: u64,
+}
+
+/// Written and synced at once while filling.
+const FILL_STEP_BYTES: u64 = 256 << 10;
+/// Pause after each step, so that appends find the disk free.
+const FILL_PAUSE: Duration = Duration::from_millis(2);
+/// Pause after a failure that nobody waits for, such as a full disk.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Preparer {
+    /// Starts the task. `bytes` is the size of the segment after the current one.
+    pub(crate) fn start(env: &Env, directory: PathBuf, manifest: Manifest, bytes: u64) -> Arc<Preparer> {
+        let epoch = manifest.epoch;
+        let state = State {
+            manifest,
+            epoch,
+            bytes,
+            fill_goal: 0,
+            request: None,
+            outcome: None,
+            stop: false,
+            stopped: false,
+        };
+        let preparer = Arc::new(Preparer { state: Mutex::new(state), signal: Signal::new() });
+        let task =
+            Filler { env: env.clone(), directory, preparer: preparer.clone(), file: None, listed: None };
+        env.tasks.spawn("recount-segment", Box::pin(task.run()));
+        preparer
+    }
+
+    /// Says how far the next segment should be filled by now, as a share of its size.
+    pub(crate) fn pace(&self, numerator: u64, denominator: u64) {
+        let mut state = lock(&self.state);
+        let wanted = u128::from(state.bytes) * u128::from(numerator) / u128::from(denominator.max(1));
+        let goal = (wanted as u64).min(state.bytes);
+        let step = step_bytes(state.bytes);
+        if goal / step > state.fill_goal / step {
+            state.fill_goal = goal;
+            drop(state);
+            self.signal.notify();
+        }
+    }
+
+    /// Asks for the segment that begins at `first_lsn`, of at least `bytes_min`. A later request replaces an earlier one.
+    pub(crate) fn request(&self, first_lsn: Lsn, bytes_min: u64) {
+        let mut state = lock(&self.state);
+        state.request = Some(Request { first_lsn, bytes_min });
+        state.outcome = None;
+        drop(state);
+        self.signal.notify();
+    }
+
+    /// The outcome of the request, once there is one.
+    pub(crate) fn take(&self, next_bytes: u64) -> Option<Result<Ready, JournalError>> {
+        let mut state = lock(&self.state);
+        let outcome = state.outcome.take()?;
+        state.request = None;
+        let bytes = state.bytes;
+        Some(match outcome {
+            Ok(ready) => {
+                state.bytes = next_bytes;
+                state.fill_goal = 0;
+                Ok(ready)
+            }
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => Err(JournalError::StorageFull { bytes }),
+            Err(e) => Err(JournalError::io("prepare the next segment")(e)),
+        })
+    }
+
+    /// True if the request has an outcome.
+    pub(crate) fn is_done(&self) -> bool {
+        lock(&self.state).outcome.is_some()
+    }
+
+    /// Waits for the outcome of the request.
+    pub(crate) async fn done(&self) {
+        loop {
+            let seen = self.signal.generation();
+            if self.is_done() {
+                return;
+            }
+            self.signal.changed(seen).await;
+        }
+    }
+
+    /// Tells the task to end.
+    pub(crate) fn stop_soon(&self) {
+        lock(&self.state).stop = true;
+        self.signal.notify();
+    }
+
+    /// Ends the task and waits until it has ended.
+    pub(crate) async fn stop(&self) {
+        self.stop_soon();
+        loop {
+            let seen = self.signal.generation();
+            if lock(&self.state).stopped {
+                return;
+            }
+            self.signal.changed(seen).await;
+        }
+    }
+}
+
+/// The size of one step of filling a segment.
+fn step_bytes(segment_bytes: u64) -> u64 {
+    FILL_STEP_BYTES.min((segment_bytes / 4).next_multiple_of(PAGE))
+}
+
+/// What the task does next.
+enum Job {
+    Fill { total: u64, urgent: bool },
+    Install(SegmentName),
+    Wait,
+    Stop,
+}
+
+struct Filler {
+    env: Env,
+    directory: PathBuf,
+    preparer: Arc<Preparer>,
+    file: Option<Filled>,
+    /// The segment that the writer has not taken yet, under its present name.
+    listed: Option<SegmentName>,
+}
+
+struct Filled {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Filler {
+    async fn run(mut self) {
+        loop {
+            let seen = self.preparer.signal.generation();
+            match self.next_job() {
+                Job::Stop => {
+                    self.discard().await;
+                    lock(&self.preparer.state).stopped = true;
+                    self.preparer.signal.notify();
+                    return;
+                }
+                Job::Wait => self.env.tasks.wait(&self.preparer.signal, seen, None).await,
+                Job::Fill { total, urgent } => {
+                    if let Err(error) = self.fill(total).await {
+                        self.failed(error).await;
+                    } else if !urgent {
+                        self.env.tasks.wait(&self.preparer.signal, seen, Some(FILL_PAUSE)).await;
+                    }
+                }
+                Job::Install(name) => match self.install(name).await {
+                    Ok(ready) => {
+                        lock(&self.preparer.state).outcome = Some(Ok(ready));
+                        self.preparer.signal.notify();
+                    }
+                    Err(error) => self.failed(error).await,
+                },
+            }
+        }
+    }
+
+    fn next_job(&mut self) -> Job {
+        let state = lock(&self.preparer.state);
+        if state.stop {
+            return Job::Stop;
+        }
+        let filled = self.file.as_ref().map_or(0, |file| file.bytes);
+        match state.request {
+            Some(_) if state.outcome.is_some() => Job::Wait,
+            Some(request) => {
+                let total = state.bytes.max(request.bytes_min.next_multiple_of(PAGE));
+                if filled < total {
+                    Job::Fill { total, urgent: true }
+                } else {
+                    Job::Install(SegmentName { first_lsn: request.first_lsn, epoch: state.epoch })
+                }
+            }
+            None if self.listed.is_some() => {
+                // The writer took it: the next one begins from nothing.
+                drop(state);
+                self.listed = None;
+                self.file = None;
+                self.next_job()
+            }
+            None if filled < state.fill_goal => Job::Fill { total: state.fill_goal, urgent: false },
+            None => Job::Wait,
+        }
+    }
+
+    /// One step towards `total` bytes of synced zeros.
+    async fn fill(&mut self, total: u64) -> io::Result<()> {
+        let filled = match self.file.take() {
+            Some(filled) => self.file.insert(filled),
+            None => {
+                let path = self.temporary_path();
+                remove_if_there(&self.env, &path).await?;
+                let file = self.env.files.open(&path, OpenMode::CreateNew).await?;
+                self.file.insert(Filled { file, path, bytes: 0 })
+            }
+        };
+        let step = step_bytes(total).min(total - filled.bytes).next_multiple_of(PAGE);
+        filled.file.write_at(filled.bytes, &vec![0; step as usize]).await?;
+        filled.file.sync_data().await?;
+        filled.bytes += step;
+        Ok(())
+    }
+
+    /// Gives the filled file its name and lists it.
+    async fn install(&mut self, name: SegmentName) -> io::Result<Ready> {
+        if let Some(listed) = self.listed.take() {
+            // It had been listed under a first lsn that the journal will not reach in this segment: no longer,
+            // before its file changes its name.
+            self.write_manifest(|segments| segments.retain(|segment| segment.name != listed)).await?;
+        }
+        let filled = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        let path = self.directory.join(name.file_name());
+        self.env.files.rename(&filled.path, &path).await?;
+        filled.path = path;
+        let bytes = filled.bytes;
+        let file = filled.file.clone();
+        self.env.files.sync_dir(&self.directory).await?;
+        self.write_manifest(|segments| segments.push(Listed { name, bytes })).await?;
+        self.listed = Some(name);
+        Ok(Ready { name, bytes, file })
+    }
+
+    async fn write_manifest(&self, change: impl FnOnce(&mut Vec<Listed>)) -> io::Result<()> {
+        let mut next = lock(&self.preparer.state).manifest.clone();
+        next.number += 1;
+        change(&mut next.segments);
+        match next.write(&self.env, &self.directory).await {
+            Ok(()) => {
+                lock(&self.preparer.state).manifest = next;
+                Ok(())
+            }
+            Err(OpenError::Io { source, .. }) => Err(source),
+            Err(other) => Err(io::Error::other(other.to_string())),
+        }
+    }
+
+    /// After a failure nothing of the file is trusted: start over when asked again.
+    async fn failed(&mut self, error: io::Error) {
+        self.discard().await;
+        let seen = self.preparer.signal.generation();
+        {
+            let mut state = lock(&self.preparer.state);
+            if state.request.is_some() {
+                state.outcome = Some(Err(error));
+                drop(state);
+                self.preparer.signal.notify();
+                return;
+            }
+            state.fill_goal = 0;
+        }
+        self.env.tasks.wait(&self.preparer.signal, seen, Some(FAILURE_PAUSE)).await;
+    }
+
+    /// Lets go of the file. One that has got its name stays: a manifest that is durable, although writing it
+    /// failed, may list it. Opening removes what is not listed.
+    async fn discard(&mut self) {
+        self.listed = None;
+        if let Some(filled) = self.file.take()
+            && filled.path == self.temporary_path()
+        {
+            let _ = self.env.files.remove(&filled.path).await;
+        }
+    }
+
+    fn temporary_path(&self) -> PathBuf {
+        self.directory.join("next.tmp")
+    }
+}
+
+pub(crate) async fn remove_if_there(env: &Env, path: &std::path::Path) -> io::Result<()> {
+    match env.files.remove(path).await {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,383 @@
+//! Reading back: frames in order from a location, each verified. Sees only what was synced.
+//!
+//! A reader never waits and takes no lock that a write holds during I/O.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use recount_env::{Env, File, OpenMode};
+use recount_types::Lsn;
+
+use crate::error::{Corruption, JournalError};
+use crate::frame::{self, FrameHeader, HEADER_BYTES, Place};
+use crate::segment::{Location, Prologue, SegmentName};
+use crate::tail::Tail;
+
+/// A verified frame.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Its header.
+    pub header: FrameHeader,
+    /// Its header's CRC.
+    pub crc: u32,
+    /// Where it lies.
+    pub location: Location,
+    /// Its body, unmasked.
+    pub body: Vec<u8>,
+}
+
+/// What readers and the writer share.
+pub(crate) struct Shared {
+    pub(crate) env: Env,
+    pub(crate) directory: PathBuf,
+    pub(crate) journal: [u8; 16],
+    table: Mutex<Table>,
+    tail: Mutex<Tail>,
+}
+
+/// The segments that hold frames, oldest first; the last is the active one.
+struct Table {
+    segments: Vec<Entry>,
+    /// End of what is synced in the last segment.
+    synced_end: u64,
+    synced_lsn: Lsn,
+}
+
+struct Entry {
+    name: SegmentName,
+    /// Known for all but the last once a reader has needed it.
+    end: Option<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        env: Env,
+        directory: PathBuf,
+        journal: [u8; 16],
+        segments: Vec<SegmentName>,
+        synced_end: u64,
+        synced_lsn: Lsn,
+        tail_bytes_max: usize,
+    ) -> Shared {
+        let segments = segments.into_iter().map(|name| Entry { name, end: None }).collect();
+        let table = Mutex::new(Table { segments, synced_end, synced_lsn });
+        Shared { env, directory, journal, table, tail: Mutex::new(Tail::new(tail_bytes_max)) }
+    }
+
+    /// A frame was synced.
+    pub(crate) fn synced(&self, frame: Arc<Frame>, place: &Place) {
+        lock(&self.tail).push(frame);
+        let mut table = lock(&self.table);
+        table.synced_end = place.offset;
+        table.synced_lsn = Lsn(place.lsn.0 - 1);
+    }
+
+    /// The writer went on to a new segment, synced up to `place`; `end` is where the one before it ends.
+    pub(crate) fn rolled(&self, name: SegmentName, end: u64, synced_end: u64, synced_lsn: Lsn) {
+        let mut table = lock(&self.table);
+        if let Some(last) = table.segments.last_mut() {
+            last.end = Some(end);
+        }
+        table.segments.push(Entry { name, end: None });
+        table.synced_end = synced_end;
+        table.synced_lsn = synced_lsn;
+    }
+
+    pub(crate) fn path(&self, name: SegmentName) -> PathBuf {
+        self.directory.join(name.file_name())
+    }
+
+    /// What comes after `name`, and where `name` ends if that is known.
+    fn extent(&self, name: SegmentName) -> Option<Extent> {
+        let table = lock(&self.table);
+        let at = table.segments.iter().rposition(|entry| entry.name == name)?;
+        let entry = table.segments.get(at)?;
+        let next = table.segments.get(at + 1).map(|entry| entry.name);
+        let end = if next.is_none() { Some(table.synced_end) } else { entry.end };
+        Some(Extent { end, next })
+    }
+
+    fn learn_end(&self, name: SegmentName, end: u64) {
+        let mut table = lock(&self.table);
+        if let Some(entry) = table.segments.iter_mut().find(|entry| entry.name == name) {
+            entry.end = Some(end);
+        }
+    }
+}
+
+struct Extent {
+    end: Option<u64>,
+    next: Option<SegmentName>,
+}
+
+/// A handle for reading. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Reader {
+        Reader { shared }
+    }
+
+    /// The segments that hold frames, oldest first.
+    pub fn segments(&self) -> Vec<SegmentName> {
+        lock(&self.shared.table).segments.iter().map(|entry| entry.name).collect()
+    }
+
+    /// The last lsn that is synced.
+    pub fn synced_lsn(&self) -> Lsn {
+        lock(&self.shared.table).synced_lsn
+    }
+
+    /// Where the next frame will be written, for showing.
+    pub fn synced_end(&self) -> Option<Location> {
+        let table = lock(&self.shared.table);
+        table.segments.last().map(|last| Location { segment: last.name, offset: table.synced_end })
+    }
+
+    /// The beginning of the oldest segment.
+    pub fn first(&self) -> Option<Location> {
+        let table = lock(&self.shared.table);
+        table.segments.first().map(|entry| Location { segment: entry.name, offset: 0 })
+    }
+
+    /// Reads frames in order from the one that begins at `from`, prologues and seals included.
+    pub fn frames(&self, from: Location) -> FrameCursor {
+        FrameCursor {
+            shared: self.shared.clone(),
+            segment: from.segment,
+            offset: from.offset,
+            place: None,
+            file: None,
+            window: Window::default(),
+        }
+    }
+}
+
+/// Reads frames in order. After `None` it can be asked again: there may be more by then.
+pub struct FrameCursor {
+    shared: Arc<Shared>,
+    segment: SegmentName,
+    offset: u64,
+    /// What the frame before determined; `None` before the first.
+    place: Option<Place>,
+    file: Option<Arc<dyn File>>,
+    window: Window,
+}
+
+impl std::fmt::Debug for FrameCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameCursor").field("segment", &self.segment).field("offset", &self.offset).finish()
+    }
+}
+
+impl FrameCursor {
+    /// The next frame, or `None` at the synced end.
+    pub async fn next(&mut self) -> Result<Option<Arc<Frame>>, JournalError> {
+        self.next_where(|_| true).await
+    }
+
+    /// The next frame whose header satisfies `want`; the bodies of others are not read.
+    pub async fn next_where(
+        &mut self,
+        want: impl Fn(&FrameHeader) -> bool,
+    ) -> Result<Option<Arc<Frame>>, JournalError> {
+        loop {
+            let Some(end) = self.reach_frame().await? else { return Ok(None) };
+            let location = Location { segment: self.segment, offset: self.offset };
+            let cached = lock(&self.shared.tail).get(&location);
+            if let Some(frame) = cached {
+                self.advance(&frame.header, frame.crc);
+                if want(&frame.header) {
+                    return Ok(Some(frame));
+                }
+                continue;
+            }
+            let (header, crc) = self.read_header(end).await?;
+            let wanted = want(&header);
+            let body = if wanted { Some(self.read_body(&header, crc).await?) } else { None };
+            self.advance(&header, crc);
+            if let Some(body) = body {
+                return Ok(Some(Arc::new(Frame { header, crc, location, body })));
+            }
+        }
+    }
+
+    /// Moves to the next segment if this one is read to its end; returns the end of the segment that holds a frame here.
+    async fn reach_frame(&mut self) -> Result<Option<u64>, JournalError> {
+        loop {
+            let Some(extent) = self.shared.extent(self.segment) else {
+                return Err(self.corrupt(0, "is not a segment of the journal"));
+            };
+            let end = match (extent.end, extent.next) {
+                (Some(end), _) => end,
+                (None, Some(next)) => self.read_end(next).await?,
+                (None, None) => return Ok(None),
+            };
+            if self.offset < end {
+                return Ok(Some(end));
+            }
+            let Some(next) = extent.next else { return Ok(None) };
+            self.segment = next;
+            self.offset = 0;
+            self.file = None;
+            self.window = Window::default();
+            if let Some(place) = &mut self.place {
+                place.segment = next.first_lsn;
+                place.offset = 0;
+            }
+        }
+    }
+
+    /// Reads from the prologue of `next` where the segment before it ends.
+    async fn read_end(&self, next: SegmentName) -> Result<u64, JournalError> {
+        let mut cursor = FrameCursor {
+            shared: self.shared.clone(),
+            segment: next,
+            offset: 0,
+            place: None,
+            file: None,
+            window: Window::default(),
+        };
+        let (header, crc) = cursor.read_header(u64::MAX).await?;
+        let body = cursor.read_body(&header, crc).await?;
+        let predecessor = Prologue::decode(&body).and_then(|prologue| prologue.predecessor);
+        match predecessor {
+            Some(predecessor) if predecessor.segment == self.segment => {
+                self.shared.learn_end(self.segment, predecessor.end);
+                Ok(predecessor.end)
+            }
+            _ => Err(cursor.corrupt(0, "does not name the segment before it")),
+        }
+    }
+
+    async fn read_header(&mut self, end: u64) -> Result<(FrameHeader, u32), JournalError> {
+        let bytes = self.bytes(self.offset, HEADER_BYTES).await?;
+        let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
+            return Err(self.corrupt(self.offset, "a frame is missing: the file ends here"));
+        };
+        let (header, crc) = match FrameHeader::decode(bytes) {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(self.corrupt(self.offset, error.to_string())),
+        };
+        let place = self.place.unwrap_or(Place {
+            journal: self.shared.journal,
+            segment: self.segment.first_lsn,
+            offset: self.offset,
+            epoch: header.epoch,
+            lsn: header.lsn,
+            previous_crc: header.previous_crc,
+        });
+        if let Err(misplaced) = place.check(&header) {
+            return Err(self.corrupt(self.offset, misplaced.to_string()));
+        }
+        if end.checked_sub(self.offset).is_none_or(|rest| header.frame_bytes() > rest) {
+            return Err(self.corrupt(self.offset, "a frame reaches beyond the end of its segment"));
+        }
+        Ok((header, crc))
+    }
+
+    async fn read_body(&mut self, header: &FrameHeader, crc: u32) -> Result<Vec<u8>, JournalError> {
+        let offset = self.offset;
+        let length = header.frame_bytes() as usize - HEADER_BYTES;
+        let stored = self.bytes(offset + HEADER_BYTES as u64, length).await?;
+        if stored.len() < length {
+            return Err(self.corrupt(offset, "a frame is cut: the file ends within it"));
+        }
+        match frame::decode_body(header, crc, stored) {
+            Ok(body) => Ok(body),
+            Err(error) => Err(self.corrupt(offset, error.to_string())),
+        }
+    }
+
+    fn advance(&mut self, header: &FrameHeader, crc: u32) {
+        let place = Place {
+            journal: self.shared.journal,
+            segment: self.segment.first_lsn,
+            offset: self.offset,
+            epoch: header.epoch,
+            lsn: header.lsn,
+            previous_crc: header.previous_crc,
+        };
+        let after = place.after(header, crc);
+        self.offset = after.offset;
+        self.place = Some(after);
+    }
+
+    /// `length` bytes at `offset` of the current segment, fewer only at the end of the file.
+    async fn bytes(&mut self, offset: u64, length: usize) -> Result<&[u8], JournalError> {
+        if !self.window.holds(offset, length) {
+            let path = self.shared.path(self.segment);
+            let file = match &self.file {
+                Some(file) => file.clone(),
+                None => match self.shared.env.files.open(&path, OpenMode::Read).await {
+                    Ok(file) => self.file.insert(file).clone(),
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                        return Err(self.corrupt(0, "the segment is missing"));
+                    }
+                    Err(e) => return Err(JournalError::io(format!("open {}", path.display()))(e)),
+                },
+            };
+            self.window
+                .read(&*file, offset, length)
+                .await
+                .map_err(JournalError::io(format!("read {}", path.display())))?;
+        }
+        Ok(self.window.get(offset, length))
+    }
+
+    fn corrupt(&self, offset: u64, what: impl Into<String>) -> JournalError {
+        let file = self.shared.path(self.segment);
+        JournalError::Corrupt(Corruption { file, offset, what: what.into() })
+    }
+}
+
+/// A buffered part of a file; grows while reads are sequential.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+    next_read: usize,
+}
+
+const READ_BYTES_MIN: usize = 16 << 10;
+const READ_BYTES_MAX: usize = 512 << 10;
+
+impl Window {
+    fn holds(&self, offset: u64, length: usize) -> bool {
+        offset >= self.start && offset + length as u64 <= self.start + self.bytes.len() as u64
+    }
+
+    fn get(&self, offset: u64, length: usize) -> &[u8] {
+        let from = (offset.saturating_sub(self.start) as usize).min(self.bytes.len());
+        let to = (from + length).min(self.bytes.len());
+        &self.bytes[from..to]
+    }
+
+    async fn read(&mut self, file: &dyn File, offset: u64, length: usize) -> io::Result<()> {
+        let sequential = offset >= self.start && offset <= self.start + self.bytes.len() as u64;
+        self.next_read = if sequential {
+            (self.next_read * 2).clamp(READ_BYTES_MIN, READ_BYTES_MAX)
+        } else {
+            READ_BYTES_MIN
+        };
+        self.start = offset;
+        self.bytes.resize(length.max(self.next_read), 0);
+        let read = file.read_at(offset, &mut self.bytes).await?;
+        self.bytes.truncate(read);
+        Ok(())
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
