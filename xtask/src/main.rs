@@ -2,6 +2,7 @@
 //! programs and looks at files; it depends on no other crate of the workspace, so that it runs while
 //! they do not compile. What is measured or killed lives in `benches/worker`.
 
+mod bench;
 mod check;
 mod demo;
 mod run;
@@ -30,6 +31,8 @@ enum Task {
     Tidy,
     /// Simulate the store on a faulty machine, from seeds
     Sim(sim::Arguments),
+    /// Measure beside a peer, against a bar
+    Bench(bench::Arguments),
     /// `recount demo bank`, built for speed
     Demo(demo::Arguments),
 }
@@ -54,6 +57,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Check) => check::run(),
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Sim(arguments)) => sim::run(&arguments),
+        Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Demo(arguments)) => demo::run(&arguments),
     }
 }

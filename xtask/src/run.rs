@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -41,7 +41,18 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{}` wrote no UTF-8", words(command)))
 }
 
-/// Whether a program of this name is on the path.
+/// Runs `command` silently, its output to nowhere: for programs that leave a server behind, which would
+/// keep a pipe open.
+pub(crate) fn silent(command: &mut Command) -> Result<()> {
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start `{}`", words(command)))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", words(command));
+    }
+    Ok(())
+}
+
+/// Whether a program of this name is on the path, or is there, if it is a path itself.
 pub(crate) fn exists(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|dir| dir.join(program).is_file())
@@ -63,7 +74,7 @@ pub(crate) fn need(program: &str, package: &str) -> Result<()> {
     loud(&mut noninteractive(&["update", "-q"]))?;
     loud(&mut noninteractive(&["install", "-qy", "--no-install-recommends", package]))?;
     if !exists(program) {
-        bail!("`{package}` is installed, but `{program}` is not on the path");
+        bail!("`{package}` is installed, but `{program}` is not there");
     }
     Ok(())
 }

@@ -1,0 +1,89 @@
+//! `bench NAME`: measures, prints and writes by one contract ([`contract`]), whatever is measured.
+//!
+//! This side only builds, starts programs in turn and judges; the measured work is done by
+//! `benches/worker`, by the server, and by the peers, each in a process of its own.
+
+mod append;
+mod contract;
+mod machine;
+mod postgres;
+mod worker;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::run;
+use contract::Report;
+use machine::Machine;
+use worker::Worker;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    name: Name,
+    /// Fail if a bar is missed
+    #[arg(long)]
+    check: bool,
+    /// Where the same goes as JSON [default: target/bench/NAME.json]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How often every side runs
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Length of one sample
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Where the data lies, on the disk to measure; removed afterwards
+    #[arg(long, default_value = "/var/tmp/recount-bench")]
+    dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Name {
+    /// Durable appends: raw loop, Postgres, 1 and 64 writers, embedded and over loopback
+    Append,
+}
+
+/// What every bench is given.
+struct Bench {
+    worker: Worker,
+    dir: PathBuf,
+    rounds: usize,
+    seconds: u64,
+}
+
+impl Bench {
+    fn machine(&self) -> Result<Machine> {
+        Machine::this(&self.dir)
+    }
+}
+
+/// Builds for release, measures, reports.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.dir.exists() {
+        bail!("{} exists; another bench runs, or remove what one left behind", arguments.dir.display());
+    }
+    let worker = Worker::build()?;
+    fs::create_dir_all(&arguments.dir)?;
+    let bench =
+        Bench { worker, dir: arguments.dir.clone(), rounds: arguments.rounds, seconds: arguments.seconds };
+    let report = measure(arguments.name, &bench);
+    fs::remove_dir_all(&arguments.dir)?;
+    let report = report?;
+
+    report.print();
+    let name = format!("{:?}", arguments.name).to_lowercase();
+    let default = run::root().join("target/bench").join(name + ".json");
+    report.write(arguments.json.as_ref().unwrap_or(&default))?;
+    if arguments.check && !report.holds() {
+        bail!("a bar is missed");
+    }
+    Ok(())
+}
+
+fn measure(name: Name, bench: &Bench) -> Result<Report> {
+    match name {
+        Name::Append => append::run(bench),
+    }
+}

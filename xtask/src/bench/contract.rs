@@ -1,0 +1,235 @@
+//! One contract for all measuring. A bench names its *sides* (programs that do comparable work, each
+//! saying how), runs them in turns A B C A B C …, takes the median of each, and holds *rows* (ours, a
+//! peer, a bar) against them. Ratios count, absolute figures are for orientation.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use super::machine::Machine;
+
+/// A program under measurement. `run` does one sample and returns its figure.
+pub(crate) struct Side<'a> {
+    pub(crate) name: &'static str,
+    /// Fsync policy, protocol, clients, bytes a write, in words.
+    pub(crate) states: String,
+    pub(crate) run: Box<dyn FnMut() -> Result<f64> + 'a>,
+}
+
+/// What must hold between a side and its peer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bar {
+    /// figure / peer's figure ≥ this.
+    RatioAtLeast(f64),
+    /// figure / peer's figure ≤ this.
+    RatioAtMost(f64),
+    /// figure ≤ this; there is no peer.
+    AtMost(f64),
+}
+
+/// One claim.
+pub(crate) struct Claim {
+    pub(crate) what: &'static str,
+    pub(crate) ours: &'static str,
+    /// Empty with [`Bar::AtMost`].
+    pub(crate) peer: &'static str,
+    pub(crate) bar: Bar,
+}
+
+/// Everything that was measured, as printed and as written.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    name: &'static str,
+    unit: &'static str,
+    machine: Machine,
+    rounds: usize,
+    sides: Vec<Measured>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Measured {
+    name: &'static str,
+    states: String,
+    median: f64,
+    samples: Vec<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    what: &'static str,
+    figure: f64,
+    peer: Option<&'static str>,
+    peer_figure: Option<f64>,
+    ratio: Option<f64>,
+    bar: String,
+    holds: bool,
+}
+
+impl Report {
+    /// Runs every side once a round, in the order given, and judges the claims.
+    pub(crate) fn measure(
+        name: &'static str,
+        unit: &'static str,
+        machine: Machine,
+        rounds: usize,
+        mut sides: Vec<Side<'_>>,
+        claims: &[Claim],
+    ) -> Result<Self> {
+        ensure!(rounds > 0, "at least one round");
+        let mut samples = vec![Vec::new(); sides.len()];
+        for round in 1..=rounds {
+            for (side, samples) in sides.iter_mut().zip(&mut samples) {
+                let figure = (side.run)().with_context(|| format!("round {round}, {}", side.name))?;
+                eprintln!("round {round}/{rounds}  {:<28} {} {unit}", side.name, readable(figure));
+                samples.push(figure);
+            }
+        }
+        let sides: Vec<Measured> = sides
+            .into_iter()
+            .zip(samples)
+            .map(|(side, samples)| Measured {
+                name: side.name,
+                states: side.states,
+                median: median(&samples),
+                samples,
+            })
+            .collect();
+        let rows = claims.iter().map(|claim| row(claim, &sides)).collect::<Result<_>>()?;
+        Ok(Self { name, unit, machine, rounds, sides, rows })
+    }
+
+    /// Whether every bar is met.
+    pub(crate) fn holds(&self) -> bool {
+        self.rows.iter().all(|row| row.holds)
+    }
+
+    /// The table for people.
+    pub(crate) fn print(&self) {
+        println!("\n{}: {}, median of {} interleaved rounds", self.name, self.unit, self.rounds);
+        println!("machine: {}", self.machine);
+        for side in &self.sides {
+            println!("  {:<28} {:>12}   {}", side.name, readable(side.median), side.states);
+        }
+        println!("\n{:<52} {:>12} {:>12} {:>7}  {:<8} holds", "what", "figure", "peer", "ratio", "bar");
+        for row in &self.rows {
+            let number = |n: Option<f64>| n.map_or_else(|| "-".to_owned(), readable);
+            let ratio = row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+            let what = row.peer.map_or_else(|| row.what.to_owned(), |peer| format!("{} / {peer}", row.what));
+            let holds = if row.holds { "yes" } else { "NO" };
+            println!(
+                "{what:<52} {:>12} {:>12} {ratio:>7}  {:<8} {holds}",
+                readable(row.figure),
+                number(row.peer_figure),
+                row.bar
+            );
+        }
+    }
+
+    /// The same for programs.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, serde_json::to_string_pretty(self)? + "\n")
+            .with_context(|| path.display().to_string())?;
+        eprintln!("written to {}", path.display());
+        Ok(())
+    }
+}
+
+fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
+    let figure_of = |name: &str| {
+        let side = sides.iter().find(|side| side.name == name).with_context(|| format!("no side {name}"))?;
+        anyhow::Ok(side.median)
+    };
+    let figure = figure_of(claim.ours)?;
+    let peer_figure = if claim.peer.is_empty() { None } else { Some(figure_of(claim.peer)?) };
+    let ratio = peer_figure.map(|peer| figure / peer);
+    let (bar, holds) = match claim.bar {
+        Bar::RatioAtLeast(bar) => (format!("≥ {bar}"), ratio.is_some_and(|ratio| ratio >= bar)),
+        Bar::RatioAtMost(bar) => (format!("≤ {bar}"), ratio.is_some_and(|ratio| ratio <= bar)),
+        Bar::AtMost(bar) => (format!("≤ {bar}"), figure <= bar),
+    };
+    let peer = (!claim.peer.is_empty()).then_some(claim.peer);
+    Ok(Row { what: claim.what, figure, peer, peer_figure, ratio, bar, holds })
+}
+
+/// The middle one; of an even number, the mean of the two in the middle.
+fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
+    }
+}
+
+/// `12,345`, `12.3` or `0.123`.
+fn readable(figure: f64) -> String {
+    if figure.abs() < 10.0 {
+        return format!("{figure:.3}");
+    }
+    if figure.abs() < 1000.0 {
+        return format!("{figure:.1}");
+    }
+    let digits = format!("{figure:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(name: &'static str, mut figures: Vec<f64>) -> Side<'static> {
+        figures.reverse();
+        Side { name, states: String::new(), run: Box::new(move || figures.pop().context("ran too often")) }
+    }
+
+    fn measure(bar: Bar, peer: &'static str) -> Report {
+        let sides = vec![side("a", vec![1.0, 90.0, 3.0]), side("b", vec![2.0, 2.0, 8.0])];
+        let claims = [Claim { what: "a", ours: "a", peer, bar }];
+        Report::measure("test", "x", Machine::default(), 3, sides, &claims).unwrap()
+    }
+
+    #[test]
+    fn medians_are_compared_with_the_bar() {
+        for (bar, peer, holds) in [
+            (Bar::RatioAtLeast(1.5), "b", true),
+            (Bar::RatioAtLeast(1.6), "b", false),
+            (Bar::RatioAtMost(1.5), "b", true),
+            (Bar::RatioAtMost(1.4), "b", false),
+            (Bar::AtMost(3.0), "", true),
+            (Bar::AtMost(2.9), "", false),
+        ] {
+            assert_eq!(measure(bar, peer).holds(), holds, "{bar:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_side_is_an_error() {
+        let claims = [Claim { what: "a", ours: "a", peer: "c", bar: Bar::RatioAtLeast(1.0) }];
+        assert!(
+            Report::measure("test", "x", Machine::default(), 1, vec![side("a", vec![1.0])], &claims).is_err()
+        );
+    }
+
+    #[test]
+    fn figures_are_readable() {
+        assert_eq!(
+            [0.12345, 12.34, 999.0, 1234.5, 1234567.0].map(readable),
+            ["0.123", "12.3", "999.0", "1,234", "1,234,567"]
+        );
+        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+    }
+}

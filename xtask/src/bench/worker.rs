@@ -1,0 +1,90 @@
+//! The program that does the measured work, `benches/worker`: built once for speed, started for each
+//! sample in a process of its own. It answers with one line of JSON.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::run;
+
+/// The built program.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    executable: PathBuf,
+}
+
+/// What a measured run answers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Answer {
+    /// Events a second.
+    pub(crate) per_second: f64,
+}
+
+/// A worker or server that runs beside the measured one. Killed on drop.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    child: Child,
+    /// Its first line: where it listens.
+    pub(crate) address: String,
+}
+
+impl Worker {
+    /// Builds the worker with the release profile.
+    pub(crate) fn build() -> Result<Self> {
+        let mut command = run::cargo(["build", "--release", "--locked", "-p", "xtask", "--bench", "worker"]);
+        let messages = run::output(command.args(["--message-format", "json-render-diagnostics"]))?;
+        let executable = messages.lines().find_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let is_worker = message["target"]["name"] == "worker";
+            message["executable"].as_str().filter(|_| is_worker).map(PathBuf::from)
+        });
+        Ok(Self { executable: executable.context("cargo built no worker")? })
+    }
+
+    /// The worker with a subcommand, for the caller to start.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.args(words);
+        command
+    }
+
+    /// Runs a subcommand to its end.
+    pub(crate) fn measure(&self, words: &[&str]) -> Result<Answer> {
+        let output = run::output(&mut self.command(words))?;
+        serde_json::from_str(&output).with_context(|| format!("worker {words:?} answered {output:?}"))
+    }
+
+    /// Starts a subcommand that listens, and waits for its first line.
+    pub(crate) fn beside(&self, words: &[&str]) -> Result<Beside> {
+        Beside::start(&mut self.command(words))
+    }
+}
+
+impl Beside {
+    /// Starts a program that prints where it listens in its first line.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("{command:?}"))?;
+        let mut address = String::new();
+        if let Some(stdout) = child.stdout.as_mut() {
+            BufReader::new(stdout).read_line(&mut address)?;
+        }
+        let beside = Self { child, address: address.trim().to_owned() };
+        if beside.address.is_empty() {
+            bail!("{command:?} ended without saying where it listens");
+        }
+        Ok(beside)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let killed = self.child.kill().and_then(|()| self.child.wait().map(drop));
+        if let Err(error) = killed {
+            eprintln!("warning: a program beside the bench did not end: {error}");
+        }
+    }
+}
