@@ -17,7 +17,7 @@ use anyhow::{Result, bail};
 use crate::run;
 use contract::Report;
 use machine::Machine;
-use worker::Worker;
+pub(crate) use worker::Worker;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

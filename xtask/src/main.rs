@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod demo;
+mod rigs;
 mod run;
 mod sim;
 mod test;
@@ -33,6 +34,8 @@ enum Task {
     Sim(sim::Arguments),
     /// Measure beside a peer, against a bar
     Bench(bench::Arguments),
+    /// The real kernel: kill, EIO and ENOSPC at every call; failing disk; power cuts; full disk (root)
+    Rigs(rigs::Arguments),
     /// `recount demo bank`, built for speed
     Demo(demo::Arguments),
 }
@@ -58,6 +61,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Sim(arguments)) => sim::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
+        Some(Task::Rigs(arguments)) => rigs::run(&arguments),
         Some(Task::Demo(arguments)) => demo::run(&arguments),
     }
 }

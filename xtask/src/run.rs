@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -41,11 +41,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{}` wrote no UTF-8", words(command)))
 }
 
+/// Runs `command` silently and returns how it ended.
+pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.with_context(|| format!("cannot start `{}`", words(command)))
+}
+
 /// Runs `command` silently, its output to nowhere: for programs that leave a server behind, which would
 /// keep a pipe open.
 pub(crate) fn silent(command: &mut Command) -> Result<()> {
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let status = status.with_context(|| format!("cannot start `{}`", words(command)))?;
+    let status = status(command)?;
     if !status.success() {
         bail!("`{}` failed: {status}", words(command));
     }

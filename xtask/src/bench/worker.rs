@@ -52,6 +52,14 @@ impl Worker {
         command
     }
 
+    /// The worker with a subcommand, behind the words of a program that watches it, if there are any.
+    pub(crate) fn traced(&self, tracer: &[&str], words: &[&str]) -> Command {
+        let Some((program, options)) = tracer.split_first() else { return self.command(words) };
+        let mut command = Command::new(program);
+        command.args(options).arg(&self.executable).args(words);
+        command
+    }
+
     /// Runs a subcommand to its end.
     pub(crate) fn measure(&self, words: &[&str]) -> Result<Answer> {
         let output = run::output(&mut self.command(words))?;
