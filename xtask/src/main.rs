@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod rigs;
 mod run;
 mod sim;
@@ -36,6 +37,8 @@ enum Task {
     Bench(bench::Arguments),
     /// The real kernel: kill, EIO and ENOSPC at every call; failing disk; power cuts; full disk (root)
     Rigs(rigs::Arguments),
+    /// Feed decoders with what nobody would send (nightly compiler)
+    Fuzz(fuzz::Arguments),
     /// `recount demo bank`, built for speed
     Demo(demo::Arguments),
 }
@@ -62,6 +65,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Sim(arguments)) => sim::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),
+        Some(Task::Fuzz(arguments)) => fuzz::run(&arguments),
         Some(Task::Demo(arguments)) => demo::run(&arguments),
     }
 }
