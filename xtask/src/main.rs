@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod demo;
 mod fuzz;
+mod mutants;
 mod rigs;
 mod run;
 mod sim;
@@ -39,6 +40,8 @@ enum Task {
     Rigs(rigs::Arguments),
     /// Feed decoders with what nobody would send (nightly compiler)
     Fuzz(fuzz::Arguments),
+    /// Change the code in small ways and see whether its tests notice
+    Mutants(mutants::Arguments),
     /// `recount demo bank`, built for speed
     Demo(demo::Arguments),
 }
@@ -66,6 +69,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),
         Some(Task::Fuzz(arguments)) => fuzz::run(&arguments),
+        Some(Task::Mutants(arguments)) => mutants::run(&arguments),
         Some(Task::Demo(arguments)) => demo::run(&arguments),
     }
 }

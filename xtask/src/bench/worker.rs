@@ -48,7 +48,7 @@ impl Worker {
     /// The worker with a subcommand, for the caller to start.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.executable);
-        command.args(words);
+        command.args(words).env("RUST_BACKTRACE", "0");
         command
     }
 
@@ -56,7 +56,7 @@ impl Worker {
     pub(crate) fn traced(&self, tracer: &[&str], words: &[&str]) -> Command {
         let Some((program, options)) = tracer.split_first() else { return self.command(words) };
         let mut command = Command::new(program);
-        command.args(options).arg(&self.executable).args(words);
+        command.args(options).arg(&self.executable).args(words).env("RUST_BACKTRACE", "0");
         command
     }
 

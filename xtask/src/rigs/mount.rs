@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -57,13 +57,14 @@ impl Drop for LoopDevice {
     }
 }
 
-/// A program that runs in the background; killed and waited for on drop.
+/// A program that runs in the background, silently; killed and waited for on drop.
 #[derive(Debug)]
 pub(crate) struct Background(Child);
 
 impl Background {
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        Ok(Self(command.spawn().with_context(|| format!("{command:?}"))?))
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Ok(Self(child.with_context(|| format!("{command:?}"))?))
     }
 }
 
