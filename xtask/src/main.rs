@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod mutants;
+mod real;
 mod rigs;
 mod run;
 mod sim;
@@ -36,6 +37,8 @@ enum Task {
     Sim(sim::Arguments),
     /// Measure beside a peer, against a bar
     Bench(bench::Arguments),
+    /// A real bank's transactions, held against the bank's own figures
+    Real(real::Arguments),
     /// The real kernel: kill, EIO and ENOSPC at every call; failing disk; power cuts; full disk (root)
     Rigs(rigs::Arguments),
     /// Feed decoders with what nobody would send (nightly compiler)
@@ -67,6 +70,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Sim(arguments)) => sim::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
+        Some(Task::Real(arguments)) => real::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),
         Some(Task::Fuzz(arguments)) => fuzz::run(&arguments),
         Some(Task::Mutants(arguments)) => mutants::run(&arguments),

@@ -80,12 +80,17 @@ impl Berka {
             let (index, sum) = sums.entry(account).or_default();
             let row = expected.get(&account).and_then(|rows| rows.get(*index));
             let row = row.with_context(|| format!("account {account} has no transaction {id}"))?;
-            ensure!(row.id == id && row.cents == cents, "account {account}, event {index}: {id} {cents}, not {row:?}");
+            ensure!(
+                row.id == id && row.cents == cents,
+                "account {account}, event {index}: {id} {cents}, not {row:?}"
+            );
             *index += 1;
             *sum += cents;
             let difference = (*sum - row.balance_cents).unsigned_abs() as usize;
             let bin = histogram.get_mut(difference / 10).filter(|_| difference.is_multiple_of(10));
-            *bin.with_context(|| format!("account {account}: differs from the bank by {difference} cents"))? += 1;
+            *bin.with_context(|| {
+                format!("account {account}: differs from the bank by {difference} cents")
+            })? += 1;
         }
         for (account, balance) in &self.balances {
             let (count, sum) = sums.get(account).copied().unwrap_or_default();
@@ -94,7 +99,10 @@ impl Berka {
             ensure!(sum == *balance, "account {account} sums to {sum} cents, not {balance}");
         }
         ensure!(sums.len() == self.balances.len(), "{} accounts, not {}", sums.len(), self.balances.len());
-        ensure!(histogram == HISTOGRAM, "differences to the bank's balances: {histogram:?}, not {HISTOGRAM:?}");
+        ensure!(
+            histogram == HISTOGRAM,
+            "differences to the bank's balances: {histogram:?}, not {HISTOGRAM:?}"
+        );
         Ok(())
     }
 }
