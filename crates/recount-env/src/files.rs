@@ -65,4 +65,8 @@ pub trait Files: Send + Sync {
 
     /// Takes the exclusive lock of a file, creating the file if needed; `WouldBlock` if another holds it.
     fn lock<'a>(&'a self, path: &'a Path) -> Io<'a, Box<dyn Lock>>;
+
+    /// The name of the file system that holds `path`, if blocks written there beforehand are not used by later
+    /// writes (it copies on write), so that zero-filling a file gains nothing.
+    fn zero_fill_pointless<'a>(&'a self, path: &'a Path) -> Io<'a, Option<&'static str>>;
 }

@@ -33,4 +33,4 @@ pub use frame::{FrameHeader, FrameKind};
 pub use reader::{Frame, FrameCursor, Reader};
 pub use recover::{OpenMode, Recovered, Recovery, Settings, TailDecision};
 pub use segment::{Location, SegmentName};
-pub use writer::{FrameSpec, Room, Writer};
+pub use writer::{Counts, FrameSpec, Room, Writer};

@@ -128,6 +128,11 @@ impl Reader {
         Reader { shared }
     }
 
+    /// The file of a segment.
+    pub fn path(&self, segment: SegmentName) -> PathBuf {
+        self.shared.path(segment)
+    }
+
     /// The segments that hold frames, oldest first.
     pub fn segments(&self) -> Vec<SegmentName> {
         lock(&self.shared.table).segments.iter().map(|entry| entry.name).collect()

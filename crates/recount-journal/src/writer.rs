@@ -123,6 +123,11 @@ impl Writer {
         self.counts.clone()
     }
 
+    /// Where the next group will lie, unless the journal rolls first.
+    pub fn next_location(&self) -> Location {
+        Location { segment: self.core.segment(), offset: self.core.place().offset }
+    }
+
     /// The lsn of the next group.
     pub fn next_lsn(&self) -> Lsn {
         self.core.place().lsn

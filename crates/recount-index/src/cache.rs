@@ -1,0 +1,164 @@
+//! The cache of fences, filters and frame tables of all runs of an index: at most 32 MiB, filled when asked,
+//! emptied by second chance. Blocks and postings never enter it; the system's page cache has those.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Most bytes kept.
+pub const CACHE_BYTES_MAX: usize = 32 << 20;
+const SHARDS: usize = 8;
+/// What an entry costs beside its page: two keys, a slot, their share of the tables.
+const ENTRY_BYTES: usize = 128;
+
+/// A cached piece, parsed.
+pub(crate) trait Page: Send + Sync + fmt::Debug {
+    fn heap_bytes(&self) -> usize;
+}
+
+/// Serial number of a run, and the offset of a piece in it.
+pub(crate) type PageKey = (u64, u64);
+
+/// Shared by all runs of an index.
+#[derive(Debug)]
+pub(crate) struct Cache<P> {
+    shards: [Mutex<Shard<P>>; SHARDS],
+    shard_bytes_max: usize,
+    serial: AtomicU64,
+    /// Term blocks, chunks and skip pages read from files, ever.
+    pub(crate) block_reads: AtomicU64,
+    /// Pieces that had to be read into this cache, ever.
+    pub(crate) page_reads: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Shard<P> {
+    slots: HashMap<PageKey, Slot<P>>,
+    /// Every key once, the next to be considered for eviction in front.
+    queue: VecDeque<PageKey>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Slot<P> {
+    page: Arc<P>,
+    bytes: usize,
+    used: bool,
+}
+
+impl<P: Page> Cache<P> {
+    pub(crate) fn new(bytes_max: usize) -> Cache<P> {
+        let shard = || Mutex::new(Shard { slots: HashMap::new(), queue: VecDeque::new(), bytes: 0 });
+        Cache {
+            shards: std::array::from_fn(|_| shard()),
+            shard_bytes_max: bytes_max / SHARDS,
+            serial: AtomicU64::new(0),
+            block_reads: AtomicU64::new(0),
+            page_reads: AtomicU64::new(0),
+        }
+    }
+
+    /// A number for a run, never used before.
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn get(&self, key: PageKey) -> Option<Arc<P>> {
+        let mut shard = self.shard(key);
+        let slot = shard.slots.get_mut(&key)?;
+        slot.used = true;
+        Some(slot.page.clone())
+    }
+
+    /// Keeps a page, giving up others for it; one larger than a shard is not kept.
+    pub(crate) fn put(&self, key: PageKey, page: &Arc<P>) {
+        let bytes = page.heap_bytes() + ENTRY_BYTES;
+        let mut shard = self.shard(key);
+        if bytes > self.shard_bytes_max || shard.slots.contains_key(&key) {
+            return;
+        }
+        while shard.bytes + bytes > self.shard_bytes_max && shard.evict_one() {}
+        shard.slots.insert(key, Slot { page: page.clone(), bytes, used: false });
+        shard.queue.push_back(key);
+        shard.bytes += bytes;
+    }
+
+    /// Forgets every page of a run.
+    pub(crate) fn forget(&self, serial: u64) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let Shard { slots, queue, bytes } = &mut *shard;
+            queue.retain(|key| key.0 != serial);
+            slots.retain(|key, slot| {
+                let keep = key.0 != serial;
+                *bytes -= if keep { 0 } else { slot.bytes };
+                keep
+            });
+        }
+    }
+
+    /// Bytes held now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).bytes).sum()
+    }
+
+    fn shard(&self, key: PageKey) -> MutexGuard<'_, Shard<P>> {
+        let mixed = (key.0 ^ key.1.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        lock(&self.shards[(mixed >> 61) as usize])
+    }
+}
+
+impl<P> Shard<P> {
+    /// Gives up the first page in the queue that was not used since it was last considered.
+    fn evict_one(&mut self) -> bool {
+        while let Some(key) = self.queue.pop_front() {
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            if std::mem::take(&mut slot.used) {
+                self.queue.push_back(key);
+                continue;
+            }
+            self.bytes -= slot.bytes;
+            self.slots.remove(&key);
+            return true;
+        }
+        false
+    }
+}
+
+fn lock<P>(shard: &Mutex<Shard<P>>) -> MutexGuard<'_, Shard<P>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Page for u64 {
+        fn heap_bytes(&self) -> usize {
+            1000
+        }
+    }
+
+    #[test]
+    fn stays_within_its_bytes_and_keeps_what_is_used() {
+        let cache: Cache<u64> = Cache::new(SHARDS * 10_000);
+        cache.put((0, 0), &Arc::new(7));
+        for n in 1..1000 {
+            assert_eq!(cache.get((0, 0)).as_deref(), Some(&7), "used all the time, gone at {n}");
+            cache.put((1, n), &Arc::new(n));
+            assert!(cache.bytes() <= SHARDS * 10_000);
+        }
+        assert!((1..1000).any(|n| cache.get((1, n)).is_some()));
+        cache.forget(1);
+        assert!((1..1000).all(|n| cache.get((1, n)).is_none()));
+        assert_eq!(cache.bytes(), 1000 + ENTRY_BYTES);
+    }
+
+    #[test]
+    fn does_not_keep_what_is_too_large() {
+        let cache: Cache<u64> = Cache::new(SHARDS * 500);
+        cache.put((0, 0), &Arc::new(7));
+        assert_eq!(cache.bytes(), 0);
+    }
+}

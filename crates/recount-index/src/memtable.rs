@@ -1,0 +1,225 @@
+//! The memtable: the newest part of the index, in memory. Terms are added in position order; then it is
+//! frozen, written as a run ([`RunSet::write_run`](crate::RunSet::write_run)) and dropped.
+//!
+//! Sharded by hash so that growing one table or one arena never stops an append for long. Within a shard:
+//!
+//! ```text
+//! slots: hash → index      entries[index]: place in keys, base, count, first, last, deltas      keys: bytes
+//! ```
+//! Invariants: the positions of a term ascend; iteration order of the hash tables is never visible.
+
+mod list;
+
+use std::fmt;
+
+use hashbrown::HashTable;
+
+use crate::filter::TermHasher;
+use crate::frames::{FrameKey, FrameRef, FrameTable};
+
+pub use list::{List, ListPostings};
+use list::{Postings, heap_block};
+
+const SHARDS: usize = 32;
+
+/// Terms → positions, mutable.
+pub struct Memtable {
+    hasher: TermHasher,
+    shards: [Shard; SHARDS],
+    frames: FrameTable,
+    /// Heap bytes of all postings; the rest is counted when asked.
+    postings_bytes: usize,
+    postings: u64,
+}
+
+#[derive(Default)]
+struct Shard {
+    slots: HashTable<Slot>,
+    entries: Vec<Entry>,
+    keys: Vec<u8>,
+}
+
+/// Part of the hash beside the index: tells most other terms apart without a visit, and is enough to grow.
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    entry: u32,
+}
+
+/// One cache line.
+struct Entry {
+    key_at: u32,
+    key_len: u16,
+    postings: Postings,
+}
+
+impl Memtable {
+    /// An empty memtable. `hash_key` is the database's, so that no client can choose terms that collide.
+    pub fn new(hash_key: &[u8; 16]) -> Memtable {
+        Memtable {
+            hasher: TermHasher::new(hash_key),
+            shards: std::array::from_fn(|_| Shard::default()),
+            frames: FrameTable::default(),
+            postings_bytes: 0,
+            postings: 0,
+        }
+    }
+
+    /// Adds a posting. The positions of a term must ascend. `base` is the number of postings of this term in
+    /// everything older than this memtable (`None` = unknown); the first add of a term decides.
+    pub fn add(&mut self, term: &[u8], position: u64, base: Option<u64>) {
+        let hash = self.hasher.hash(term).h1;
+        let shard = &mut self.shards[shard_of(hash)];
+        self.postings += 1;
+        if let Some(slot) = shard.find(hash, term) {
+            self.postings_bytes += shard.entries[slot].postings.push(position);
+        } else {
+            shard.insert(hash, term, Postings::new(position, base));
+        }
+    }
+
+    /// Notes where a frame of the journal begins. Call it for every frame, in journal order; few are kept.
+    pub fn frame(&mut self, frame: FrameRef) {
+        self.frames.add(frame);
+    }
+
+    /// The postings of a term.
+    pub fn list(&self, term: &[u8]) -> Option<List<'_>> {
+        let hash = self.hasher.hash(term).h1;
+        let shard = &self.shards[shard_of(hash)];
+        shard.find(hash, term).map(|entry| List { postings: &shard.entries[entry].postings })
+    }
+
+    /// How many postings of a term are at positions greater than `after`.
+    pub fn count_after(&self, term: &[u8], after: u64) -> u64 {
+        self.list(term).map_or(0, |list| list.count_after(after))
+    }
+
+    /// The greatest frame kept that does not exceed `key`.
+    pub fn frame_at(&self, key: FrameKey) -> Option<FrameRef> {
+        self.frames.find(key)
+    }
+
+    /// Heap memory held, bytes: capacities, not lengths, and the allocator's own share.
+    pub fn bytes(&self) -> usize {
+        let shards = self.shards.iter().map(Shard::heap_bytes).sum::<usize>();
+        size_of::<Self>() + shards + self.postings_bytes + self.frames.heap_bytes()
+    }
+
+    /// Number of distinct terms.
+    pub fn terms(&self) -> usize {
+        self.shards.iter().map(|shard| shard.entries.len()).sum()
+    }
+
+    /// Number of postings of all terms.
+    pub fn postings(&self) -> u64 {
+        self.postings
+    }
+
+    /// Whether nothing was added, neither a posting nor a frame.
+    pub fn is_empty(&self) -> bool {
+        self.postings == 0 && self.frames.kept().is_empty()
+    }
+
+    /// Every term and its list, in term order.
+    pub(crate) fn sorted(&self) -> Sorted<'_> {
+        let mut order = Vec::with_capacity(self.terms());
+        for (number, shard) in self.shards.iter().enumerate() {
+            for (index, entry) in shard.entries.iter().enumerate() {
+                order.push((prefix(shard.key(entry)), number as u32, index as u32));
+            }
+        }
+        order.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| {
+                let key = |&(_, shard, entry): &(_, u32, u32)| {
+                    let shard = &self.shards[shard as usize];
+                    shard.key(&shard.entries[entry as usize])
+                };
+                key(a).cmp(key(b))
+            })
+        });
+        Sorted { memtable: self, order: order.into_iter() }
+    }
+
+    pub(crate) fn frames(&self) -> &[FrameRef] {
+        self.frames.kept()
+    }
+}
+
+impl fmt::Debug for Memtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memtable({} terms, {} postings, {} bytes)", self.terms(), self.postings, self.bytes())
+    }
+}
+
+/// The terms of a memtable in order.
+pub(crate) struct Sorted<'a> {
+    memtable: &'a Memtable,
+    order: std::vec::IntoIter<([u64; 2], u32, u32)>,
+}
+
+impl<'a> Iterator for Sorted<'a> {
+    type Item = (&'a [u8], List<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (_, shard, entry) = self.order.next()?;
+        let shard = &self.memtable.shards[shard as usize];
+        let entry = &shard.entries[entry as usize];
+        Some((shard.key(entry), List { postings: &entry.postings }))
+    }
+}
+
+impl Shard {
+    #[inline]
+    fn find(&self, hash: u64, term: &[u8]) -> Option<usize> {
+        let wanted = hash as u32;
+        let same = |slot: &Slot| slot.hash == wanted && self.key(&self.entries[slot.entry as usize]) == term;
+        self.slots.find(spread(wanted), same).map(|slot| slot.entry as usize)
+    }
+
+    fn insert(&mut self, hash: u64, term: &[u8], postings: Postings) {
+        const SMALL: &str = "a memtable is written long before a shard has 4 GiB of terms";
+        let key_len = u16::try_from(term.len()).expect("a term is at most 1029 bytes");
+        let key_at = u32::try_from(self.keys.len()).expect(SMALL);
+        let slot = Slot { hash: hash as u32, entry: u32::try_from(self.entries.len()).expect(SMALL) };
+        self.keys.extend_from_slice(term);
+        self.entries.push(Entry { key_at, key_len, postings });
+        self.slots.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
+    }
+
+    #[inline]
+    fn key(&self, entry: &Entry) -> &[u8] {
+        let at = entry.key_at as usize;
+        &self.keys[at..at + usize::from(entry.key_len)]
+    }
+
+    fn heap_bytes(&self) -> usize {
+        heap_block(self.slots.allocation_size())
+            + heap_block(self.entries.capacity() * size_of::<Entry>())
+            + heap_block(self.keys.capacity())
+    }
+}
+
+/// The shard takes the top bits of the hash, the slots its low half.
+#[inline]
+fn shard_of(hash: u64) -> usize {
+    (hash >> 59) as usize
+}
+
+/// The tables want 64 bits.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The first 16 bytes of a term as numbers that sort the same way.
+fn prefix(term: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; 16];
+    let n = term.len().min(16);
+    bytes[..n].copy_from_slice(&term[..n]);
+    let half = |at: usize| u64::from_be_bytes(std::array::from_fn(|n| bytes[at + n]));
+    [half(0), half(8)]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Makes the bytes of a run, front to back, from terms in order. No I/O: the caller takes what is pending and
+//! writes it. Memory: one group's hashes, the root, and what the caller lets pend.
+
+use siphasher::sip128::Hash128;
+
+use crate::filter::TermHasher;
+use crate::frames::{FrameRef, FrameRoot, put_frame};
+use crate::packed::Packed;
+use crate::run::block::{BLOCK_BYTES, put_entry};
+use crate::run::fences::{Fences, Group, fence};
+use crate::run::footer::{Covers, Footer, Section};
+use crate::run::seal::{Output, Seal};
+use crate::run::tree::TreeWriter;
+
+/// A group is closed behind the block that makes it this large.
+const GROUP_TERMS: usize = 8192;
+const GROUP_BLOCKS: usize = 128;
+const FRAME_PAGE_BYTES: usize = 4 << 10;
+
+pub(crate) struct RunBuilder {
+    hasher: TermHasher,
+    footer: Footer,
+    out: Output,
+    tree: TreeWriter,
+    /// The block being filled, its fence, and an entry being made.
+    block: Vec<u8>,
+    block_fence: Vec<u8>,
+    entry: Vec<u8>,
+    /// The last term.
+    term: Vec<u8>,
+    /// The group being filled.
+    blocks: Fences,
+    hashes: Vec<Hash128>,
+    root: Fences,
+    frame_page: Vec<u8>,
+    frame_root: FrameRoot,
+    frame_before: FrameRef,
+    terms_ended: bool,
+}
+
+impl RunBuilder {
+    pub(crate) fn new(database: &[u8; 16], hasher: &TermHasher, covers: Covers) -> RunBuilder {
+        assert!(covers.from_position < covers.to_position, "a run covers positions: {covers:?}");
+        assert!(covers.from_lsn <= covers.to_lsn, "a run covers frames in order: {covers:?}");
+        RunBuilder {
+            hasher: hasher.clone(),
+            footer: Footer {
+                database: *database,
+                key_fingerprint: hasher.fingerprint(),
+                covers,
+                terms: 0,
+                postings: 0,
+                frames: 0,
+                root: Section::default(),
+                frame_root: Section::default(),
+                file_bytes: 0,
+            },
+            out: Output::new(Seal::new(database, &covers)),
+            tree: TreeWriter::default(),
+            block: Vec::new(),
+            block_fence: Vec::new(),
+            entry: Vec::new(),
+            term: Vec::new(),
+            blocks: Fences::default(),
+            hashes: Vec::new(),
+            root: Fences::default(),
+            frame_page: Vec::new(),
+            frame_root: FrameRoot::default(),
+            frame_before: FrameRef::default(),
+            terms_ended: false,
+        }
+    }
+
+    /// Adds postings of the term that [`end_term`](Self::end_term) will name.
+    pub(crate) fn push(&mut self, piece: &Packed<'_>) {
+        self.tree.push(piece, &mut self.out);
+    }
+
+    /// Ends the postings of `term`, which is greater than the one before.
+    pub(crate) fn end_term(&mut self, term: &[u8], first_revision: Option<u64>) {
+        assert!(term > self.term.as_slice() || self.footer.terms == 0, "terms ascend");
+        let list = self.tree.finish(&mut self.out);
+        let covers = self.footer.covers;
+        assert!(
+            list.count > 0 && covers.from_position < list.first && list.last <= covers.to_position,
+            "postings {}..={} lie outside of {covers:?}",
+            list.first,
+            list.last,
+        );
+        let before: &[u8] = if self.block.is_empty() { &[] } else { &self.term };
+        self.entry.clear();
+        put_entry(&mut self.entry, before, term, first_revision, &list, covers.from_position);
+        if self.block.len() + self.entry.len() > BLOCK_BYTES {
+            self.close_block();
+            self.entry.clear();
+            put_entry(&mut self.entry, &[], term, first_revision, &list, covers.from_position);
+        }
+        if self.block.is_empty() {
+            self.block_fence.clear();
+            self.block_fence.extend_from_slice(fence(&self.term, term));
+        }
+        self.block.extend_from_slice(&self.entry);
+        self.hashes.push(self.hasher.hash(term));
+        self.term.clear();
+        self.term.extend_from_slice(term);
+        self.footer.terms += 1;
+        self.footer.postings += list.count;
+    }
+
+    /// Adds a frame, in journal order, after all terms.
+    pub(crate) fn frame(&mut self, frame: &FrameRef) {
+        self.end_terms();
+        if self.frame_page.is_empty() {
+            self.frame_root.firsts.push(*frame);
+            self.frame_before = FrameRef::default();
+        }
+        put_frame(&mut self.frame_page, &self.frame_before, frame);
+        self.frame_before = *frame;
+        self.footer.frames += 1;
+        if self.frame_page.len() >= FRAME_PAGE_BYTES {
+            self.close_frame_page();
+        }
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(&mut self) {
+        self.end_terms();
+        if !self.frame_page.is_empty() {
+            self.close_frame_page();
+        }
+        let mut root = Vec::new();
+        self.root.encode(&mut root);
+        let section = |(offset, len)| Section { offset, len: len as u64 };
+        self.footer.root = section(self.out.put(&root));
+        self.footer.frame_root = section(self.out.put(&self.frame_root.encode()));
+        self.footer.file_bytes = self.out.offset() + crate::run::footer::FOOTER_BYTES as u64;
+        let footer = self.footer.encode();
+        self.out.put_unsealed(&footer);
+    }
+
+    /// Bytes made and not yet taken; they continue the file where the last taken ones ended.
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.out.pending()
+    }
+
+    /// The pending bytes are in the file.
+    pub(crate) fn taken(&mut self) {
+        self.out.taken();
+    }
+
+    fn end_terms(&mut self) {
+        if !std::mem::replace(&mut self.terms_ended, true) {
+            if !self.block.is_empty() {
+                self.close_block();
+            }
+            if self.blocks.len() > 0 {
+                self.close_group();
+            }
+        }
+    }
+
+    fn close_block(&mut self) {
+        let (offset, len) = self.out.put(&self.block);
+        self.blocks.push(&self.block_fence, offset, len);
+        self.block.clear();
+        if self.hashes.len() >= GROUP_TERMS || self.blocks.len() >= GROUP_BLOCKS {
+            self.close_group();
+        }
+    }
+
+    fn close_group(&mut self) {
+        let (offset, len) = self.out.put(&Group::encode(&self.blocks, &self.hashes));
+        if let Some(key) = self.blocks.first_key() {
+            self.root.push(key, offset, len);
+        }
+        self.blocks.clear();
+        self.hashes.clear();
+    }
+
+    fn close_frame_page(&mut self) {
+        self.frame_root.pages.push(self.out.put(&self.frame_page));
+        self.frame_page.clear();
+    }
+}

@@ -1,0 +1,40 @@
+//! Front coding: each key of a sorted list is written as the number of bytes it shares with the key before,
+//! and the rest.
+
+use crate::error::Flaw;
+use crate::term::TERM_BYTES_MAX;
+use crate::wire::{Reader, put_varint};
+
+/// Writes `key` after `before`; returns nothing shared when `before` is empty.
+pub(super) fn put_key(out: &mut Vec<u8>, before: &[u8], key: &[u8]) {
+    let shared = shared_bytes(before, key);
+    put_varint(out, shared as u64);
+    put_varint(out, (key.len() - shared) as u64);
+    out.extend_from_slice(&key[shared..]);
+}
+
+/// How many bytes two keys begin with in common.
+pub(super) fn shared_bytes(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// Reads the next key into `key`, which holds the one before. Keys must ascend; only the first may be empty.
+pub(super) fn read_key(reader: &mut Reader<'_>, key: &mut Vec<u8>, first: bool) -> Result<(), Flaw> {
+    let shared = reader.length()?;
+    let len = reader.length()?;
+    let suffix = reader.take(len)?;
+    let ascends = match (key.get(shared), suffix.first()) {
+        (Some(before), Some(now)) => now > before,
+        (None, Some(_)) => shared == key.len(),
+        (_, None) => first && shared == 0,
+    };
+    if !ascends {
+        return Err(reader.flaw("keys do not ascend"));
+    }
+    key.truncate(shared);
+    key.extend_from_slice(suffix);
+    if key.len() > TERM_BYTES_MAX {
+        return Err(reader.flaw("a key exceeds 1029 bytes"));
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Appends: the request and the answer, and the way from one to the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use recount_types::{NewEvent, Position, Revision, StreamName, Time, TopicName};
+
+use crate::catalogue::{Catalogue, Change};
+use crate::condition::Condition;
+use crate::drive;
+use crate::error::AppendError;
+use crate::sequencer::Prepared;
+use crate::slot::{Answer, Slot};
+use crate::store::{Inner, lock};
+
+mod duplicate;
+mod prepare;
+mod query;
+
+use prepare::Checked;
+
+/// Events to append, all or none, under conditions.
+#[derive(Debug, Clone, Default)]
+pub struct AppendRequest {
+    /// The events, in order. They may go to several streams and topics.
+    pub events: Vec<EventWrite>,
+    /// What must hold.
+    pub conditions: Vec<Condition>,
+    /// How long to wait where the append has to wait for an open transaction; `None` = 30 s.
+    pub deadline: Option<Duration>,
+}
+
+/// One event and where it goes.
+#[derive(Debug, Clone)]
+pub struct EventWrite {
+    /// The topic; it must exist.
+    pub topic: TopicName,
+    /// The stream's key. `None` on a topic with a declared KEY: computed from the payload. `None` elsewhere: the
+    /// event belongs to no stream. Given on a topic with a declared KEY: must equal the computed one.
+    pub key: Option<Bytes>,
+    /// The event.
+    pub event: NewEvent,
+}
+
+/// The answer to an append: durable when it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// Where each event went, in the order of the request.
+    pub events: Vec<AppendedEvent>,
+    /// When it was appended.
+    pub append_time: Time,
+    /// The same append had been made before (same ids, same content): this is its answer, nothing was added.
+    pub duplicate: bool,
+}
+
+/// Where one event went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendedEvent {
+    /// Its position.
+    pub position: Position,
+    /// Its stream, unless it belongs to none.
+    pub stream: Option<StreamName>,
+    /// Its revision in that stream.
+    pub revision: Option<Revision>,
+}
+
+impl Appended {
+    /// The position of the whole append: that of its last event.
+    pub fn position(&self) -> Position {
+        self.events.last().map_or(Position::ZERO, |event| event.position)
+    }
+}
+
+/// On whose behalf an append is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// A user: no topic of the system.
+    User,
+    /// An importer, which keeps its progress in `_imports`.
+    Importer,
+    /// A statement, which records itself in `_catalog`.
+    Catalogue,
+}
+
+/// A definition that an append records.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    /// The catalogue that it was planned on.
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// What changes.
+    pub(crate) change: Change,
+}
+
+/// Makes an append; evaluates it again as often as its grounds have changed.
+pub(crate) async fn append(
+    inner: &Arc<Inner>,
+    request: AppendRequest,
+    writer: Writer,
+) -> Result<Appended, AppendError> {
+    loop {
+        match prepare::prepare(inner, &request, writer).await? {
+            Checked::Duplicate(appended) => return Ok(appended),
+            Checked::New(prepared) => match submit(inner, prepared).await {
+                Answer::Done(answer) => return answer,
+                Answer::Again => {}
+            },
+        }
+    }
+}
+
+/// Makes the append that records a definition; `None` = the catalogue is another by now.
+pub(crate) async fn append_definition(
+    inner: &Arc<Inner>,
+    request: AppendRequest,
+    definition: Definition,
+) -> Result<Option<Appended>, AppendError> {
+    let Checked::New(mut prepared) = prepare::prepare(inner, &request, Writer::Catalogue).await? else {
+        unreachable!("definitions have no ids");
+    };
+    prepared.catalogue = definition.catalogue;
+    prepared.change = Some(definition.change);
+    match submit(inner, prepared).await {
+        Answer::Done(answer) => answer.map(Some),
+        Answer::Again => Ok(None),
+    }
+}
+
+async fn submit(inner: &Arc<Inner>, prepared: Box<Prepared>) -> Answer {
+    let slot = Arc::new(Slot::default());
+    {
+        let mut sequencer = lock(&inner.sequencer);
+        sequencer.submit(prepared, slot.clone(), &*inner.env.clock);
+        if !sequencer.driving && sequencer.has_work() {
+            sequencer.driving = true;
+            slot.make_leader();
+        }
+    }
+    drive::answer(inner, slot).await
+}

@@ -1,0 +1,209 @@
+//! Checks a request against the catalogue, and evaluates its conditions on the immutable runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use recount_index::{Term, TermKind};
+use recount_types::limits::{
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, GROUP_BYTES_MAX, KEY_BYTES_MAX, TAGS_MAX, TYPE_BYTES_MAX,
+};
+use recount_types::{Partition, Position, StreamName, TopicId, TopicName};
+
+use super::duplicate::{self, Known};
+use super::{AppendRequest, Appended, EventWrite, Writer, query};
+use crate::catalogue::{CATALOG, Catalogue, IMPORTS, TopicState};
+use crate::condition::{Condition, Expected};
+use crate::error::AppendError;
+use crate::forming;
+use crate::partition::partition_of;
+use crate::record;
+use crate::sequencer::{Prepared, PreparedEvent, PreparedStream};
+use crate::store::{Inner, lock};
+
+/// How long an append waits for an open transaction unless it says.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A request that passed every check which needs no lock.
+pub(super) enum Checked {
+    /// To be sequenced.
+    New(Box<Prepared>),
+    /// It was made before.
+    Duplicate(Appended),
+}
+
+pub(super) async fn prepare(
+    inner: &Arc<Inner>,
+    request: &AppendRequest,
+    writer: Writer,
+) -> Result<Checked, AppendError> {
+    check_counts(request)?;
+    let (catalogue, runs) = {
+        let sequencer = lock(&inner.sequencer);
+        if let Some(error) = sequencer.refusal_of_all() {
+            return Err(error);
+        }
+        (sequencer.catalogue.clone(), sequencer.runs.clone())
+    };
+    let mut streams = Streams::default();
+    let mut events = Vec::with_capacity(request.events.len());
+    for (index, write) in request.events.iter().enumerate() {
+        let topic = writable(&catalogue, &write.topic, writer)?;
+        let event = prepare_event(topic, write, &mut streams)
+            .map_err(|what| AppendError::BadEvent { index, what })?;
+        events.push(event);
+    }
+    if let Some(answer) = duplicate::find(inner, request, &events, &streams.list).await? {
+        match answer {
+            Known::Same(appended) => return Ok(Checked::Duplicate(appended)),
+            Known::Other(error) => return Err(error),
+        }
+    }
+    let bytes = cost(&events)?;
+    let covered = Position(runs.covered_to_position());
+    let mut expected = Vec::new();
+    let mut queries = Vec::new();
+    for condition in &request.conditions {
+        match condition {
+            Condition::Stream { expected: Expected::Any, .. } => {}
+            Condition::Stream { stream, expected: what } => {
+                let topic = known(&catalogue, &stream.topic)?;
+                expected.push((streams.index(topic, &stream.key), *what));
+            }
+            Condition::NoMatch { query, after } => {
+                let prepared = query::prepare(&catalogue, query, *after)?;
+                for query in &prepared {
+                    query::check_on_runs(&runs, query).await?;
+                }
+                queries.extend(prepared);
+            }
+        }
+    }
+    for stream in &mut streams.list {
+        stream.base = runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?;
+    }
+    let deadline = request.deadline.unwrap_or(DEADLINE);
+    Ok(Checked::New(Box::new(Prepared {
+        catalogue,
+        covered,
+        streams: streams.list,
+        expected,
+        queries,
+        events,
+        bytes,
+        change: None,
+        deadline_us: inner.env.clock.boottime_us().saturating_add(deadline.as_micros() as u64),
+    })))
+}
+
+fn check_counts(request: &AppendRequest) -> Result<(), AppendError> {
+    let count = request.events.len();
+    if count == 0 {
+        return Err(AppendError::BadRequest { what: "the append has no events".to_owned() });
+    }
+    if count > APPEND_EVENTS_MAX {
+        let what = format!("the append has {count} events, the limit is {APPEND_EVENTS_MAX}: split it");
+        return Err(AppendError::BadRequest { what });
+    }
+    Ok(())
+}
+
+fn known<'a>(catalogue: &'a Catalogue, name: &TopicName) -> Result<&'a Arc<TopicState>, AppendError> {
+    catalogue.by_name(name).ok_or_else(|| AppendError::UnknownTopic { topic: name.to_string() })
+}
+
+fn writable<'a>(
+    catalogue: &'a Catalogue,
+    name: &TopicName,
+    writer: Writer,
+) -> Result<&'a Arc<TopicState>, AppendError> {
+    let topic = known(catalogue, name)?;
+    let allowed = match topic.id {
+        CATALOG => writer == Writer::Catalogue,
+        IMPORTS => writer == Writer::Importer,
+        _ => true,
+    };
+    if allowed { Ok(topic) } else { Err(AppendError::SystemTopic { topic: name.clone() }) }
+}
+
+/// The streams of a request, each once.
+#[derive(Default)]
+struct Streams {
+    list: Vec<PreparedStream>,
+    by_key: HashMap<(TopicId, Bytes), usize>,
+}
+
+impl Streams {
+    fn index(&mut self, topic: &TopicState, key: &Bytes) -> usize {
+        *self.by_key.entry((topic.id, key.clone())).or_insert_with(|| {
+            let name = StreamName { topic: topic.name.clone(), key: key.clone() };
+            let term = Term::of(TermKind::Stream, topic.id, key).as_bytes().to_vec();
+            self.list.push(PreparedStream { name, term, base: 0 });
+            self.list.len() - 1
+        })
+    }
+}
+
+fn prepare_event(topic: &TopicState, write: &EventWrite, streams: &mut Streams) -> Result<PreparedEvent, String> {
+    let facts = record::facts(&topic.definition, &write.event)?;
+    let key = match (&facts.key, &write.key) {
+        (Some(declared), Some(given)) if declared != given => {
+            return Err(format!(
+                "the key {} was given, but the topic's KEY makes it {}: leave it out, or change the payload",
+                recount_types::name::KeyText(given),
+                recount_types::name::KeyText(declared)
+            ));
+        }
+        (declared, given) => declared.clone().or_else(|| given.clone()),
+    };
+    if let Some(key) = &key
+        && key.len() > KEY_BYTES_MAX
+    {
+        return Err(format!("the key has {} bytes, the limit is {KEY_BYTES_MAX}", key.len()));
+    }
+    if facts.tags.len() > TAGS_MAX {
+        return Err(format!("the event has {} tags, the limit is {TAGS_MAX}", facts.tags.len()));
+    }
+    if facts.event_type.as_ref().is_some_and(|name| name.len() > TYPE_BYTES_MAX) {
+        return Err(format!("the event type is longer than {TYPE_BYTES_MAX} bytes"));
+    }
+    let terms = record::terms(topic.id, facts.event_type.as_deref(), facts.tags.iter().map(|tag| tag.as_str()));
+    let id_term =
+        write.event.id.as_ref().map(|id| Term::of(TermKind::ClientId, topic.id, id.as_bytes()).as_bytes().to_vec());
+    let stream = key.as_ref().map(|key| streams.index(topic, key));
+    let partition: Partition = partition_of(key.as_deref(), topic.definition.partitions);
+    let own_time = facts.time.is_some();
+    let record = record::encode(facts, key, &write.event)?;
+    Ok(PreparedEvent { topic: topic.id, partition, schema: topic.schema, own_time, stream, record, terms, id_term })
+}
+
+/// A bound on what the events add to a group.
+fn cost(events: &[PreparedEvent]) -> Result<usize, AppendError> {
+    let bytes: usize = events.iter().map(|event| event.record.bytes_bound()).sum();
+    let too_large = |bytes: usize, limit: usize| {
+        let what = format!("the append has {bytes} bytes, the limit is {limit}: split it");
+        Err(AppendError::BadRequest { what })
+    };
+    if bytes > APPEND_BYTES_MAX {
+        return too_large(bytes, APPEND_BYTES_MAX);
+    }
+    let mut last: HashMap<(TopicId, Partition), (u32, bool)> = HashMap::new();
+    let (mut batches, mut runs) = (0, 0);
+    let mut before = None;
+    for event in events {
+        let partition = (event.topic, event.partition);
+        let kind = (event.schema, event.own_time);
+        if last.insert(partition, kind) != Some(kind) {
+            batches += 1;
+        }
+        if before.replace((partition, kind)) != Some((partition, kind)) {
+            runs += 1;
+        }
+    }
+    let cost = forming::cost(bytes, batches, runs);
+    if cost > GROUP_BYTES_MAX - forming::Forming::EMPTY_BYTES {
+        return too_large(cost, GROUP_BYTES_MAX);
+    }
+    Ok(cost)
+}

@@ -1,0 +1,287 @@
+//! The catalogue: the topics that exist, as a fold over the events of the system topic `_catalog`.
+//!
+//! A value, never changed in place: a statement makes the next catalogue and the event that tells it, and both
+//! take effect when that event is sequenced. Topic ids are never reused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use recount_types::limits::{PARTITIONS_MAX, TOPICS_MAX};
+use recount_types::{Position, Time, TopicId, TopicName};
+use serde::{Deserialize, Serialize};
+
+use crate::ddl::Statement;
+use crate::error::DdlError;
+use crate::schema::TopicDefinition;
+
+/// The topic of definitions.
+pub const CATALOG: TopicId = TopicId(1);
+/// The topic of import progress.
+pub const IMPORTS: TopicId = TopicId(2);
+/// The first id that a user's topic may get.
+const FIRST_USER_TOPIC: u32 = 16;
+
+/// Everything that is defined.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    by_name: BTreeMap<TopicName, Arc<TopicState>>,
+    by_id: BTreeMap<TopicId, Arc<TopicState>>,
+    next_id: u32,
+}
+
+/// A topic as defined at some position.
+#[derive(Debug, Clone)]
+pub struct TopicState {
+    /// Its id.
+    pub id: TopicId,
+    /// Its name.
+    pub name: TopicName,
+    /// The definition in force.
+    pub definition: TopicDefinition,
+    /// Number of that definition, from 1.
+    pub schema: u32,
+    /// Where it was created; `Position::ZERO` for the system's.
+    pub created: Position,
+    /// It was dropped: its events are hidden.
+    pub dropped: bool,
+}
+
+/// A topic as shown to users.
+#[derive(Debug, Clone)]
+pub struct TopicInfo {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id.
+    pub id: TopicId,
+    /// Number of its partitions.
+    pub partitions: u32,
+    /// The definition in force.
+    pub definition: TopicDefinition,
+    /// Number of that definition, from 1.
+    pub schema: u32,
+    /// Where it was created.
+    pub created: Position,
+}
+
+/// What an event of `_catalog` says. Persisted as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Change {
+    /// A topic came to be.
+    CreateTopic {
+        /// Its id.
+        id: u32,
+        /// Its definition, with its name.
+        definition: TopicDefinition,
+    },
+    /// A topic has a new definition.
+    AlterTopic {
+        /// Its id.
+        id: u32,
+        /// Number of the definition.
+        schema: u32,
+        /// The whole definition.
+        definition: TopicDefinition,
+    },
+    /// A topic is hidden.
+    DropTopic {
+        /// Its id.
+        id: u32,
+    },
+}
+
+/// One topic in a snapshot of the catalogue. Persisted as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    id: u32,
+    schema: u32,
+    created: u64,
+    dropped: bool,
+    definition: TopicDefinition,
+}
+
+impl Catalogue {
+    /// That of a new database: only the system's topics.
+    pub(crate) fn new() -> Catalogue {
+        let mut catalogue =
+            Catalogue { by_name: BTreeMap::new(), by_id: BTreeMap::new(), next_id: FIRST_USER_TOPIC };
+        for (id, name) in [(CATALOG, "_catalog"), (IMPORTS, "_imports")] {
+            let name = TopicName::parse(name).expect("the system's names are names");
+            catalogue.put(TopicState {
+                id,
+                definition: TopicDefinition::untyped(name.clone()),
+                name,
+                schema: 1,
+                created: Position::ZERO,
+                dropped: false,
+            });
+        }
+        catalogue
+    }
+
+    /// The live topic of this name.
+    pub fn by_name(&self, name: &TopicName) -> Option<&Arc<TopicState>> {
+        self.by_name.get(name)
+    }
+
+    /// The topic of this id, dropped ones included.
+    pub fn by_id(&self, id: TopicId) -> Option<&Arc<TopicState>> {
+        self.by_id.get(&id)
+    }
+
+    /// The live topics, by name.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<TopicState>> {
+        self.by_name.values()
+    }
+
+    /// What a statement changes.
+    pub(crate) fn plan(&self, statement: Statement) -> Result<(TopicName, Change), DdlError> {
+        match statement {
+            Statement::CreateTopic(definition) => {
+                let name = definition.name.clone();
+                if self.by_name.contains_key(&name) {
+                    return Err(DdlError::Exists(name));
+                }
+                if self.by_name.len() >= TOPICS_MAX {
+                    return Err(DdlError::Invalid(format!("there are {TOPICS_MAX} topics, which is the limit")));
+                }
+                let partitions: u64 =
+                    self.by_name.values().map(|topic| u64::from(topic.definition.partitions)).sum();
+                if partitions + u64::from(definition.partitions) > PARTITIONS_MAX as u64 {
+                    return Err(DdlError::Invalid(format!(
+                        "there are {partitions} partitions; with {} more, the limit of {PARTITIONS_MAX} is exceeded",
+                        definition.partitions
+                    )));
+                }
+                Ok((name, Change::CreateTopic { id: self.next_id, definition }))
+            }
+            Statement::AlterTopic(alter) => {
+                let topic = self.live(&alter.name)?;
+                let definition = topic.definition.altered(&alter).map_err(DdlError::Invalid)?;
+                let change =
+                    Change::AlterTopic { id: topic.id.0, schema: topic.schema + 1, definition };
+                Ok((topic.name.clone(), change))
+            }
+            Statement::DropTopic(name) => {
+                let topic = self.live(&name)?;
+                Ok((topic.name.clone(), Change::DropTopic { id: topic.id.0 }))
+            }
+        }
+    }
+
+    fn live(&self, name: &TopicName) -> Result<&Arc<TopicState>, DdlError> {
+        match self.by_name.get(name) {
+            Some(topic) if topic.name.is_system() => {
+                Err(DdlError::Invalid(format!("topic {name} belongs to the system")))
+            }
+            Some(topic) => Ok(topic),
+            None => Err(DdlError::NotFound(name.to_string())),
+        }
+    }
+
+    /// The catalogue after a change recorded at `position`.
+    pub(crate) fn after(&self, change: &Change, position: Position) -> Result<Catalogue, String> {
+        let mut next = self.clone();
+        match change {
+            Change::CreateTopic { id, definition } => {
+                if *id < next.next_id {
+                    return Err(format!("topic id {id} was used before"));
+                }
+                next.next_id = id + 1;
+                next.put(TopicState {
+                    id: TopicId(*id),
+                    name: definition.name.clone(),
+                    definition: definition.clone(),
+                    schema: 1,
+                    created: position,
+                    dropped: false,
+                });
+            }
+            Change::AlterTopic { id, schema, definition } => {
+                let before = next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
+                let altered =
+                    TopicState { definition: definition.clone(), schema: *schema, ..TopicState::clone(before) };
+                next.put(altered);
+            }
+            Change::DropTopic { id } => {
+                let before = next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
+                let dropped = TopicState { dropped: true, ..TopicState::clone(before) };
+                next.by_name.remove(&dropped.name);
+                next.by_id.insert(dropped.id, Arc::new(dropped));
+            }
+        }
+        Ok(next)
+    }
+
+    fn put(&mut self, topic: TopicState) {
+        let topic = Arc::new(topic);
+        self.by_name.insert(topic.name.clone(), topic.clone());
+        self.by_id.insert(topic.id, topic);
+    }
+
+    /// All of it as JSON, for the state in a prologue. The system's topics are not part of it.
+    pub(crate) fn save(&self) -> Vec<u8> {
+        let saved: Vec<Saved> = self
+            .by_id
+            .values()
+            .filter(|topic| topic.id.0 >= FIRST_USER_TOPIC)
+            .map(|topic| Saved {
+                id: topic.id.0,
+                schema: topic.schema,
+                created: topic.created.0,
+                dropped: topic.dropped,
+                definition: topic.definition.clone(),
+            })
+            .collect();
+        serde_json::to_vec(&saved).expect("definitions have a JSON form")
+    }
+
+    /// Reads what [`Catalogue::save`] made.
+    pub(crate) fn load(bytes: &[u8]) -> Result<Catalogue, String> {
+        let saved: Vec<Saved> = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        let mut catalogue = Catalogue::new();
+        for topic in saved {
+            if topic.id < catalogue.next_id {
+                return Err(format!("topic id {} is out of order", topic.id));
+            }
+            catalogue.next_id = topic.id + 1;
+            let state = TopicState {
+                id: TopicId(topic.id),
+                name: topic.definition.name.clone(),
+                definition: topic.definition,
+                schema: topic.schema,
+                created: Position(topic.created),
+                dropped: topic.dropped,
+            };
+            if state.dropped {
+                catalogue.by_id.insert(state.id, Arc::new(state));
+            } else {
+                catalogue.put(state);
+            }
+        }
+        Ok(catalogue)
+    }
+}
+
+impl TopicState {
+    /// As shown to users.
+    pub(crate) fn info(&self) -> TopicInfo {
+        TopicInfo {
+            name: self.name.clone(),
+            id: self.id,
+            partitions: self.definition.partitions,
+            definition: self.definition.clone(),
+            schema: self.schema,
+            created: self.created,
+        }
+    }
+}
+
+/// When the wall clock was seen, for judging jumps. Persisted in prologues and seals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClockReading {
+    pub(crate) wall: Time,
+    pub(crate) boottime_us: u64,
+    pub(crate) boot_id: [u8; 16],
+}

@@ -1,0 +1,254 @@
+//! Driving the journal: the leader among the waiting callers writes the next group on its own thread.
+//!
+//! One caller leads at a time. It drives one group after another until its own append is answered, then passes
+//! the lead to a caller that waits. The future of the group being written lives here and not in the leader's
+//! own future, so that a caller may go away at any moment: somebody else polls it on.
+//!
+//! ```text
+//!  roll, if the segment is full ── take the forming group ── encode ── write ── sync ── answer
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use recount_journal::{JournalError, Room, Writer};
+use recount_types::Lsn;
+
+use crate::error::{AppendError, chain};
+use crate::forming::Waiter;
+use crate::slot::{Answer, Slot};
+use crate::state;
+use crate::store::{Inner, lock};
+
+/// Who holds the writer.
+pub(crate) enum Driver {
+    /// Nobody.
+    Idle(Box<Writer>),
+    /// A group that is being written; it gives the writer back.
+    Running(Pin<Box<dyn Future<Output = Box<Writer>> + Send>>),
+    /// The journal is closed.
+    Gone,
+}
+
+/// Waits for the answer to a slot, leading when it is its turn.
+pub(crate) async fn answer(inner: &Arc<Inner>, slot: Arc<Slot>) -> Answer {
+    let guard = Guard { inner, slot };
+    poll_fn(|cx| {
+        let slot = &guard.slot;
+        slot.register(cx);
+        if slot.leads() {
+            inner.lead(slot, cx);
+        }
+        slot.take().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
+/// Passes the lead on if its caller goes away.
+struct Guard<'a> {
+    inner: &'a Arc<Inner>,
+    slot: Arc<Slot>,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if self.slot.abandon() {
+            self.inner.pass_on_lead();
+        }
+    }
+}
+
+impl Inner {
+    /// Drives groups until the slot is answered or nothing is left to do, then passes the lead on.
+    fn lead(self: &Arc<Self>, slot: &Slot, cx: &mut Context<'_>) {
+        while self.poll_group(cx).is_ready() {
+            let mut sequencer = lock(&self.sequencer);
+            if !sequencer.has_work() {
+                sequencer.driving = false;
+                slot.resign();
+                drop(sequencer);
+                self.idle.notify();
+                return;
+            }
+            if slot.is_answered() && sequencer.next_leader().any(|next| next.make_leader()) {
+                slot.resign();
+                return;
+            }
+        }
+    }
+
+    /// The leader went away: another caller leads, or else the background task.
+    fn pass_on_lead(&self) {
+        let mut sequencer = lock(&self.sequencer);
+        if !sequencer.next_leader().any(|next| next.make_leader()) {
+            sequencer.driving = false;
+            drop(sequencer);
+            self.idle.notify();
+            self.signals.activity.notify();
+        }
+    }
+
+    /// Polls the group being written, or begins one. Ready when one group is done.
+    pub(crate) fn poll_group(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut driver = lock(&self.driver);
+        if matches!(*driver, Driver::Idle(_))
+            && let Driver::Idle(writer) = std::mem::replace(&mut *driver, Driver::Gone)
+        {
+            *driver = Driver::Running(Box::pin(run_group(self.clone(), writer)));
+        }
+        match &mut *driver {
+            Driver::Running(group) => match group.as_mut().poll(cx) {
+                Poll::Ready(writer) => {
+                    *driver = Driver::Idle(writer);
+                    Poll::Ready(())
+                }
+                Poll::Pending => Poll::Pending,
+            },
+            Driver::Idle(_) | Driver::Gone => Poll::Ready(()),
+        }
+    }
+
+    /// Becomes the leader without an append, waiting until nobody else is. The caller then owns `driving`.
+    pub(crate) async fn become_leader(&self) {
+        loop {
+            let seen = self.idle.generation();
+            {
+                let mut sequencer = lock(&self.sequencer);
+                if !sequencer.driving {
+                    sequencer.driving = true;
+                    return;
+                }
+            }
+            self.idle.changed(seen).await;
+        }
+    }
+
+    /// Leads until nothing is left to do, or somebody else leads.
+    pub(crate) async fn drive(self: &Arc<Self>) {
+        let slot = Arc::new(Slot::default());
+        {
+            let mut sequencer = lock(&self.sequencer);
+            if sequencer.driving || !sequencer.has_work() {
+                return;
+            }
+            sequencer.driving = true;
+        }
+        slot.make_leader();
+        // It counts as answered: it leads only as long as nobody waits.
+        slot.answer(Answer::Again);
+        let guard = Guard { inner: self, slot };
+        poll_fn(|cx| {
+            if guard.slot.leads() {
+                self.lead(&guard.slot, cx);
+            }
+            if guard.slot.leads() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+}
+
+async fn run_group(inner: Arc<Inner>, mut writer: Box<Writer>) -> Box<Writer> {
+    if let Err(error) = roll_if_wanted(&inner, &mut writer).await {
+        return refuse(&inner, writer, error);
+    }
+    let taken = {
+        let mut sequencer = lock(&inner.sequencer);
+        let location = writer.next_location();
+        let room = |in_flight| match writer.room_after(Some(in_flight)) {
+            Room::Bytes(bytes) => Some(bytes),
+            Room::Roll => None,
+        };
+        sequencer.take(location, room, &*inner.env.clock)
+    };
+    let Some(taken) = taken else {
+        return seal_if_asked(&inner, writer).await;
+    };
+    if taken.froze {
+        inner.signals.index_work.notify();
+    }
+    let (spec, waiters) = taken.forming.finish(taken.append_time);
+    let head = spec.first_position.0 + u64::from(spec.count) - 1;
+    match writer.write(spec).await {
+        Ok(frame) => {
+            inner.head.store(head, Ordering::Release);
+            inner.last_sync_us.store(inner.env.clock.boottime_us(), Ordering::Relaxed);
+            let later = lock(&inner.sequencer).durable();
+            for waiter in waiters.into_iter().chain(later) {
+                waiter.durable(&frame.header);
+            }
+            inner.visible.notify();
+            if inner.sealed.swap(false, Ordering::AcqRel) {
+                inner.signals.activity.notify();
+            }
+        }
+        Err(error) => fail(&inner, waiters, &error),
+    }
+    writer
+}
+
+async fn roll_if_wanted(inner: &Inner, writer: &mut Writer) -> Result<(), JournalError> {
+    let wanted = {
+        let mut sequencer = lock(&inner.sequencer);
+        sequencer.wants_roll().map(|bytes| {
+            let room = writer.room_after(None);
+            if matches!(room, Room::Bytes(room) if room >= bytes) {
+                (bytes, None)
+            } else {
+                let froze = sequencer.freeze(Lsn(writer.next_lsn().0 - 1));
+                (bytes, Some((sequencer.state().encode(), froze)))
+            }
+        })
+    };
+    let Some((bytes, roll)) = wanted else { return Ok(()) };
+    if let Some((state, froze)) = roll {
+        if froze {
+            inner.signals.index_work.notify();
+        }
+        writer.roll(&state, bytes).await?;
+    }
+    let room = match writer.room_after(None) {
+        Room::Bytes(room) => room,
+        Room::Roll => unreachable!("a segment that was just begun has room"),
+    };
+    lock(&inner.sequencer).begin_group(room, &*inner.env.clock);
+    Ok(())
+}
+
+async fn seal_if_asked(inner: &Inner, mut writer: Box<Writer>) -> Box<Writer> {
+    let (asked, position, seal) = {
+        let mut sequencer = lock(&inner.sequencer);
+        let asked = std::mem::take(&mut sequencer.seal_requested);
+        (asked, sequencer.next_position(), state::encode_seal(sequencer.time_floor, &sequencer.clock))
+    };
+    if asked && !writer.is_sealed() {
+        match writer.seal(position, seal).await {
+            Ok(()) => inner.sealed.store(true, Ordering::Release),
+            Err(error) => fail(inner, Vec::new(), &error),
+        }
+    }
+    writer
+}
+
+/// The next segment could not be had: the appends that wait for it are refused, nothing else happened.
+fn refuse(inner: &Inner, writer: Box<Writer>, error: JournalError) -> Box<Writer> {
+    if matches!(error, JournalError::Failed { .. }) {
+        fail(inner, Vec::new(), &error);
+    } else {
+        let error = AppendError::StorageFull { what: chain(&error) };
+        lock(&inner.sequencer).fail_queued(&error);
+    }
+    writer
+}
+
+fn fail(inner: &Inner, waiters: Vec<Waiter>, error: &JournalError) {
+    let what = error.to_string();
+    tracing::error!(%what, "the journal closed itself");
+    let more = lock(&inner.sequencer).fail(&what);
+    for waiter in waiters.into_iter().chain(more) {
+        waiter.failed(AppendError::Closed { what: what.clone() });
+    }
+    inner.visible.notify();
+}

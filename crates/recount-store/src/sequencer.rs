@@ -1,0 +1,508 @@
+//! The sequencer: gives positions and offsets, decides conditions, forms groups. Under one lock, without I/O.
+//!
+//! ```text
+//!            submit                       take                        durable
+//!  append ──────────> forming ───────────────────────> in flight ───────────────> answered, visible
+//!         └─> queued (no room: the group is full, or a roll comes first)
+//!         └─> blocked (its partition waits for an open transaction)
+//! ```
+//!
+//! Invariants: an answer that depended on a group is given after that group's sync, refusals too. Positions are
+//! given in commit order and are contiguous. What was submitted against index runs that no longer cover what
+//! the memtables lack is sent back to be evaluated again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use recount_env::Clock;
+use recount_index::{FrameRef, Memtable, RunSet, Term};
+use recount_journal::Location;
+use recount_types::{Lsn, Offset, Partition, Position, Revision, StreamName, Time, TopicId};
+
+use crate::append::{Appended, AppendedEvent};
+use crate::catalogue::{Catalogue, Change, ClockReading};
+use crate::condition::Expected;
+use crate::error::AppendError;
+use crate::forming::{BatchKey, Forming, Waiter};
+use crate::pending::{PartitionId, Pending};
+use crate::record::Encoded;
+use crate::slot::{Answer, Slot};
+use crate::state::State;
+
+mod conditions;
+mod transactions;
+
+pub(crate) use conditions::{PreparedQuery, SCAN_MAX};
+
+/// An append, checked and evaluated on the immutable runs.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What it was checked against.
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// The runs that it was evaluated on reach to here.
+    pub(crate) covered: Position,
+    /// The streams that it writes or has conditions on.
+    pub(crate) streams: Vec<PreparedStream>,
+    /// Conditions, by index into `streams`.
+    pub(crate) expected: Vec<(usize, Expected)>,
+    /// Query conditions that hold up to `covered`.
+    pub(crate) queries: Vec<PreparedQuery>,
+    /// The events.
+    pub(crate) events: Vec<PreparedEvent>,
+    /// Bound on what it adds to a group's body.
+    pub(crate) bytes: usize,
+    /// The catalogue that it makes, if it records a definition.
+    pub(crate) change: Option<Change>,
+    /// When it stops waiting, on the boot-time clock, µs.
+    pub(crate) deadline_us: u64,
+}
+
+/// A stream that an append touches.
+#[derive(Debug, Clone)]
+pub(crate) struct PreparedStream {
+    pub(crate) name: StreamName,
+    pub(crate) term: Vec<u8>,
+    /// How many events the runs have.
+    pub(crate) base: u64,
+}
+
+/// An event, encoded.
+#[derive(Debug)]
+pub(crate) struct PreparedEvent {
+    pub(crate) topic: TopicId,
+    pub(crate) partition: Partition,
+    pub(crate) schema: u32,
+    pub(crate) own_time: bool,
+    /// Index into the streams.
+    pub(crate) stream: Option<usize>,
+    pub(crate) record: Encoded,
+    /// Terms of its type, tags and id.
+    pub(crate) terms: Vec<Vec<u8>>,
+    /// The term of its client-given id.
+    pub(crate) id_term: Option<Vec<u8>>,
+}
+
+/// A frozen memtable, until its run is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Frozen {
+    pub(crate) memtable: Arc<Memtable>,
+    /// It has the postings of positions up to here.
+    pub(crate) to_position: Position,
+    /// And the frames up to here.
+    pub(crate) to_lsn: Lsn,
+}
+
+/// Everything that is decided under the lock.
+#[derive(Debug)]
+pub(crate) struct Sequencer {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) next_offsets: BTreeMap<PartitionId, Offset>,
+    pub(crate) last_append_time: Time,
+    pub(crate) time_floor: Time,
+    pub(crate) clock: ClockReading,
+    pub(crate) memtable: Memtable,
+    pub(crate) frozen: VecDeque<Frozen>,
+    pub(crate) runs: RunSet,
+    /// A driver is at work, or a caller was told to be.
+    pub(crate) driving: bool,
+    pub(crate) seal_requested: bool,
+    pub(crate) closing: bool,
+    pub(crate) counts: Counts,
+    pending: Pending,
+    pending_groups: BTreeMap<Lsn, Location>,
+    /// `None`: the journal rolls first.
+    forming: Option<Forming>,
+    /// The lsn of the forming group.
+    next_lsn: Lsn,
+    next_position: Position,
+    in_flight: Option<Vec<Waiter>>,
+    queued: VecDeque<Queued>,
+    blocked: Vec<Queued>,
+    failure: Option<String>,
+    hash_key: [u8; 16],
+    memtable_bytes_max: usize,
+}
+
+/// An append that was not sequenced yet.
+#[derive(Debug)]
+struct Queued {
+    prepared: Box<Prepared>,
+    slot: Arc<Slot>,
+}
+
+/// What happened, for metrics.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) appends: u64,
+    pub(crate) events: u64,
+    pub(crate) refusals: u64,
+}
+
+/// Appends that wait beyond this many are refused.
+const QUEUED_MAX: usize = 10_000;
+/// A jump of the wall clock beyond this stops appends.
+pub(crate) const CLOCK_JUMP_US_MAX: i64 = 5 * 60 * 1_000_000;
+
+/// A group taken to be written.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) forming: Forming,
+    pub(crate) append_time: Time,
+    /// The index got a frozen memtable to write.
+    pub(crate) froze: bool,
+}
+
+impl Sequencer {
+    /// Goes on from a recovered state. `next_lsn` is the next group's.
+    pub(crate) fn new(
+        state: State,
+        pending: Pending,
+        pending_groups: BTreeMap<Lsn, Location>,
+        memtable: Memtable,
+        runs: RunSet,
+        next_lsn: Lsn,
+        hash_key: [u8; 16],
+        memtable_bytes_max: usize,
+    ) -> Sequencer {
+        Sequencer {
+            catalogue: state.catalogue,
+            next_offsets: state.next_offsets,
+            last_append_time: state.last_append_time,
+            time_floor: state.time_floor,
+            clock: state.clock,
+            memtable,
+            frozen: VecDeque::new(),
+            runs,
+            driving: false,
+            seal_requested: false,
+            closing: false,
+            counts: Counts::default(),
+            pending,
+            pending_groups,
+            forming: None,
+            next_lsn,
+            next_position: state.next_position,
+            in_flight: None,
+            queued: VecDeque::new(),
+            blocked: Vec::new(),
+            failure: None,
+            hash_key,
+            memtable_bytes_max,
+        }
+    }
+
+    /// The state after the last group: for a prologue. Only between groups.
+    pub(crate) fn state(&self) -> State {
+        assert!(self.in_flight.is_none() && self.forming.as_ref().is_none_or(Forming::is_empty));
+        State {
+            next_position: self.next_position,
+            last_append_time: self.last_append_time,
+            time_floor: self.time_floor,
+            clock: self.clock,
+            next_offsets: self.next_offsets.clone(),
+            pending: self.pending.saved(&self.pending_groups),
+            catalogue: self.catalogue.clone(),
+        }
+    }
+
+    /// The position that the next event gets, sequenced ones counted.
+    pub(crate) fn next_position(&self) -> Position {
+        self.forming.as_ref().map_or(self.next_position, Forming::next_position)
+    }
+
+    /// Why nothing is accepted any more.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// Accepts an append; its slot will be answered, now or by a group.
+    pub(crate) fn submit(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
+        if let Some(error) = self.refusal_of_all() {
+            slot.answer(Answer::Done(Err(error)));
+        } else if self.queued.is_empty() && self.has_room(&prepared) {
+            self.sequence(prepared, slot, clock);
+        } else if self.queued.len() >= QUEUED_MAX {
+            slot.answer(Answer::Done(Err(AppendError::Busy)));
+        } else {
+            self.queued.push_back(Queued { prepared, slot });
+        }
+    }
+
+    /// Why every append is refused.
+    pub(crate) fn refusal_of_all(&self) -> Option<AppendError> {
+        let closing = || self.closing.then(|| "the database is closed".to_owned());
+        self.failure.clone().or_else(closing).map(|what| AppendError::Closed { what })
+    }
+
+    fn has_room(&self, prepared: &Prepared) -> bool {
+        self.forming.as_ref().is_some_and(|forming| forming.fits(prepared.bytes))
+    }
+
+    /// True if a leader has something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        let forming = self.forming.as_ref().is_some_and(|forming| !forming.is_empty());
+        forming || !self.queued.is_empty() || self.in_flight.is_some() || self.seal_requested
+    }
+
+    /// The bytes that the body of the next group must have room for; `None` = a group is being formed.
+    pub(crate) fn wants_roll(&self) -> Option<usize> {
+        let first = self.queued.front()?;
+        let bytes = Forming::EMPTY_BYTES + first.prepared.bytes;
+        match &self.forming {
+            None => Some(bytes),
+            Some(forming) if forming.is_empty() && !self.has_room(&first.prepared) => Some(bytes),
+            Some(_) => None,
+        }
+    }
+
+    /// A segment with room for a body of `room_bytes` is there: forms groups again.
+    pub(crate) fn begin_group(&mut self, room_bytes: usize, clock: &dyn Clock) {
+        debug_assert!(self.forming.as_ref().is_none_or(Forming::is_empty));
+        let mut fresh = Forming::new(self.next_position, room_bytes);
+        if let Some(before) = self.forming.take() {
+            fresh.waiters = before.waiters;
+        }
+        self.forming = Some(fresh);
+        self.sequence_queued(clock);
+    }
+
+    /// Fails the appends that wait for a segment.
+    pub(crate) fn fail_queued(&mut self, error: &AppendError) {
+        for queued in self.queued.drain(..) {
+            queued.slot.answer(Answer::Done(Err(error.clone())));
+        }
+    }
+
+    fn sequence_queued(&mut self, clock: &dyn Clock) {
+        while let Some(first) = self.queued.front() {
+            if !self.has_room(&first.prepared) {
+                return;
+            }
+            if let Some(Queued { prepared, slot }) = self.queued.pop_front() {
+                self.sequence(prepared, slot, clock);
+            }
+        }
+    }
+
+    fn sequence(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
+        let stale = !Arc::ptr_eq(&prepared.catalogue, &self.catalogue)
+            || prepared.covered < self.memtables_begin()
+            || prepared.events.iter().any(|event| event.id_term.as_ref().is_some_and(|id| self.in_memory(id, prepared.covered)));
+        if stale {
+            return slot.answer(Answer::Again);
+        }
+        let waits = |event: &PreparedEvent| self.pending.waits((event.topic, event.partition));
+        if prepared.events.iter().any(waits) {
+            self.blocked.push(Queued { prepared, slot });
+            return;
+        }
+        if let Err(error) = self.check_clock(clock) {
+            return self.refuse(slot, error);
+        }
+        match self.check(&prepared) {
+            Ok(totals) => self.place(*prepared, slot, totals),
+            Err(error) => self.refuse(slot, error),
+        }
+    }
+
+    /// The memtables have every posting after this position.
+    fn memtables_begin(&self) -> Position {
+        Position(self.runs.covered_to_position())
+    }
+
+    /// True if a term has a posting after `covered`.
+    fn in_memory(&self, term: &[u8], covered: Position) -> bool {
+        self.count_after(term, covered) > 0
+    }
+
+    /// How many postings of a term are in memory after a position.
+    pub(crate) fn count_after(&self, term: &[u8], after: Position) -> u64 {
+        let frozen: u64 = self.frozen.iter().map(|frozen| frozen.memtable.count_after(term, after.0)).sum();
+        frozen + self.memtable.count_after(term, after.0)
+    }
+
+    /// Answers with a refusal once all that it may depend on is durable.
+    fn refuse(&mut self, slot: Arc<Slot>, error: AppendError) {
+        self.counts.refusals += 1;
+        let waiter = Waiter { slot, answer: Err(error), append: None };
+        match (&mut self.forming, &mut self.in_flight) {
+            (Some(forming), _) if !forming.is_empty() => forming.waiters.push(waiter),
+            (_, Some(in_flight)) => in_flight.push(waiter),
+            _ => waiter.slot.answer(Answer::Done(waiter.answer)),
+        }
+    }
+
+    /// Gives positions and offsets.
+    fn place(&mut self, prepared: Prepared, slot: Arc<Slot>, mut totals: Vec<u64>) {
+        let next_position = self.next_position();
+        if let Some(change) = &prepared.change {
+            match self.catalogue.after(change, next_position) {
+                Ok(catalogue) => self.catalogue = Arc::new(catalogue),
+                Err(what) => return self.refuse(slot, AppendError::BadRequest { what }),
+            }
+        }
+        let forming = self.forming.as_mut().expect("the caller asked for room");
+        let append = forming.begin_append();
+        let mut events = Vec::with_capacity(prepared.events.len());
+        for event in prepared.events {
+            let offset = next_offset(&mut self.next_offsets, (event.topic, event.partition));
+            let key = BatchKey {
+                topic: event.topic,
+                partition: event.partition,
+                schema: event.schema,
+                own_time: event.own_time,
+                transaction: None,
+                positioned: true,
+            };
+            let new_topic = !forming.topics.contains(&event.topic);
+            let (_, position) = forming.push(key, offset, &event.record);
+            let position = position.expect("it was pushed with a position");
+            if new_topic {
+                self.memtable.add(Term::new().topic(event.topic), position.0, None);
+            }
+            let revision = event.stream.map(|at| {
+                let total = totals[at];
+                totals[at] += 1;
+                self.memtable.add(&prepared.streams[at].term, position.0, Some(total));
+                Revision(total)
+            });
+            for term in event.terms.iter().chain(&event.id_term) {
+                self.memtable.add(term, position.0, None);
+            }
+            let stream = event.stream.map(|at| prepared.streams[at].name.clone());
+            events.push(AppendedEvent { position, stream, revision });
+        }
+        self.counts.appends += 1;
+        self.counts.events += events.len() as u64;
+        let answer = Ok(Appended { events, append_time: Time(0), duplicate: false });
+        forming.waiters.push(Waiter { slot, answer, append: Some(append) });
+    }
+
+    /// Takes the forming group to be written at `location`, as the group with `next_lsn`. The next one may have a
+    /// body of `room_bytes`; `None` = the journal rolls first.
+    pub(crate) fn take(
+        &mut self,
+        location: Location,
+        room_bytes: impl FnOnce(usize) -> Option<usize>,
+        clock: &dyn Clock,
+    ) -> Option<Taken> {
+        let forming = self.forming.take_if(|forming| !forming.is_empty())?;
+        let now = clock.now_us().max(self.last_append_time.0 + 1).max(self.time_floor.0 + 1);
+        let append_time = Time(now);
+        self.last_append_time = Time(now + (forming.append_count() as i64 - 1).max(0));
+        self.memtable.frame(FrameRef {
+            lsn: self.next_lsn.0,
+            segment_first_lsn: location.segment.first_lsn.0,
+            segment_epoch: location.segment.epoch.0,
+            offset: location.offset,
+            first_position: self.next_position.0,
+            append_time: append_time.0,
+        });
+        self.note_pending_group(location);
+        self.next_position = forming.next_position();
+        self.in_flight = Some(Vec::new());
+        let froze = self.freeze_if_full();
+        self.next_lsn = self.next_lsn.next();
+        self.forming = room_bytes(forming.bytes()).map(|room| Forming::new(self.next_position, room));
+        self.sequence_queued(clock);
+        Some(Taken { forming, append_time, froze })
+    }
+
+    /// The memtable is frozen at the end of a group only, so that a run covers whole groups.
+    fn freeze_if_full(&mut self) -> bool {
+        self.memtable.bytes() >= self.memtable_bytes_max && self.freeze(self.next_lsn)
+    }
+
+    /// Freezes the memtable, which reaches to the end of the group `to_lsn`; false if there is nothing to freeze,
+    /// or the last one is not written yet.
+    pub(crate) fn freeze(&mut self, to_lsn: Lsn) -> bool {
+        let to_position = Position(self.next_position.0 - 1);
+        if !self.frozen.is_empty() || to_position <= self.memtables_begin() {
+            return false;
+        }
+        let memtable = std::mem::replace(&mut self.memtable, Memtable::new(&self.hash_key));
+        self.frozen.push_back(Frozen { memtable: Arc::new(memtable), to_position, to_lsn });
+        true
+    }
+
+    /// The group in flight is durable: who to tell.
+    pub(crate) fn durable(&mut self) -> Vec<Waiter> {
+        self.in_flight.take().unwrap_or_default()
+    }
+
+    /// Nothing is accepted any more: who to tell, beside those of the group in flight.
+    pub(crate) fn fail(&mut self, what: &str) -> Vec<Waiter> {
+        self.failure = Some(what.to_owned());
+        let mut waiters = self.in_flight.take().unwrap_or_default();
+        if let Some(forming) = self.forming.take() {
+            waiters.extend(forming.waiters);
+        }
+        let waiting = self.queued.drain(..).chain(self.blocked.drain(..));
+        waiters.extend(waiting.map(|queued| Waiter {
+            slot: queued.slot,
+            answer: Err(AppendError::Closed { what: what.to_owned() }),
+            append: None,
+        }));
+        waiters
+    }
+
+    /// Somebody whose append waits in the forming group or before it, to lead next.
+    pub(crate) fn next_leader(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        let forming = self.forming.iter().flat_map(|forming| forming.waiters.iter().map(|waiter| &waiter.slot));
+        forming.chain(self.queued.iter().map(|queued| &queued.slot))
+    }
+
+    /// A run covers a frozen memtable: it is not needed any more.
+    pub(crate) fn install(&mut self, runs: RunSet) {
+        let covered = runs.covered_to_position();
+        self.runs = runs;
+        while self.frozen.front().is_some_and(|frozen| frozen.to_position.0 <= covered) {
+            self.frozen.pop_front();
+        }
+    }
+
+    /// The memtables, oldest first.
+    pub(crate) fn memtables(&self) -> impl DoubleEndedIterator<Item = &Memtable> {
+        self.frozen.iter().map(|frozen| &*frozen.memtable).chain(std::iter::once(&self.memtable))
+    }
+
+    /// An answer is given as of `time`: later appends are above it.
+    pub(crate) fn raise_floor(&mut self, time: Time) {
+        self.time_floor = self.time_floor.max(time);
+    }
+
+    fn check_clock(&mut self, clock: &dyn Clock) -> Result<(), AppendError> {
+        let now = read_clock(clock);
+        if let Some(ahead_us) = jumped_ahead(&self.clock, &now) {
+            return Err(AppendError::ClockJumped { ahead_s: ahead_us / 1_000_000 });
+        }
+        self.clock = now;
+        Ok(())
+    }
+}
+
+/// The next offset of a partition, which is thereby given.
+fn next_offset(offsets: &mut BTreeMap<PartitionId, Offset>, partition: PartitionId) -> Offset {
+    let next = offsets.entry(partition).or_default();
+    let offset = *next;
+    next.0 += 1;
+    offset
+}
+
+/// Reads both clocks.
+pub(crate) fn read_clock(clock: &dyn Clock) -> ClockReading {
+    ClockReading { wall: Time(clock.now_us()), boottime_us: clock.boottime_us(), boot_id: clock.boot_id() }
+}
+
+/// How far the wall clock ran ahead of the boot-time clock between two readings of one boot, if it is too far, µs.
+pub(crate) fn jumped_ahead(before: &ClockReading, now: &ClockReading) -> Option<i64> {
+    if before.boot_id != now.boot_id {
+        return None;
+    }
+    let wall = now.wall.0 - before.wall.0;
+    let boot = now.boottime_us as i64 - before.boottime_us as i64;
+    (wall - boot > CLOCK_JUMP_US_MAX).then_some(wall - boot)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! The store: the handle that fronts hold, and what its parts share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use recount_env::{Env, Signal};
+use recount_journal::Reader;
+use recount_journal::directory::{HeldLock, Holder};
+use recount_index::{Term, TermKind};
+use recount_types::{Position, StreamName, Time, TopicName};
+
+use crate::append;
+use crate::append::{AppendRequest, Appended, EventWrite};
+use crate::background;
+use crate::catalogue::{self, TopicInfo};
+use crate::ddl;
+use crate::drive::Driver;
+use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
+use crate::open::{self, OpenOptions, OpenStoreError};
+use crate::read::{self, EventCursor, ReadRequest};
+use crate::sequencer::Sequencer;
+use crate::state;
+use crate::stats::Stats;
+use crate::subscribe::{SubscribeRequest, Subscription};
+
+/// An open database. Cheap to clone; the last clone dropped without [`Store::close`] leaves an unclean close.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("root", &self.inner.root).finish_non_exhaustive()
+    }
+}
+
+/// What the parts of a store share.
+pub(crate) struct Inner {
+    pub(crate) env: Env,
+    pub(crate) root: PathBuf,
+    /// Keeps others out until the store is closed.
+    pub(crate) held: Mutex<Option<Arc<HeldLock>>>,
+    pub(crate) reader: Reader,
+    pub(crate) journal_counts: Arc<recount_journal::Counts>,
+    pub(crate) sequencer: Mutex<Sequencer>,
+    pub(crate) driver: Mutex<Driver>,
+    /// The newest visible position.
+    pub(crate) head: AtomicU64,
+    /// The journal ends with a seal.
+    pub(crate) sealed: AtomicBool,
+    /// Boot-time µs of the last sync.
+    pub(crate) last_sync_us: AtomicU64,
+    /// The head moved, or the store was closed.
+    pub(crate) visible: Signal,
+    /// Nobody drives.
+    pub(crate) idle: Signal,
+    /// How the background tasks are woken.
+    pub(crate) signals: Arc<background::Signals>,
+    pub(crate) index_counts: background::IndexCounts,
+    pub(crate) notes: Vec<String>,
+}
+
+/// A statement that took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// What it was, such as `CREATE TOPIC`.
+    pub statement: String,
+    /// The topic it was about.
+    pub topic: TopicName,
+    /// The position of the event that records it.
+    pub position: Position,
+}
+
+impl Store {
+    /// Opens the database in a directory. See [`OpenOptions`].
+    pub async fn open(env: Env, root: &std::path::Path, options: OpenOptions) -> Result<Store, OpenStoreError> {
+        let inner = open::open(env, root, options).await?;
+        background::start(&inner);
+        Ok(Store { inner })
+    }
+
+    /// What opening did that an operator should know, such as a torn tail that was cut.
+    pub fn notes(&self) -> &[String] {
+        &self.inner.notes
+    }
+
+    /// Writes into LOCK where this process serves the database.
+    pub async fn announce(&self, address: &str) -> Result<(), OpenStoreError> {
+        let holder = Holder { pid: std::process::id(), address: Some(address.to_owned()) };
+        let held = lock(&self.inner.held).clone();
+        match held {
+            Some(held) => Ok(held.announce(&self.inner.env, &self.inner.root, &holder).await?),
+            None => Err(OpenStoreError::Read(ReadError::Closed)),
+        }
+    }
+
+    /// Appends events, all or none. When this resolves with an answer, they are on disk; when it resolves with a
+    /// refusal, nothing was stored. It may be dropped at any time; the outcome is then unknown.
+    pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        append::append(&self.inner, request, append::Writer::User).await
+    }
+
+    /// Appends that may also write to `_imports`, for importers.
+    pub async fn append_system(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        append::append(&self.inner, request, append::Writer::Importer).await
+    }
+
+    /// Runs a statement: CREATE TOPIC, ALTER TOPIC, DROP TOPIC.
+    pub async fn execute(&self, sql: &str) -> Result<Executed, DdlError> {
+        let statement = ddl::parse(sql).map_err(|error| DdlError::Syntax(error.to_string()))?;
+        let name = statement.name();
+        loop {
+            let catalogue = lock(&self.inner.sequencer).catalogue.clone();
+            let (topic, change) = catalogue.plan(statement.clone())?;
+            let payload = serde_json::to_vec(&change).map_err(|error| DdlError::Invalid(error.to_string()))?;
+            let event = recount_types::NewEvent { payload: payload.into(), ..Default::default() };
+            let write = EventWrite {
+                topic: TopicName::parse("_catalog").map_err(|error| DdlError::Invalid(error.to_string()))?,
+                key: Some(topic.as_str().as_bytes().to_vec().into()),
+                event,
+            };
+            let request = AppendRequest { events: vec![write], ..AppendRequest::default() };
+            let definition = append::Definition { catalogue, change };
+            if let Some(appended) = append::append_definition(&self.inner, request, definition).await? {
+                return Ok(Executed { statement: name.to_owned(), topic, position: appended.position() });
+            }
+        }
+    }
+
+    /// The live topics that are not the system's, by name.
+    pub fn topics(&self) -> Vec<TopicInfo> {
+        let catalogue = lock(&self.inner.sequencer).catalogue.clone();
+        catalogue.topics().filter(|topic| !topic.name.is_system()).map(|topic| topic.info()).collect()
+    }
+
+    /// Reads events. See [`ReadRequest`].
+    pub async fn read(&self, request: ReadRequest) -> Result<EventCursor, ReadError> {
+        read::begin(&self.inner, request).await
+    }
+
+    /// Follows events. See [`SubscribeRequest`].
+    pub fn subscribe(&self, request: SubscribeRequest) -> Subscription {
+        Subscription::new(self.inner.clone(), request)
+    }
+
+    /// The number of events that a stream has; 0 = there is no such stream.
+    pub async fn stream_length(&self, stream: &StreamName) -> Result<u64, ReadError> {
+        let topic = lock(&self.inner.sequencer).catalogue.by_name(&stream.topic).map(|topic| topic.id);
+        let topic = topic.ok_or_else(|| ReadError::UnknownTopic { topic: stream.topic.to_string() })?;
+        let term = Term::of(TermKind::Stream, topic, &stream.key);
+        self.inner.count_up_to(term.as_bytes(), self.inner.head()).await
+    }
+
+    /// The position as of a time: the end of the last append made at or before it. Later appends are made later
+    /// than that. A time that has not come yet is an error.
+    pub async fn position_at(&self, time: Time) -> Result<Position, ReadError> {
+        let now = self.inner.env.clock.now_us();
+        {
+            let mut sequencer = lock(&self.inner.sequencer);
+            if time.0 > now.max(sequencer.last_append_time.0) {
+                let what = "that time has not come yet: nobody knows what will be appended until then".to_owned();
+                return Err(ReadError::BadRequest { what });
+            }
+            sequencer.raise_floor(time);
+        }
+        read::last_before(&self.inner, time).await
+    }
+
+    /// One live topic.
+    pub fn topic(&self, name: &str) -> Option<TopicInfo> {
+        let name = TopicName::parse(name).ok()?;
+        let catalogue = lock(&self.inner.sequencer).catalogue.clone();
+        catalogue.by_name(&name).map(|topic: &Arc<catalogue::TopicState>| topic.info())
+    }
+
+    /// The newest visible position: every append up to it is on disk and readable.
+    pub fn head(&self) -> Position {
+        self.inner.head()
+    }
+
+    /// Numbers, for metrics.
+    pub fn stats(&self) -> Stats {
+        let inner = &self.inner;
+        let counts = &inner.journal_counts;
+        let relaxed = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let sequencer = lock(&inner.sequencer);
+        Stats {
+            head: inner.head(),
+            lsn: inner.reader.synced_lsn(),
+            last_append_time: sequencer.last_append_time,
+            appended_events: sequencer.counts.events,
+            appends: sequencer.counts.appends,
+            refusals: sequencer.counts.refusals,
+            groups: relaxed(&counts.frames),
+            group_bytes: relaxed(&counts.frame_bytes),
+            syncs: relaxed(&counts.syncs),
+            rolls: relaxed(&counts.rolls),
+            roll_waits: relaxed(&counts.roll_waits),
+            segments: inner.reader.segments().len() as u64,
+            memtable_bytes: sequencer.memtables().map(|memtable| memtable.bytes() as u64).sum(),
+            runs: sequencer.runs.runs().len() as u64,
+            run_bytes: sequencer.runs.runs().iter().map(|run| run.file_bytes()).sum(),
+            flushes: relaxed(&inner.index_counts.flushes),
+            merges: relaxed(&inner.index_counts.merges),
+            topics: sequencer.catalogue.topics().count() as u64,
+        }
+    }
+
+    /// Finishes what was accepted, seals the journal and marks it as closed. Later calls fail.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        let inner = &self.inner;
+        lock(&inner.sequencer).closing = true;
+        inner.signals.stop();
+        inner.visible.notify();
+        inner.become_leader().await;
+        while lock(&inner.sequencer).has_work() {
+            std::future::poll_fn(|cx| inner.poll_group(cx)).await;
+        }
+        let writer = match std::mem::replace(&mut *lock(&inner.driver), Driver::Gone) {
+            Driver::Idle(writer) => writer,
+            Driver::Running(_) | Driver::Gone => return Ok(()),
+        };
+        inner.signals.stopped().await;
+        let (position, seal) = {
+            let sequencer = lock(&inner.sequencer);
+            (sequencer.next_position(), state::encode_seal(sequencer.time_floor, &sequencer.clock))
+        };
+        let closed = writer.close(position, seal).await.map_err(|error| CloseError(chain(&error)));
+        lock(&inner.held).take();
+        closed
+    }
+}
+
+impl Inner {
+    /// The newest visible position.
+    pub(crate) fn head(&self) -> Position {
+        Position(self.head.load(Ordering::Acquire))
+    }
+
+    /// How many postings of a term are at positions up to `until`, all of them if `until` is the head.
+    pub(crate) async fn count_up_to(&self, term: &[u8], until: Position) -> Result<u64, ReadError> {
+        loop {
+            let runs = lock(&self.sequencer).runs.clone();
+            let covered = Position(runs.covered_to_position());
+            let older = if until >= covered {
+                runs.stream_length(term).await?
+            } else {
+                return Ok(runs.count_between(term, 0, until.0).await?);
+            };
+            let sequencer = lock(&self.sequencer);
+            if sequencer.runs.covered_to_position() == covered.0 {
+                let newer = sequencer.count_after(term, covered) - sequencer.count_after(term, until);
+                return Ok(older + newer);
+            }
+        }
+    }
+
+    /// True if the journal ends with a seal.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
+    }
+
+    /// True once nothing can be appended any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.sequencer).refusal_of_all().is_some()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without a close: what was acknowledged is on disk; the next opening recovers.
+        self.signals.stop();
+        *self.driver.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()) = Driver::Gone;
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
