@@ -7,6 +7,9 @@ mod append;
 mod contract;
 mod machine;
 mod postgres;
+mod restart;
+mod roll;
+mod streams;
 mod worker;
 
 use std::fs;
@@ -34,6 +37,9 @@ pub(crate) struct Arguments {
     /// Length of one sample
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Events in the database that `restart` starts
+    #[arg(long, default_value_t = 10_000_000)]
+    events: u64,
     /// Where the data lies, on the disk to measure; removed afterwards
     #[arg(long, default_value = "/var/tmp/recount-bench")]
     dir: PathBuf,
@@ -43,6 +49,12 @@ pub(crate) struct Arguments {
 enum Name {
     /// Durable appends: raw loop, Postgres, 1 and 64 writers, embedded and over loopback
     Append,
+    /// Appends to 10 million streams, beside 10
+    Streams,
+    /// From kill -9 to the first answers
+    Restart,
+    /// Appends that meet a segment roll, an index flush or a merge, beside the rest
+    Roll,
 }
 
 /// What every bench is given.
@@ -57,6 +69,36 @@ impl Bench {
     fn machine(&self) -> Result<Machine> {
         Machine::this(&self.dir)
     }
+
+    /// Directories for databases, one at a time.
+    fn fresh(&self) -> Fresh<'_> {
+        Fresh { bench: self, last: None }
+    }
+}
+
+/// Gives directories that do not exist yet; each is removed when the next is asked for.
+struct Fresh<'a> {
+    bench: &'a Bench,
+    last: Option<PathBuf>,
+}
+
+impl Fresh<'_> {
+    fn next(&mut self) -> Result<String> {
+        if let Some(last) = self.last.take().filter(|last| last.exists()) {
+            fs::remove_dir_all(last)?;
+        }
+        let path = self.bench.dir.join("database");
+        self.last = Some(path.clone());
+        Ok(path.display().to_string())
+    }
+}
+
+impl Drop for Fresh<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.next() {
+            eprintln!("warning: {error:#}");
+        }
+    }
 }
 
 /// Builds for release, measures, reports.
@@ -68,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&arguments.dir)?;
     let bench =
         Bench { worker, dir: arguments.dir.clone(), rounds: arguments.rounds, seconds: arguments.seconds };
-    let report = measure(arguments.name, &bench);
+    let report = measure(arguments.name, &bench, arguments.events);
     fs::remove_dir_all(&arguments.dir)?;
     let report = report?;
 
@@ -82,8 +124,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn measure(name: Name, bench: &Bench) -> Result<Report> {
+fn measure(name: Name, bench: &Bench, events: u64) -> Result<Report> {
     match name {
         Name::Append => append::run(bench),
+        Name::Streams => streams::run(bench),
+        Name::Restart => restart::run(bench, events),
+        Name::Roll => roll::run(bench),
     }
 }

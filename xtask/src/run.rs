@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -109,4 +110,10 @@ fn words(command: &Command) -> String {
         words.push_str(&argument.to_string_lossy());
     }
     words
+}
+
+/// Makes what is read from now on come from the disk.
+pub(crate) fn drop_caches() -> Result<()> {
+    output(&mut Command::new("sync"))?;
+    fs::write("/proc/sys/vm/drop_caches", "3").context("only root can drop the caches")
 }

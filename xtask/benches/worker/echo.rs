@@ -59,5 +59,5 @@ pub(crate) fn drive(arguments: &ClientArguments) -> Result<()> {
         server.read_exact(&mut answer)?;
         timings.note(began);
     }
-    timings.print(1)
+    timings.print(1, &[])
 }

@@ -1,9 +1,17 @@
-//! The measured programs, one file each: what `cargo xtask bench` starts, in processes of their own. Each
-//! prints one line of JSON, or, if it listens, its address first.
+//! The measured and the killed programs, one file each: what `cargo xtask bench` and `cargo xtask rigs` start,
+//! in processes of their own. Each prints figures as one line of JSON; if it listens, its address first.
 
 mod answer;
+mod dice;
 mod echo;
+mod embedded;
+mod fill;
+mod frames;
+mod http;
 mod raw;
+mod restart;
+mod rig;
+mod roll;
 
 use clap::Parser;
 
@@ -15,6 +23,22 @@ enum Work {
     EchoServer(echo::ServerArguments),
     /// One client of it
     EchoClient(echo::ClientArguments),
+    /// Appends through the embedded library
+    Embedded(embedded::Arguments),
+    /// Appends over HTTP
+    Http(http::Arguments),
+    /// Fills a database
+    Fill(fill::Arguments),
+    /// The first answers after a start
+    Restart(restart::Arguments),
+    /// Appends that meet rolls, flushes and merges
+    Roll(roll::Arguments),
+    /// Appends numbered events, prints each acknowledgement
+    RigAppend(rig::AppendArguments),
+    /// Opens, and holds every acknowledgement against what is there
+    RigCheck(rig::CheckArguments),
+    /// Lists the frames of a database
+    RigFrames(frames::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -22,5 +46,13 @@ fn main() -> anyhow::Result<()> {
         Work::Raw(arguments) => raw::run(&arguments),
         Work::EchoServer(arguments) => echo::serve(&arguments),
         Work::EchoClient(arguments) => echo::drive(&arguments),
+        Work::Embedded(arguments) => embedded::run(&arguments),
+        Work::Http(arguments) => http::run(&arguments),
+        Work::Fill(arguments) => fill::run(&arguments),
+        Work::Restart(arguments) => restart::run(&arguments),
+        Work::Roll(arguments) => roll::run(&arguments),
+        Work::RigAppend(arguments) => rig::append(&arguments),
+        Work::RigCheck(arguments) => rig::check(&arguments),
+        Work::RigFrames(arguments) => frames::run(&arguments),
     }
 }

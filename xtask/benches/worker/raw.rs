@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         writer.append()?;
         timings.note(began);
     }
-    timings.print(1)
+    timings.print(1, &[])
 }
 
 /// A segment that is appended to.

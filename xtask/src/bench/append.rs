@@ -1,51 +1,90 @@
 //! `append`: durable appends a second, beside the raw loop, a bare echo server and Postgres.
 
+use std::cell::RefCell;
+
 use anyhow::Result;
 
 use super::Bench;
-use super::contract::{Report, Side};
+use super::contract::{Bar, Claim, Figure, Report, Side};
 use super::postgres::{self, Postgres};
 
-/// Bytes that one append of one event adds to the journal: what the raw loop writes each time.
-const BYTES_A_WRITE: &str = "400";
+const UNIT: &str = "events/s";
+/// Accounts; few enough that both sides' indexes stay warm.
+const STREAMS: &str = "1000";
+
+const CLAIMS: &[Claim] = &[
+    Claim { what: "1 writer, embedded", ours: "embedded 1", peer: "raw loop", bar: Bar::RatioAtLeast(0.85) },
+    Claim {
+        what: "64 writers, embedded",
+        ours: "embedded 64",
+        peer: "embedded 1",
+        bar: Bar::RatioAtLeast(10.0),
+    },
+];
 
 /// Measures.
 pub(crate) fn run(bench: &Bench) -> Result<Report> {
+    let bytes = bytes_a_write(bench)?;
     let postgres = Postgres::start(&bench.dir)?;
-    let dir = bench.dir.join("raw").display().to_string();
+    let fresh = RefCell::new(bench.fresh());
     let seconds = bench.seconds.to_string();
+    let raw = bench.dir.join("raw").display().to_string();
+
+    let embedded = |name, writers: &'static str, batch: &'static str| Side {
+        figures: vec![Figure { name, unit: UNIT }],
+        states: format!("embedded, {writers} writers, {batch} events an append, fdatasync each group"),
+        run: Box::new(|| {
+            let dir = fresh.borrow_mut().next()?;
+            let words = ["embedded", "--dir", &dir, "--writers", writers, "--batch", batch];
+            let answer = bench
+                .worker
+                .measure(&[&words[..], &["--streams", STREAMS, "--seconds", &seconds]].concat())?;
+            Ok(vec![answer.get("per_second")?])
+        }),
+    };
     let pg = |name, clients, batch| Side {
-        name,
+        figures: vec![Figure { name, unit: UNIT }],
         states: format!("{}, {clients} clients, {batch} events a request", postgres::STATES),
         run: Box::new({
             let postgres = &postgres;
-            move || postgres.append(clients, batch, bench.seconds)
+            move || Ok(vec![postgres.append(clients, batch, bench.seconds)?])
         }),
     };
     let sides = vec![
         Side {
-            name: "raw loop",
-            states: format!("1 thread, whole 4 KiB pages for {BYTES_A_WRITE} new bytes, fdatasync each"),
+            figures: vec![Figure { name: "raw loop", unit: UNIT }],
+            states: format!(
+                "1 thread, {bytes} new bytes in whole 4 KiB pages of a zero-filled file, fdatasync each"
+            ),
             run: Box::new(|| {
-                let words = ["raw", "--dir", &dir, "--seconds", &seconds, "--bytes", BYTES_A_WRITE];
-                Ok(bench.worker.measure(&words)?.per_second)
+                let words = ["raw", "--dir", &raw, "--seconds", &seconds, "--bytes", &bytes];
+                Ok(vec![bench.worker.measure(&words)?.get("per_second")?])
             }),
         },
+        embedded("embedded 1", "1", "1"),
         Side {
-            name: "echo + sync",
+            figures: vec![Figure { name: "echo + sync", unit: UNIT }],
             states: "the raw loop behind a bare TCP server on loopback, 1 client in another process"
                 .to_owned(),
             run: Box::new(|| {
-                let server =
-                    bench.worker.beside(&["echo-server", "--dir", &dir, "--bytes", BYTES_A_WRITE])?;
+                let server = bench.worker.beside(&["echo-server", "--dir", &raw, "--bytes", &bytes])?;
                 let words = ["echo-client", "--address", &server.address, "--seconds", &seconds];
-                Ok(bench.worker.measure(&words)?.per_second)
+                Ok(vec![bench.worker.measure(&words)?.get("per_second")?])
             }),
         },
+        embedded("embedded 64", "64", "1"),
+        embedded("embedded 64 x 16", "64", "16"),
         pg("postgres 1", 1, 1),
         pg("postgres 64", 64, 1),
         pg("postgres 64 x 16", 64, 16),
     ];
-    let machine = bench.machine()?;
-    Report::measure("append", "events/s", machine, bench.rounds, sides, &[])
+    Report::measure("append", bench.machine()?, bench.rounds, sides, CLAIMS)
+}
+
+/// What one append of one event adds to the journal, so that the raw loop writes the same.
+fn bytes_a_write(bench: &Bench) -> Result<String> {
+    let dir = bench.fresh().next()?;
+    let words =
+        ["embedded", "--dir", &dir, "--writers", "1", "--batch", "1", "--streams", STREAMS, "--seconds", "1"];
+    Ok(format!("{:.0}", bench.worker.measure(&words)?.get("bytes_a_group")?))
 }

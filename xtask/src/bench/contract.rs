@@ -10,12 +10,19 @@ use serde::Serialize;
 
 use super::machine::Machine;
 
-/// A program under measurement. `run` does one sample and returns its figure.
-pub(crate) struct Side<'a> {
+/// What one run of a side measures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Figure {
     pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+}
+
+/// A program under measurement. `run` does one sample and returns its figures, in the order of `figures`.
+pub(crate) struct Side<'a> {
+    pub(crate) figures: Vec<Figure>,
     /// Fsync policy, protocol, clients, bytes a write, in words.
     pub(crate) states: String,
-    pub(crate) run: Box<dyn FnMut() -> Result<f64> + 'a>,
+    pub(crate) run: Box<dyn FnMut() -> Result<Vec<f64>> + 'a>,
 }
 
 /// What must hold between a side and its peer.
@@ -41,8 +48,7 @@ pub(crate) struct Claim {
 /// Everything that was measured, as printed and as written.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    name: &'static str,
-    unit: &'static str,
+    name: String,
     machine: Machine,
     rounds: usize,
     sides: Vec<Measured>,
@@ -52,6 +58,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 struct Measured {
     name: &'static str,
+    unit: &'static str,
     states: String,
     median: f64,
     samples: Vec<f64>,
@@ -60,6 +67,7 @@ struct Measured {
 #[derive(Debug, Serialize)]
 struct Row {
     what: &'static str,
+    unit: &'static str,
     figure: f64,
     peer: Option<&'static str>,
     peer_figure: Option<f64>,
@@ -71,34 +79,29 @@ struct Row {
 impl Report {
     /// Runs every side once a round, in the order given, and judges the claims.
     pub(crate) fn measure(
-        name: &'static str,
-        unit: &'static str,
+        name: &str,
         machine: Machine,
         rounds: usize,
         mut sides: Vec<Side<'_>>,
         claims: &[Claim],
     ) -> Result<Self> {
         ensure!(rounds > 0, "at least one round");
-        let mut samples = vec![Vec::new(); sides.len()];
+        let mut measured: Vec<Vec<Measured>> = sides.iter().map(Measured::none_yet).collect();
         for round in 1..=rounds {
-            for (side, samples) in sides.iter_mut().zip(&mut samples) {
-                let figure = (side.run)().with_context(|| format!("round {round}, {}", side.name))?;
-                eprintln!("round {round}/{rounds}  {:<28} {} {unit}", side.name, readable(figure));
-                samples.push(figure);
+            for (side, measured) in sides.iter_mut().zip(&mut measured) {
+                let figures = (side.run)().with_context(|| format!("round {round}: {}", side.states))?;
+                ensure!(figures.len() == measured.len(), "{} figures, not {}", figures.len(), measured.len());
+                for (figure, measured) in figures.into_iter().zip(measured) {
+                    let Measured { name, unit, .. } = measured;
+                    eprintln!("round {round}/{rounds}  {name:<32} {} {unit}", readable(figure));
+                    measured.samples.push(figure);
+                    measured.median = median(&measured.samples);
+                }
             }
         }
-        let sides: Vec<Measured> = sides
-            .into_iter()
-            .zip(samples)
-            .map(|(side, samples)| Measured {
-                name: side.name,
-                states: side.states,
-                median: median(&samples),
-                samples,
-            })
-            .collect();
+        let sides: Vec<Measured> = measured.into_iter().flatten().collect();
         let rows = claims.iter().map(|claim| row(claim, &sides)).collect::<Result<_>>()?;
-        Ok(Self { name, unit, machine, rounds, sides, rows })
+        Ok(Self { name: name.to_owned(), machine, rounds, sides, rows })
     }
 
     /// Whether every bar is met.
@@ -108,10 +111,10 @@ impl Report {
 
     /// The table for people.
     pub(crate) fn print(&self) {
-        println!("\n{}: {}, median of {} interleaved rounds", self.name, self.unit, self.rounds);
+        println!("\n{}: medians of {} interleaved rounds", self.name, self.rounds);
         println!("machine: {}", self.machine);
         for side in &self.sides {
-            println!("  {:<28} {:>12}   {}", side.name, readable(side.median), side.states);
+            println!("  {:<32} {:>12} {:<10} {}", side.name, readable(side.median), side.unit, side.states);
         }
         println!("\n{:<52} {:>12} {:>12} {:>7}  {:<8} holds", "what", "figure", "peer", "ratio", "bar");
         for row in &self.rows {
@@ -140,13 +143,26 @@ impl Report {
     }
 }
 
+impl Measured {
+    fn none_yet(side: &Side<'_>) -> Vec<Self> {
+        let measured = |figure: &Figure| Self {
+            name: figure.name,
+            unit: figure.unit,
+            states: side.states.clone(),
+            median: f64::NAN,
+            samples: Vec::new(),
+        };
+        side.figures.iter().map(measured).collect()
+    }
+}
+
 fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
-    let figure_of = |name: &str| {
-        let side = sides.iter().find(|side| side.name == name).with_context(|| format!("no side {name}"))?;
-        anyhow::Ok(side.median)
+    let side = |name: &str| {
+        sides.iter().find(|side| side.name == name).with_context(|| format!("no side measures {name}"))
     };
-    let figure = figure_of(claim.ours)?;
-    let peer_figure = if claim.peer.is_empty() { None } else { Some(figure_of(claim.peer)?) };
+    let ours = side(claim.ours)?;
+    let figure = ours.median;
+    let peer_figure = if claim.peer.is_empty() { None } else { Some(side(claim.peer)?.median) };
     let ratio = peer_figure.map(|peer| figure / peer);
     let (bar, holds) = match claim.bar {
         Bar::RatioAtLeast(bar) => (format!("≥ {bar}"), ratio.is_some_and(|ratio| ratio >= bar)),
@@ -154,7 +170,7 @@ fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
         Bar::AtMost(bar) => (format!("≤ {bar}"), figure <= bar),
     };
     let peer = (!claim.peer.is_empty()).then_some(claim.peer);
-    Ok(Row { what: claim.what, figure, peer, peer_figure, ratio, bar, holds })
+    Ok(Row { what: claim.what, unit: ours.unit, figure, peer, peer_figure, ratio, bar, holds })
 }
 
 /// The middle one; of an even number, the mean of the two in the middle.
@@ -193,13 +209,17 @@ mod tests {
 
     fn side(name: &'static str, mut figures: Vec<f64>) -> Side<'static> {
         figures.reverse();
-        Side { name, states: String::new(), run: Box::new(move || figures.pop().context("ran too often")) }
+        Side {
+            figures: vec![Figure { name, unit: "x" }],
+            states: String::new(),
+            run: Box::new(move || Ok(vec![figures.pop().context("ran too often")?])),
+        }
     }
 
     fn measure(bar: Bar, peer: &'static str) -> Report {
         let sides = vec![side("a", vec![1.0, 90.0, 3.0]), side("b", vec![2.0, 2.0, 8.0])];
         let claims = [Claim { what: "a", ours: "a", peer, bar }];
-        Report::measure("test", "x", Machine::default(), 3, sides, &claims).unwrap()
+        Report::measure("test", Machine::default(), 3, sides, &claims).unwrap()
     }
 
     #[test]
@@ -219,9 +239,7 @@ mod tests {
     #[test]
     fn an_unknown_side_is_an_error() {
         let claims = [Claim { what: "a", ours: "a", peer: "c", bar: Bar::RatioAtLeast(1.0) }];
-        assert!(
-            Report::measure("test", "x", Machine::default(), 1, vec![side("a", vec![1.0])], &claims).is_err()
-        );
+        assert!(Report::measure("test", Machine::default(), 1, vec![side("a", vec![1.0])], &claims).is_err());
     }
 
     #[test]

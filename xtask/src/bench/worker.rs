@@ -1,6 +1,7 @@
 //! The program that does the measured work, `benches/worker`: built once for speed, started for each
 //! sample in a process of its own. It answers with one line of JSON.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -17,11 +18,15 @@ pub(crate) struct Worker {
     executable: PathBuf,
 }
 
-/// What a measured run answers.
+/// What a measured run answers: figures by name.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Answer {
-    /// Events a second.
-    pub(crate) per_second: f64,
+pub(crate) struct Answer(BTreeMap<String, f64>);
+
+impl Answer {
+    /// One of the figures.
+    pub(crate) fn get(&self, name: &str) -> Result<f64> {
+        self.0.get(name).copied().with_context(|| format!("the worker measured no {name}: {:?}", self.0))
+    }
 }
 
 /// A worker or server that runs beside the measured one. Killed on drop.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::mount::{Background, LoopDevice, Mount, drop_caches, make_file_system};
+use super::mount::{Background, LoopDevice, Mount, make_file_system};
 use super::trial::{Load, Trial};
 use crate::bench::Worker;
 use crate::run;
@@ -61,10 +61,10 @@ fn fail(worker: &Worker, dir: &Path, mkfs: &[&str], round: u32) -> Result<String
 
     // The file system may have turned read-only; a new mount replays its journal.
     drop(mount);
-    drop_caches()?;
+    run::drop_caches()?;
     let mount = Mount::image(&disk.device.path, "defaults", &dir.join("mounted"))?;
     let first = trial.check()?;
-    drop_caches()?;
+    run::drop_caches()?;
     let second = trial.check().context("a second time, caches dropped")?;
     ensure!(first == second, "served {first:?}, then {second:?}");
     drop(mount);

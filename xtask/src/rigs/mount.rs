@@ -85,12 +85,6 @@ pub(crate) fn make_file_system(device: &Path, mkfs: &[&str]) -> Result<()> {
     run::output(Command::new(program).args(options).arg(device)).map(drop)
 }
 
-/// What was read from now on comes from the disk.
-pub(crate) fn drop_caches() -> Result<()> {
-    run::output(&mut Command::new("sync"))?;
-    fs::write("/proc/sys/vm/drop_caches", "3").context("drop_caches")
-}
-
 fn complain<T>(result: Result<T>) {
     if let Err(error) = result {
         eprintln!("warning: {error:#}");

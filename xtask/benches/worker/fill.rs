@@ -1,0 +1,94 @@
+//! Fills a database with events, and optionally dies by SIGKILL when the active segment is nearly full, as
+//! the worst case of a restart.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context, Result, bail};
+use recount_env::block_on;
+use recount_store::Store;
+use recount_types::TopicName;
+
+use crate::dice::Dice;
+use crate::embedded::{TOPIC, open, request};
+
+/// Events in an append.
+const BATCH: u64 = 1000;
+/// Share of the active segment that is in use when the process dies.
+const FULL: f64 = 0.9;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[arg(long)]
+    dir: PathBuf,
+    #[arg(long)]
+    events: u64,
+    /// The first so many events go to as many accounts, the others to accounts chosen uniformly
+    #[arg(long)]
+    streams: u64,
+    /// Go on until the active segment is 90 % full, then kill -9
+    #[arg(long)]
+    die_full: bool,
+}
+
+/// Fills, then closes or dies.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let store = open(&arguments.dir)?;
+    let topic = TopicName::parse(TOPIC)?;
+    let mut dice = Dice(7);
+    let mut append = |first: u64, count: u64| {
+        let account =
+            |number| if number < arguments.streams { number } else { dice.below(arguments.streams) };
+        block_on(store.append(request(&topic, (first..first + count).map(account)))).map(drop)
+    };
+    let mut appended = 0;
+    while appended < arguments.events {
+        let count = BATCH.min(arguments.events - appended);
+        append(appended, count)?;
+        appended += count;
+    }
+    if arguments.die_full {
+        let mut active = Active::watch(&store);
+        while active.share(&store, &arguments.dir)? < FULL {
+            append(arguments.streams, 100)?;
+        }
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
+        bail!("survived SIGKILL, process {}", process::id());
+    }
+    Ok(block_on(store.close())?)
+}
+
+/// How full the active segment is, as far as it was filled since a roll that we saw.
+struct Active {
+    rolls: u64,
+    bytes_at_roll: Option<u64>,
+}
+
+impl Active {
+    fn watch(store: &Store) -> Self {
+        Self { rolls: store.stats().rolls, bytes_at_roll: None }
+    }
+
+    fn share(&mut self, store: &Store, dir: &Path) -> Result<f64> {
+        let stats = store.stats();
+        if stats.rolls != self.rolls {
+            self.rolls = stats.rolls;
+            self.bytes_at_roll = Some(stats.group_bytes);
+        }
+        let Some(bytes_at_roll) = self.bytes_at_roll else { return Ok(0.0) };
+        let used = stats.group_bytes - bytes_at_roll;
+        Ok(used as f64 / largest_segment_bytes(dir)? as f64)
+    }
+}
+
+fn largest_segment_bytes(dir: &Path) -> Result<u64> {
+    let mut largest = 0;
+    for entry in fs::read_dir(dir.join("journal"))? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(".journal") {
+            largest = largest.max(entry.metadata()?.len());
+        }
+    }
+    (largest > 0).then_some(largest).context("no segments")
+}
