@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod executor;
 pub mod files;
+pub mod memory;
 pub mod real;
 pub mod signal;
 pub mod sim;

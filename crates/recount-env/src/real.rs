@@ -66,7 +66,9 @@ impl Files for RealFiles {
     }
 
     fn zero_fill_pointless<'a>(&'a self, path: &'a Path) -> Io<'a, Option<&'static str>> {
-        now(rustix::fs::statfs(path).map(|found| copying_filesystem(found.f_type as u64)).map_err(io::Error::from))
+        now(rustix::fs::statfs(path)
+            .map(|found| copying_filesystem(found.f_type as u64))
+            .map_err(io::Error::from))
     }
 }
 
@@ -93,7 +95,8 @@ fn list(path: &Path) -> io::Result<Vec<String>> {
 }
 
 fn lock(path: &Path) -> io::Result<Box<dyn Lock>> {
-    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file =
+        fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(Box::new(RealLock(file)))
 }
