@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 
 use crate::filter::TermHasher;
 use crate::frames::{FrameKey, FrameRef, FrameTable};
+use crate::term::TERM_BYTES_MAX;
 
 pub use list::{List, ListPostings};
 use list::{Postings, heap_block};
@@ -46,7 +47,7 @@ struct Slot {
     entry: u32,
 }
 
-/// One cache line.
+/// 64 bytes.
 struct Entry {
     key_at: u32,
     key_len: u16,
@@ -179,7 +180,8 @@ impl Shard {
 
     fn insert(&mut self, hash: u64, term: &[u8], postings: Postings) {
         const SMALL: &str = "a memtable is written long before a shard has 4 GiB of terms";
-        let key_len = u16::try_from(term.len()).expect("a term is at most 1029 bytes");
+        assert!(term.len() <= TERM_BYTES_MAX, "a term has {} bytes, more than {TERM_BYTES_MAX}", term.len());
+        let key_len = term.len() as u16;
         let key_at = u32::try_from(self.keys.len()).expect(SMALL);
         let slot = Slot { hash: hash as u32, entry: u32::try_from(self.entries.len()).expect(SMALL) };
         self.keys.extend_from_slice(term);

@@ -264,3 +264,6 @@ impl Page for RunPage {
             }
     }
 }
+
+#[cfg(test)]
+mod tests;

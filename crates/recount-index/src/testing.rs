@@ -265,6 +265,10 @@ impl Files for MemoryFiles {
     fn lock<'a>(&'a self, _: &'a Path) -> Io<'a, Box<dyn Lock>> {
         ready(Err(io::ErrorKind::Unsupported.into()))
     }
+
+    fn zero_fill_pointless<'a>(&'a self, _: &'a Path) -> Io<'a, Option<&'static str>> {
+        ready(Ok(None))
+    }
 }
 
 struct Nothing;

@@ -71,3 +71,24 @@ impl Output {
         self.bytes.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_another_place_or_file_do_not_pass() {
+        let covers = Covers { from_position: 0, to_position: 9, from_lsn: 0, to_lsn: 3 };
+        let seal = Seal::new(&[1; 16], &covers);
+        let mut out = Output::new(seal);
+        assert_eq!(out.put(b"same"), (0, 8));
+        assert_eq!(out.put(b"same"), (8, 8));
+        let bytes = out.pending().to_vec();
+        assert_eq!(seal.open(0, &bytes[..8]), Some(&b"same"[..]));
+        assert_eq!(seal.open(8, &bytes[8..]), Some(&b"same"[..]));
+        assert_eq!(seal.open(0, &bytes[8..]), None);
+        assert_eq!(seal.open(0, &bytes[..3]), None);
+        assert_eq!(Seal::new(&[2; 16], &covers).open(0, &bytes[..8]), None);
+        assert_eq!(Seal::new(&[1; 16], &Covers { to_lsn: 4, ..covers }).open(0, &bytes[..8]), None);
+    }
+}

@@ -205,3 +205,6 @@ pub(super) fn choose(nodes: &[Node], rank_before: u64, target: Target) -> (usize
     }
     (last, rank)
 }
+
+#[cfg(test)]
+mod tests;

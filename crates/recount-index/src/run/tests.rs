@@ -1,0 +1,321 @@
+use std::fmt::Write;
+use std::path::Path;
+
+use expect_test::expect;
+use recount_env::block_on;
+
+use super::*;
+use crate::testing::{DATABASE, DIR, KEY, Tested, collect};
+use crate::{Bounds, FrameKey, FrameRef, RunSet, Term, TermKind};
+use recount_types::TopicId;
+
+fn frame(n: u64) -> FrameRef {
+    FrameRef {
+        lsn: n,
+        segment_first_lsn: n.next_multiple_of(4) - 3,
+        segment_epoch: 1,
+        offset: (n - 1) % 4 * 40_000,
+        first_position: n * 3 - 2,
+        append_time: 1_700_000_000_000_000 + n as i64,
+    }
+}
+
+/// A small index with every kind of piece: two runs, one made of three by a merge.
+fn small() -> Tested {
+    let mut tested = Tested::new();
+    let term = |kind, value: &str| Term::of(kind, TopicId(16), value.as_bytes());
+    let (created, topic) = (term(TermKind::EventType, "created"), term(TermKind::Topic, ""));
+    for run in 0..4u64 {
+        for n in 0..9u64 {
+            let stream = term(TermKind::Stream, &format!("k{}", n % 4));
+            let terms = [stream.as_bytes(), created.as_bytes(), topic.as_bytes()];
+            let known = if n == 0 { 3 } else { 2 };
+            tested.add(1 + n % 2 * 300, &terms[..known], run != 2);
+        }
+        for _ in 0..300 {
+            tested.add(1 << 21, &[b"\x03\0\0\0\x10dense:"], true);
+        }
+        for n in 1..=3 {
+            tested.lsn += 1;
+            tested.memtable.frame(FrameRef { first_position: tested.position, ..frame(run * 3 + n) });
+        }
+        tested.flush();
+    }
+    tested.merge(0..3);
+    tested
+}
+
+#[test]
+fn a_run_is_these_bytes() {
+    let mut tested = Tested::new();
+    let stream = |key: &str| Term::of(TermKind::Stream, TopicId(16), key.as_bytes());
+    for (n, key) in ["ann", "bob", "ann", "ann", "carl"].iter().enumerate() {
+        tested.add(1, &[stream(key).as_bytes()], n != 1);
+    }
+    tested.add(300, &[stream("ann").as_bytes()], true);
+    tested.lsn = 2;
+    (1..=2).for_each(|n| tested.memtable.frame(frame(n)));
+    tested.flush();
+    let name = tested.set.runs()[0].name();
+    assert_eq!(name, "00000000000000000000-00000000000000000305.run");
+    let bytes = tested.files.bytes(&Path::new(DIR).join(name));
+    let mut dump = String::new();
+    let footer = bytes.len() - FOOTER_BYTES;
+    let pieces = [
+        ("block", 0),
+        ("group", 38),
+        ("frame page", 112),
+        ("root", 137),
+        ("frame root", 147),
+        ("footer", footer),
+    ];
+    for (n, (piece, begin)) in pieces.iter().enumerate() {
+        let end = pieces.get(n + 1).map_or(bytes.len(), |next| next.1);
+        writeln!(dump, "{piece} at {begin}").unwrap();
+        for line in bytes[*begin..end].chunks(16) {
+            let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(dump, "  {}", hex.join(" ")).unwrap();
+        }
+    }
+    expect![[r#"
+        block at 0
+          00 08 01 00 00 00 10 61 6e 6e 11 00 01 04 01 00
+          ac 02 05 03 62 6f 62 04 02 05 04 63 61 72 6c 05
+          00 05 25 bc 14 ae
+        group at 38
+          01 00 01 01 00 26 01 00 00 08 00 00 00 00 00 00
+          01 00 00 00 09 00 00 00 00 80 00 00 10 00 10 01
+          08 00 08 00 00 00 00 00 00 00 00 00 00 00 00 80
+          00 00 00 08 00 00 00 01 00 80 20 00 00 00 00 20
+          40 20 00 00 00 04 0a 00 b2 cf
+        frame page at 112
+          01 01 01 00 01 81 80 f9 c0 c1 c4 82 03 01 00 00
+          c0 b8 02 03 01 01 e4 41 62
+        root at 137
+          01 00 01 01 26 4a 36 fe f9 a3
+        frame root at 147
+          01 01 01 00 01 81 80 f9 c0 c1 c4 82 03 70 19 53
+          b3 72 97
+        footer at 166
+          52 63 49 64 78 52 75 6e 01 00 00 00 a0 00 00 00
+          64 61 74 61 62 61 73 65 2d 75 75 69 64 2d 31 36
+          47 ff 9b c2 71 3c 96 9c 00 00 00 00 00 00 00 00
+          31 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+          02 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00
+          06 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
+          89 00 00 00 00 00 00 00 0a 00 00 00 00 00 00 00
+          93 00 00 00 00 00 00 00 13 00 00 00 00 00 00 00
+          46 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+          00 00 00 00 00 00 00 00 00 00 00 00 1c 77 0d 89
+    "#]].assert_eq(&dump);
+}
+
+/// Everything the index can be asked; an error is an answer.
+fn answers(set: &RunSet, terms: &[Vec<u8>]) -> Vec<Result<String, String>> {
+    fn keep<T: std::fmt::Debug>(answer: Result<T, ReadError>) -> Result<String, String> {
+        match answer {
+            Ok(answer) => Ok(format!("{answer:?}")),
+            Err(ReadError::Damage(damage)) => Err(damage.to_string()),
+            Err(error) => panic!("not a damage: {error}"),
+        }
+    }
+    let mut out = Vec::new();
+    for term in terms {
+        out.push(keep(block_on(set.stream_length(term))));
+        out.push(keep(block_on(set.count_between(term, 100, 1 << 22))));
+        out.push(keep(block_on(collect(set, term, Bounds::default()))));
+        out.push(keep(block_on(collect(set, term, Bounds::default().backward().from_rank(5)))));
+    }
+    for n in 0..14 {
+        out.push(keep(block_on(set.frame_at(FrameKey::Lsn(n)))));
+    }
+    out
+}
+
+fn check_damaged(tested: &Tested, name: &str, bytes: &[u8], whole: &[Result<String, String>]) {
+    let terms: Vec<Vec<u8>> = tested.flushed.0.keys().cloned().collect();
+    let path = Path::new(DIR).join(name);
+    let before = tested.files.bytes(&path);
+    // A set opened before the damage keeps its footer; one opened afterwards drops what it cannot open.
+    let opened = block_on(RunSet::open(&tested.env, Path::new(DIR), DATABASE, &KEY)).unwrap();
+    assert_eq!(opened.set.runs().len(), 2);
+    tested.files.set_bytes(&path, bytes);
+    let found = answers(&opened.set, &terms);
+    for (found, whole) in found.iter().zip(whole) {
+        assert!(found.is_err() || found == whole, "{found:?} instead of {whole:?}");
+    }
+    tested.files.set_bytes(&path, &before);
+}
+
+#[test]
+fn every_flipped_byte_and_every_truncation_is_damage_or_harmless() {
+    let tested = small();
+    let terms: Vec<Vec<u8>> = tested.flushed.0.keys().cloned().collect();
+    let whole = answers(&tested.set, &terms);
+    assert!(whole.iter().all(Result::is_ok));
+    for run in tested.set.runs() {
+        let bytes = tested.files.bytes(&Path::new(DIR).join(run.name()));
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            check_damaged(&tested, run.name(), &flipped, &whole);
+            if at % 7 == 0 {
+                check_damaged(&tested, run.name(), &bytes[..at], &whole);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_footer_is_dropped_when_opening() {
+    let tested = small();
+    let name = tested.set.runs()[1].name();
+    let path = Path::new(DIR).join(name);
+    let bytes = tested.files.bytes(&path);
+    let footer = bytes.len() - FOOTER_BYTES;
+    let damaged = (footer..bytes.len()).map(|at| {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        flipped
+    });
+    let cut = (0..bytes.len()).map(|at| bytes[..at].to_vec());
+    let longer = [[bytes.as_slice(), b"x"].concat(), [bytes.as_slice(), &bytes].concat()];
+    for damaged in damaged.chain(cut).chain(longer) {
+        tested.files.set_bytes(&path, &damaged);
+        let opened = block_on(RunSet::open(&tested.env, Path::new(DIR), DATABASE, &KEY)).unwrap();
+        assert_eq!(opened.set.runs().len(), 1);
+        assert_eq!(opened.dropped.len(), 1);
+    }
+}
+
+#[test]
+fn a_walk_goes_on_where_an_error_stopped_it() {
+    let mut tested = Tested::new();
+    for _ in 0..3 {
+        for n in 0..10_000 {
+            tested.add(n % 500 + 1, &[b"\x01a"], true);
+        }
+        tested.flush();
+    }
+    let path = Path::new(DIR).join(tested.set.runs()[1].name());
+    let bytes = tested.files.bytes(&path);
+    for bounds in [Bounds::default(), Bounds::default().backward(), Bounds::default().from_rank(10)] {
+        let mut postings = tested.set.postings(b"\x01a", bounds);
+        let mut found = Vec::new();
+        let mut errors = 0;
+        loop {
+            // Whatever has to be read cannot be at first.
+            tested.files.set_bytes(&path, &[]);
+            let mut next = block_on(postings.next());
+            if next.is_err() {
+                errors += 1;
+                tested.files.set_bytes(&path, &bytes);
+                next = block_on(postings.next());
+            }
+            match next.unwrap() {
+                Some(posting) => found.push(posting),
+                None => break,
+            }
+        }
+        tested.files.set_bytes(&path, &bytes);
+        assert!(errors > 2, "{errors}");
+        let ranked: Vec<_> = found.iter().map(|posting| (posting.rank.unwrap(), posting.position)).collect();
+        assert_eq!(ranked, tested.flushed.postings(b"\x01a", &bounds));
+    }
+}
+
+#[test]
+fn frames_are_found_in_runs_and_after_merges() {
+    let mut tested = Tested::new();
+    let mut frames = Vec::new();
+    for _ in 0..5 {
+        for _ in 0..700 {
+            tested.lsn += 1;
+            let frame = FrameRef { first_position: tested.position + 1, ..frame(tested.lsn) };
+            tested.memtable.frame(frame);
+            frames.push(frame);
+            tested.add(3, &[b"\x01a"], true);
+        }
+        tested.flush();
+    }
+    let check = |set: &RunSet| {
+        for key in [0, 1, 2, 699, 701, 1234, 3499, 3500, 99_999] {
+            let keys = [
+                FrameKey::Lsn(key),
+                FrameKey::Position(key % 100_000 * 3),
+                FrameKey::Time(1_700_000_000_000_000 + (key % 10_000) as i64),
+            ];
+            for key in keys {
+                let expected = frames.iter().rfind(|frame| key.admits(frame)).copied();
+                assert_eq!(block_on(set.frame_at(key)).unwrap(), expected, "{key:?}");
+            }
+        }
+    };
+    check(&tested.set);
+    tested.merge(1..4);
+    check(&tested.set);
+    tested.merge(0..3);
+    tested.reopen();
+    check(&tested.set);
+}
+
+#[test]
+fn a_long_list_is_joined_from_runs() {
+    let mut tested = Tested::new();
+    for run in 0..3u64 {
+        for n in 0..120_000 {
+            tested.add(
+                n % 300 + 1,
+                if n % 1000 == run { &[b"\x01long", b"\x02x"] } else { &[b"\x01long"] },
+                run != 1,
+            );
+        }
+        tested.flush();
+    }
+    tested.merge(0..3);
+    for bounds in [Bounds::default(), Bounds::default().backward()] {
+        tested.check_term(b"\x01long", &bounds);
+        tested.check_term(b"\x02x", &bounds);
+        tested.check_term(b"\x01long", &bounds.from_rank(200_000));
+        tested.check_term(b"\x01long", &Bounds { after: 1_000_000, until: 40_000_000, ..bounds });
+    }
+    assert_eq!(tested.set.runs()[0].terms(), 2);
+    assert_eq!(tested.set.runs()[0].postings(), 360_360);
+}
+
+/// Run bytes beside the bar of 4 bytes a posting, the key bytes, and 6 bytes a term.
+fn check_size(what: &str, tested: &Tested) {
+    let run = &tested.set.runs()[0];
+    let keys: usize = tested.flushed.0.keys().map(Vec::len).sum();
+    let bar = run.postings() * 4 + keys as u64 + run.terms() * 6;
+    println!(
+        "{what}: {} bytes, {} terms of {} key bytes, {} postings; bar {bar}",
+        run.file_bytes(),
+        run.terms(),
+        keys,
+        run.postings()
+    );
+    assert!(run.file_bytes() <= bar, "{what}");
+}
+
+#[test]
+fn runs_are_small() {
+    let mut tested = Tested::new();
+    for n in 0..200_000u64 {
+        tested.add(
+            1,
+            &[format!("\x01\0\0\0\x10{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).as_bytes()],
+            true,
+        );
+    }
+    tested.flush();
+    check_size("one event a stream", &tested);
+
+    let mut tested = Tested::new();
+    for n in 0..200_000u64 {
+        let key = format!("\x01\0\0\0\x10account-{:06}", n.wrapping_mul(7919) % 20_000);
+        tested.add(1 + n % 50, &[key.as_bytes(), b"\x02\0\0\0\x10moved", b"\x03\0\0\0\x10bank:x"], n % 3 > 0);
+    }
+    tested.flush();
+    check_size("ten events a stream, a type and a tag", &tested);
+}
