@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -66,7 +66,7 @@ impl<'a> Trial<'a> {
             ["rig-append", "--writers", writers, "--events", events, "--segment-bytes", segment_bytes];
         let mut command = self.worker.traced(tracer, &words);
         command.arg("--dir").arg(&self.database);
-        command.stdout(File::options().append(true).open(&self.acknowledged)?);
+        command.stdout(File::options().append(true).open(&self.acknowledged)?).stderr(Stdio::null());
         Ok(command)
     }
 
