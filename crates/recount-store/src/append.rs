@@ -8,17 +8,18 @@ use recount_types::{NewEvent, Position, Revision, StreamName, Time, TopicName};
 
 use crate::catalogue::{Catalogue, Change};
 use crate::condition::Condition;
-use crate::drive;
+use crate::drive::{self, Database};
 use crate::error::AppendError;
-use crate::sequencer::Prepared;
+use crate::sequencer::Work;
 use crate::slot::{Answer, Slot};
-use crate::store::{Inner, lock};
+use crate::store::lock;
 
 mod duplicate;
 mod prepare;
 mod query;
 
 use prepare::Checked;
+pub(crate) use prepare::prepare_batch;
 
 /// Events to append, all or none, under conditions.
 #[derive(Debug, Clone, Default)]
@@ -94,14 +95,14 @@ pub(crate) struct Definition {
 
 /// Makes an append; evaluates it again as often as its grounds have changed.
 pub(crate) async fn append(
-    inner: &Arc<Inner>,
+    database: &Database,
     request: AppendRequest,
     writer: Writer,
 ) -> Result<Appended, AppendError> {
     loop {
-        match prepare::prepare(inner, &request, writer).await? {
+        match prepare::prepare(&database.inner, &request, writer).await? {
             Checked::Duplicate(appended) => return Ok(appended),
-            Checked::New(prepared) => match submit(inner, prepared).await {
+            Checked::New(prepared) => match submit(database, Work::Append(prepared)).await {
                 Answer::Done(answer) => return answer,
                 Answer::Again => {}
             },
@@ -111,30 +112,31 @@ pub(crate) async fn append(
 
 /// Makes the append that records a definition; `None` = the catalogue is another by now.
 pub(crate) async fn append_definition(
-    inner: &Arc<Inner>,
+    database: &Database,
     request: AppendRequest,
     definition: Definition,
 ) -> Result<Option<Appended>, AppendError> {
-    let Checked::New(mut prepared) = prepare::prepare(inner, &request, Writer::Catalogue).await? else {
+    let Checked::New(mut prepared) = prepare::prepare(&database.inner, &request, Writer::Catalogue).await? else {
         unreachable!("definitions have no ids");
     };
     prepared.catalogue = definition.catalogue;
     prepared.change = Some(definition.change);
-    match submit(inner, prepared).await {
+    match submit(database, Work::Append(prepared)).await {
         Answer::Done(answer) => answer.map(Some),
         Answer::Again => Ok(None),
     }
 }
 
-async fn submit(inner: &Arc<Inner>, prepared: Box<Prepared>) -> Answer {
+pub(crate) async fn submit(database: &Database, work: Work) -> Answer {
+    let inner = &database.inner;
     let slot = Arc::new(Slot::default());
     {
         let mut sequencer = lock(&inner.sequencer);
-        sequencer.submit(prepared, slot.clone(), &*inner.env.clock);
+        sequencer.submit(work, slot.clone(), &*inner.env.clock);
         if !sequencer.driving && sequencer.has_work() {
             sequencer.driving = true;
             slot.make_leader();
         }
     }
-    drive::answer(inner, slot).await
+    drive::answer(database, slot).await
 }

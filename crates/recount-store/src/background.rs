@@ -12,6 +12,7 @@ use recount_env::{Env, Signal};
 use recount_index::{WriteError, merge_runs, plan_merge};
 
 use crate::error::chain;
+use crate::drive::Database;
 use crate::store::{Inner, lock};
 
 /// A seal is written when nothing was for so long.
@@ -72,22 +73,24 @@ impl Signals {
 }
 
 /// Starts the tasks.
-pub(crate) fn start(inner: &Arc<Inner>) {
+pub(crate) fn start(database: &Arc<Database>) {
+    let inner = &database.inner;
     let env = inner.env.clone();
-    let idle = keep_time(env.clone(), Arc::downgrade(inner), inner.signals.clone());
+    let idle = keep_time(env.clone(), Arc::downgrade(database), inner.signals.clone());
     inner.env.tasks.spawn("recount-idle", Box::pin(idle));
-    let index = keep_index(env, Arc::downgrade(inner), inner.signals.clone());
+    let index = keep_index(env, Arc::downgrade(database), inner.signals.clone());
     inner.env.tasks.spawn("recount-index", Box::pin(index));
 }
 
 /// Seals when idle; ends waits.
-async fn keep_time(env: Env, store: Weak<Inner>, signals: Arc<Signals>) {
+async fn keep_time(env: Env, store: Weak<Database>, signals: Arc<Signals>) {
     loop {
         let seen = signals.activity.generation();
         if signals.is_stopping() {
             break;
         }
-        let Some(inner) = store.upgrade() else { break };
+        let Some(database) = store.upgrade() else { break };
+        let inner = &database.inner;
         let now = env.clock.boottime_us();
         lock(&inner.sequencer).retry_blocked(&*env.clock);
         let idle_us = now.saturating_sub(inner.last_sync_us.load(Ordering::Relaxed));
@@ -95,32 +98,32 @@ async fn keep_time(env: Env, store: Weak<Inner>, signals: Arc<Signals>) {
         if !sealed && idle_us >= SEAL_AFTER_US {
             lock(&inner.sequencer).seal_requested = true;
         }
-        inner.drive().await;
-        let until_seal = (!inner.is_sealed()).then(|| SEAL_AFTER_US.saturating_sub(idle_us).max(1000));
+        database.drive().await;
+        let until_seal = (!inner.is_sealed() && !inner.is_closed()).then(|| SEAL_AFTER_US.saturating_sub(idle_us).max(1000));
         let until_deadline = lock(&inner.sequencer).next_deadline_us().map(|at| at.saturating_sub(now).max(1000));
         let wait_us = [until_seal, until_deadline].into_iter().flatten().min();
-        drop(inner);
+        drop(database);
         env.tasks.wait(&signals.activity, seen, wait_us.map(Duration::from_micros)).await;
     }
     signals.task_ended();
 }
 
 /// Writes frozen memtables as runs; merges runs.
-async fn keep_index(env: Env, store: Weak<Inner>, signals: Arc<Signals>) {
+async fn keep_index(env: Env, store: Weak<Database>, signals: Arc<Signals>) {
     loop {
         let seen = signals.index_work.generation();
         if signals.is_stopping() {
             break;
         }
-        let Some(inner) = store.upgrade() else { break };
-        let done = match one_job(&inner).await {
+        let Some(database) = store.upgrade() else { break };
+        let done = match one_job(&database.inner).await {
             Ok(did_something) => (!did_something).then_some(None),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "the index could not be written; trying again");
                 Some(Some(FAILURE_PAUSE))
             }
         };
-        drop(inner);
+        drop(database);
         if let Some(timeout) = done {
             env.tasks.wait(&signals.index_work, seen, timeout).await;
         }

@@ -10,7 +10,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
@@ -24,7 +24,7 @@ use crate::state;
 use crate::store::{Inner, lock};
 
 /// Who holds the writer.
-pub(crate) enum Driver {
+enum Driver {
     /// Nobody.
     Idle(Box<Writer>),
     /// A group that is being written; it gives the writer back.
@@ -33,14 +33,20 @@ pub(crate) enum Driver {
     Gone,
 }
 
+/// An open database: what its parts share, and the group being written, which refers to them.
+pub(crate) struct Database {
+    pub(crate) inner: Arc<Inner>,
+    driver: Mutex<Driver>,
+}
+
 /// Waits for the answer to a slot, leading when it is its turn.
-pub(crate) async fn answer(inner: &Arc<Inner>, slot: Arc<Slot>) -> Answer {
-    let guard = Guard { inner, slot };
+pub(crate) async fn answer(database: &Database, slot: Arc<Slot>) -> Answer {
+    let guard = Guard { database, slot };
     poll_fn(|cx| {
         let slot = &guard.slot;
         slot.register(cx);
         if slot.leads() {
-            inner.lead(slot, cx);
+            database.lead(slot, cx);
         }
         slot.take().map_or(Poll::Pending, Poll::Ready)
     })
@@ -49,28 +55,45 @@ pub(crate) async fn answer(inner: &Arc<Inner>, slot: Arc<Slot>) -> Answer {
 
 /// Passes the lead on if its caller goes away.
 struct Guard<'a> {
-    inner: &'a Arc<Inner>,
+    database: &'a Database,
     slot: Arc<Slot>,
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if self.slot.abandon() {
-            self.inner.pass_on_lead();
+            self.database.pass_on_lead();
         }
     }
 }
 
-impl Inner {
+impl Database {
+    /// A database whose journal is written by `writer`.
+    pub(crate) fn new(inner: Arc<Inner>, writer: Writer) -> Database {
+        Database { inner, driver: Mutex::new(Driver::Idle(Box::new(writer))) }
+    }
+
+    /// Takes the writer away: nothing is written any more. `None` if a group is being written, or it was taken.
+    pub(crate) fn take_writer(&self) -> Option<Box<Writer>> {
+        let mut driver = lock(&self.driver);
+        match std::mem::replace(&mut *driver, Driver::Gone) {
+            Driver::Idle(writer) => Some(writer),
+            other => {
+                *driver = other;
+                None
+            }
+        }
+    }
+
     /// Drives groups until the slot is answered or nothing is left to do, then passes the lead on.
-    fn lead(self: &Arc<Self>, slot: &Slot, cx: &mut Context<'_>) {
+    fn lead(&self, slot: &Slot, cx: &mut Context<'_>) {
         while self.poll_group(cx).is_ready() {
-            let mut sequencer = lock(&self.sequencer);
+            let mut sequencer = lock(&self.inner.sequencer);
             if !sequencer.has_work() {
                 sequencer.driving = false;
                 slot.resign();
                 drop(sequencer);
-                self.idle.notify();
+                self.inner.idle.notify();
                 return;
             }
             if slot.is_answered() && sequencer.next_leader().any(|next| next.make_leader()) {
@@ -82,22 +105,22 @@ impl Inner {
 
     /// The leader went away: another caller leads, or else the background task.
     fn pass_on_lead(&self) {
-        let mut sequencer = lock(&self.sequencer);
+        let mut sequencer = lock(&self.inner.sequencer);
         if !sequencer.next_leader().any(|next| next.make_leader()) {
             sequencer.driving = false;
             drop(sequencer);
-            self.idle.notify();
-            self.signals.activity.notify();
+            self.inner.idle.notify();
+            self.inner.signals.activity.notify();
         }
     }
 
     /// Polls the group being written, or begins one. Ready when one group is done.
-    pub(crate) fn poll_group(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_group(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut driver = lock(&self.driver);
         if matches!(*driver, Driver::Idle(_))
             && let Driver::Idle(writer) = std::mem::replace(&mut *driver, Driver::Gone)
         {
-            *driver = Driver::Running(Box::pin(run_group(self.clone(), writer)));
+            *driver = Driver::Running(Box::pin(run_group(self.inner.clone(), writer)));
         }
         match &mut *driver {
             Driver::Running(group) => match group.as_mut().poll(cx) {
@@ -114,23 +137,23 @@ impl Inner {
     /// Becomes the leader without an append, waiting until nobody else is. The caller then owns `driving`.
     pub(crate) async fn become_leader(&self) {
         loop {
-            let seen = self.idle.generation();
+            let seen = self.inner.idle.generation();
             {
-                let mut sequencer = lock(&self.sequencer);
+                let mut sequencer = lock(&self.inner.sequencer);
                 if !sequencer.driving {
                     sequencer.driving = true;
                     return;
                 }
             }
-            self.idle.changed(seen).await;
+            self.inner.idle.changed(seen).await;
         }
     }
 
     /// Leads until nothing is left to do, or somebody else leads.
-    pub(crate) async fn drive(self: &Arc<Self>) {
+    pub(crate) async fn drive(&self) {
         let slot = Arc::new(Slot::default());
         {
-            let mut sequencer = lock(&self.sequencer);
+            let mut sequencer = lock(&self.inner.sequencer);
             if sequencer.driving || !sequencer.has_work() {
                 return;
             }
@@ -139,7 +162,7 @@ impl Inner {
         slot.make_leader();
         // It counts as answered: it leads only as long as nobody waits.
         slot.answer(Answer::Again);
-        let guard = Guard { inner: self, slot };
+        let guard = Guard { database: self, slot };
         poll_fn(|cx| {
             if guard.slot.leads() {
                 self.lead(&guard.slot, cx);

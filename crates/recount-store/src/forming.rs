@@ -155,7 +155,7 @@ impl Forming {
         if let Some(&at) = self.current.get(&partition)
             && let Some(batch) = self.batches.get(at)
             && batch.key == key
-            && batch.builder.len_bytes() + bytes <= BATCH_BYTES_TARGET.max(bytes)
+            && (!key.positioned || batch.builder.len_bytes() + bytes <= BATCH_BYTES_TARGET.max(bytes))
         {
             return at;
         }

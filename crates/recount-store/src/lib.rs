@@ -34,6 +34,7 @@ mod state;
 pub mod stats;
 mod store;
 pub mod subscribe;
+pub mod transaction;
 
 pub use append::{AppendRequest, Appended, AppendedEvent, EventWrite};
 pub use catalogue::{TopicInfo, TopicState};
@@ -44,4 +45,5 @@ pub use read::{Direction, EventCursor, From, ReadRequest, Scope};
 pub use recount_journal::{Corruption, OpenError};
 pub use stats::Stats;
 pub use store::{Executed, Store};
+pub use transaction::ProduceRequest;
 pub use subscribe::{Delivery, SubscribeRequest, Subscription};

@@ -19,7 +19,7 @@ use recount_types::{Kind, Lsn, Position, Time};
 
 use crate::background::{IndexCounts, Signals};
 use crate::catalogue::{CATALOG, Change};
-use crate::drive::Driver;
+use crate::drive::Database;
 use crate::error::{ReadError, chain};
 use crate::locate::{self, Frames, PlacedGroup};
 use crate::pending::{Pending, SavedBatch, Waiting};
@@ -87,7 +87,7 @@ impl OpenStoreError {
 }
 
 /// Opens a database.
-pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<Arc<Inner>, OpenStoreError> {
+pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<Database, OpenStoreError> {
     let mode = if options.create { OpenMode::OpenOrCreate } else { OpenMode::Open };
     let decision =
         if options.accept_tail_loss { TailDecision::AcceptLoss } else { TailDecision::Refuse };
@@ -158,13 +158,12 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         format.hash_key,
         options.memtable_bytes_max,
     );
-    Ok(Arc::new(Inner {
+    let inner = Arc::new(Inner {
         root: root.to_owned(),
         held: Mutex::new(Some(recovered.lock)),
         reader: writer.reader(),
         journal_counts: writer.counts(),
         sequencer: Mutex::new(sequencer),
-        driver: Mutex::new(Driver::Idle(Box::new(writer))),
         head: AtomicU64::new(head),
         sealed: AtomicBool::new(writer_is_sealed),
         last_sync_us: AtomicU64::new(env.clock.boottime_us()),
@@ -174,7 +173,8 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         index_counts: IndexCounts::default(),
         notes,
         env,
-    }))
+    });
+    Ok(Database::new(inner, writer))
 }
 
 /// Replays frames: the state from the active segment on, the index from where its runs end.

@@ -59,11 +59,6 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// True if no record waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// The producer of the open transaction that `partition` waits for; `None` if nothing waits there.
     pub(crate) fn blocker(&self, partition: PartitionId) -> Option<u64> {
         let queue = self.queues.get(&partition)?;
@@ -75,11 +70,6 @@ impl Pending {
     /// True if records wait in `partition`.
     pub(crate) fn waits(&self, partition: PartitionId) -> bool {
         self.queues.contains_key(&partition)
-    }
-
-    /// The producers with an open transaction.
-    pub(crate) fn open_producers(&self) -> impl Iterator<Item = u64> {
-        self.open.keys().copied()
     }
 
     /// The partitions in which a transaction has records.

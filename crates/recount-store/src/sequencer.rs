@@ -23,7 +23,7 @@ use crate::append::{Appended, AppendedEvent};
 use crate::catalogue::{Catalogue, Change, ClockReading};
 use crate::condition::Expected;
 use crate::error::AppendError;
-use crate::forming::{BatchKey, Forming, Waiter};
+use crate::forming::{BatchKey, Forming, Waiter, cost};
 use crate::pending::{PartitionId, Pending};
 use crate::record::Encoded;
 use crate::slot::{Answer, Slot};
@@ -33,6 +33,7 @@ mod conditions;
 mod transactions;
 
 pub(crate) use conditions::{PreparedQuery, SCAN_MAX};
+pub(crate) use transactions::Produce;
 
 /// An append, checked and evaluated on the immutable runs.
 #[derive(Debug)]
@@ -117,15 +118,38 @@ pub(crate) struct Sequencer {
     next_position: Position,
     in_flight: Option<Vec<Waiter>>,
     queued: VecDeque<Queued>,
-    blocked: Vec<Queued>,
+    blocked: Vec<Blocked>,
     failure: Option<String>,
     hash_key: [u8; 16],
     memtable_bytes_max: usize,
 }
 
-/// An append that was not sequenced yet.
+/// What is to be sequenced.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// An append that waits for its positions.
+    Append(Box<Prepared>),
+    /// A producer's batch, which gets offsets at once.
+    Produce(Box<Produce>),
+    /// The end of a producer's transaction.
+    End {
+        /// Whose.
+        producer: u64,
+        /// Its records get positions, or never do.
+        committed: bool,
+    },
+}
+
+/// Work that waits for a group with room.
 #[derive(Debug)]
 struct Queued {
+    work: Work,
+    slot: Arc<Slot>,
+}
+
+/// An append that waits for an open transaction.
+#[derive(Debug)]
+struct Blocked {
     prepared: Box<Prepared>,
     slot: Arc<Slot>,
 }
@@ -210,21 +234,16 @@ impl Sequencer {
         self.forming.as_ref().map_or(self.next_position, Forming::next_position)
     }
 
-    /// Why nothing is accepted any more.
-    pub(crate) fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
-    }
-
-    /// Accepts an append; its slot will be answered, now or by a group.
-    pub(crate) fn submit(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
+    /// Accepts work; its slot will be answered, now or by a group.
+    pub(crate) fn submit(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) {
         if let Some(error) = self.refusal_of_all() {
             slot.answer(Answer::Done(Err(error)));
-        } else if self.queued.is_empty() && self.has_room(&prepared) {
-            self.sequence(prepared, slot, clock);
+        } else if self.queued.is_empty() && self.has_room(&work) {
+            self.sequence(work, slot, clock);
         } else if self.queued.len() >= QUEUED_MAX {
             slot.answer(Answer::Done(Err(AppendError::Busy)));
         } else {
-            self.queued.push_back(Queued { prepared, slot });
+            self.queued.push_back(Queued { work, slot });
         }
     }
 
@@ -234,8 +253,19 @@ impl Sequencer {
         self.failure.clone().or_else(closing).map(|what| AppendError::Closed { what })
     }
 
-    fn has_room(&self, prepared: &Prepared) -> bool {
-        self.forming.as_ref().is_some_and(|forming| forming.fits(prepared.bytes))
+    fn has_room(&self, work: &Work) -> bool {
+        self.forming.as_ref().is_some_and(|forming| forming.fits(self.bytes_of(work)))
+    }
+
+    /// A bound on what work adds to a body.
+    fn bytes_of(&self, work: &Work) -> usize {
+        match work {
+            Work::Append(prepared) => prepared.bytes,
+            Work::Produce(produce) => produce.bytes,
+            Work::End { producer, .. } => {
+                cost(0, self.pending.partitions_of(*producer).len(), self.pending.batch_count())
+            }
+        }
     }
 
     /// True if a leader has something to do.
@@ -247,10 +277,10 @@ impl Sequencer {
     /// The bytes that the body of the next group must have room for; `None` = a group is being formed.
     pub(crate) fn wants_roll(&self) -> Option<usize> {
         let first = self.queued.front()?;
-        let bytes = Forming::EMPTY_BYTES + first.prepared.bytes;
+        let bytes = Forming::EMPTY_BYTES + self.bytes_of(&first.work);
         match &self.forming {
             None => Some(bytes),
-            Some(forming) if forming.is_empty() && !self.has_room(&first.prepared) => Some(bytes),
+            Some(forming) if forming.is_empty() && !self.has_room(&first.work) => Some(bytes),
             Some(_) => None,
         }
     }
@@ -275,16 +305,24 @@ impl Sequencer {
 
     fn sequence_queued(&mut self, clock: &dyn Clock) {
         while let Some(first) = self.queued.front() {
-            if !self.has_room(&first.prepared) {
+            if !self.has_room(&first.work) {
                 return;
             }
-            if let Some(Queued { prepared, slot }) = self.queued.pop_front() {
-                self.sequence(prepared, slot, clock);
+            if let Some(Queued { work, slot }) = self.queued.pop_front() {
+                self.sequence(work, slot, clock);
             }
         }
     }
 
-    fn sequence(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
+    fn sequence(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) {
+        match work {
+            Work::Append(prepared) => self.append(prepared, slot, clock),
+            Work::Produce(produce) => self.produce(*produce, slot),
+            Work::End { producer, committed } => self.end_transaction(producer, committed, slot, clock),
+        }
+    }
+
+    fn append(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
         let stale = !Arc::ptr_eq(&prepared.catalogue, &self.catalogue)
             || prepared.covered < self.memtables_begin()
             || prepared.events.iter().any(|event| event.id_term.as_ref().is_some_and(|id| self.in_memory(id, prepared.covered)));
@@ -293,7 +331,7 @@ impl Sequencer {
         }
         let waits = |event: &PreparedEvent| self.pending.waits((event.topic, event.partition));
         if prepared.events.iter().any(waits) {
-            self.blocked.push(Queued { prepared, slot });
+            self.blocked.push(Blocked { prepared, slot });
             return;
         }
         if let Err(error) = self.check_clock(clock) {
@@ -437,9 +475,10 @@ impl Sequencer {
         if let Some(forming) = self.forming.take() {
             waiters.extend(forming.waiters);
         }
-        let waiting = self.queued.drain(..).chain(self.blocked.drain(..));
-        waiters.extend(waiting.map(|queued| Waiter {
-            slot: queued.slot,
+        let queued = self.queued.drain(..).map(|queued| queued.slot);
+        let waiting = queued.chain(self.blocked.drain(..).map(|blocked| blocked.slot));
+        waiters.extend(waiting.map(|slot| Waiter {
+            slot,
             answer: Err(AppendError::Closed { what: what.to_owned() }),
             append: None,
         }));

@@ -15,7 +15,7 @@ use crate::append::{AppendRequest, Appended, EventWrite};
 use crate::background;
 use crate::catalogue::{self, TopicInfo};
 use crate::ddl;
-use crate::drive::Driver;
+use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
 use crate::open::{self, OpenOptions, OpenStoreError};
 use crate::read::{self, EventCursor, ReadRequest};
@@ -27,12 +27,12 @@ use crate::subscribe::{SubscribeRequest, Subscription};
 /// An open database. Cheap to clone; the last clone dropped without [`Store::close`] leaves an unclean close.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) database: Arc<Database>,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("root", &self.inner.root).finish_non_exhaustive()
+        f.debug_struct("Store").field("root", &self.inner().root).finish_non_exhaustive()
     }
 }
 
@@ -45,7 +45,6 @@ pub(crate) struct Inner {
     pub(crate) reader: Reader,
     pub(crate) journal_counts: Arc<recount_journal::Counts>,
     pub(crate) sequencer: Mutex<Sequencer>,
-    pub(crate) driver: Mutex<Driver>,
     /// The newest visible position.
     pub(crate) head: AtomicU64,
     /// The journal ends with a seal.
@@ -74,24 +73,28 @@ pub struct Executed {
 }
 
 impl Store {
+    fn inner(&self) -> &Arc<Inner> {
+        &self.database.inner
+    }
+
     /// Opens the database in a directory. See [`OpenOptions`].
     pub async fn open(env: Env, root: &std::path::Path, options: OpenOptions) -> Result<Store, OpenStoreError> {
-        let inner = open::open(env, root, options).await?;
-        background::start(&inner);
-        Ok(Store { inner })
+        let database = Arc::new(open::open(env, root, options).await?);
+        background::start(&database);
+        Ok(Store { database })
     }
 
     /// What opening did that an operator should know, such as a torn tail that was cut.
     pub fn notes(&self) -> &[String] {
-        &self.inner.notes
+        &self.inner().notes
     }
 
     /// Writes into LOCK where this process serves the database.
     pub async fn announce(&self, address: &str) -> Result<(), OpenStoreError> {
         let holder = Holder { pid: std::process::id(), address: Some(address.to_owned()) };
-        let held = lock(&self.inner.held).clone();
+        let held = lock(&self.inner().held).clone();
         match held {
-            Some(held) => Ok(held.announce(&self.inner.env, &self.inner.root, &holder).await?),
+            Some(held) => Ok(held.announce(&self.inner().env, &self.inner().root, &holder).await?),
             None => Err(OpenStoreError::Read(ReadError::Closed)),
         }
     }
@@ -99,12 +102,12 @@ impl Store {
     /// Appends events, all or none. When this resolves with an answer, they are on disk; when it resolves with a
     /// refusal, nothing was stored. It may be dropped at any time; the outcome is then unknown.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        append::append(&self.inner, request, append::Writer::User).await
+        append::append(&self.database, request, append::Writer::User).await
     }
 
     /// Appends that may also write to `_imports`, for importers.
     pub async fn append_system(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        append::append(&self.inner, request, append::Writer::Importer).await
+        append::append(&self.database, request, append::Writer::Importer).await
     }
 
     /// Runs a statement: CREATE TOPIC, ALTER TOPIC, DROP TOPIC.
@@ -112,7 +115,7 @@ impl Store {
         let statement = ddl::parse(sql).map_err(|error| DdlError::Syntax(error.to_string()))?;
         let name = statement.name();
         loop {
-            let catalogue = lock(&self.inner.sequencer).catalogue.clone();
+            let catalogue = lock(&self.inner().sequencer).catalogue.clone();
             let (topic, change) = catalogue.plan(statement.clone())?;
             let payload = serde_json::to_vec(&change).map_err(|error| DdlError::Invalid(error.to_string()))?;
             let event = recount_types::NewEvent { payload: payload.into(), ..Default::default() };
@@ -123,7 +126,7 @@ impl Store {
             };
             let request = AppendRequest { events: vec![write], ..AppendRequest::default() };
             let definition = append::Definition { catalogue, change };
-            if let Some(appended) = append::append_definition(&self.inner, request, definition).await? {
+            if let Some(appended) = append::append_definition(&self.database, request, definition).await? {
                 return Ok(Executed { statement: name.to_owned(), topic, position: appended.position() });
             }
         }
@@ -131,58 +134,58 @@ impl Store {
 
     /// The live topics that are not the system's, by name.
     pub fn topics(&self) -> Vec<TopicInfo> {
-        let catalogue = lock(&self.inner.sequencer).catalogue.clone();
+        let catalogue = lock(&self.inner().sequencer).catalogue.clone();
         catalogue.topics().filter(|topic| !topic.name.is_system()).map(|topic| topic.info()).collect()
     }
 
     /// Reads events. See [`ReadRequest`].
     pub async fn read(&self, request: ReadRequest) -> Result<EventCursor, ReadError> {
-        read::begin(&self.inner, request).await
+        read::begin(self.inner(), request).await
     }
 
     /// Follows events. See [`SubscribeRequest`].
     pub fn subscribe(&self, request: SubscribeRequest) -> Subscription {
-        Subscription::new(self.inner.clone(), request)
+        Subscription::new(self.inner().clone(), request)
     }
 
     /// The number of events that a stream has; 0 = there is no such stream.
     pub async fn stream_length(&self, stream: &StreamName) -> Result<u64, ReadError> {
-        let topic = lock(&self.inner.sequencer).catalogue.by_name(&stream.topic).map(|topic| topic.id);
+        let topic = lock(&self.inner().sequencer).catalogue.by_name(&stream.topic).map(|topic| topic.id);
         let topic = topic.ok_or_else(|| ReadError::UnknownTopic { topic: stream.topic.to_string() })?;
         let term = Term::of(TermKind::Stream, topic, &stream.key);
-        self.inner.count_up_to(term.as_bytes(), self.inner.head()).await
+        self.inner().count_up_to(term.as_bytes(), self.inner().head()).await
     }
 
     /// The position as of a time: the end of the last append made at or before it. Later appends are made later
     /// than that. A time that has not come yet is an error.
     pub async fn position_at(&self, time: Time) -> Result<Position, ReadError> {
-        let now = self.inner.env.clock.now_us();
+        let now = self.inner().env.clock.now_us();
         {
-            let mut sequencer = lock(&self.inner.sequencer);
+            let mut sequencer = lock(&self.inner().sequencer);
             if time.0 > now.max(sequencer.last_append_time.0) {
                 let what = "that time has not come yet: nobody knows what will be appended until then".to_owned();
                 return Err(ReadError::BadRequest { what });
             }
             sequencer.raise_floor(time);
         }
-        read::last_before(&self.inner, time).await
+        read::last_before(self.inner(), time).await
     }
 
     /// One live topic.
     pub fn topic(&self, name: &str) -> Option<TopicInfo> {
         let name = TopicName::parse(name).ok()?;
-        let catalogue = lock(&self.inner.sequencer).catalogue.clone();
+        let catalogue = lock(&self.inner().sequencer).catalogue.clone();
         catalogue.by_name(&name).map(|topic: &Arc<catalogue::TopicState>| topic.info())
     }
 
     /// The newest visible position: every append up to it is on disk and readable.
     pub fn head(&self) -> Position {
-        self.inner.head()
+        self.inner().head()
     }
 
     /// Numbers, for metrics.
     pub fn stats(&self) -> Stats {
-        let inner = &self.inner;
+        let inner = self.inner();
         let counts = &inner.journal_counts;
         let relaxed = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let sequencer = lock(&inner.sequencer);
@@ -210,18 +213,15 @@ impl Store {
 
     /// Finishes what was accepted, seals the journal and marks it as closed. Later calls fail.
     pub async fn close(&self) -> Result<(), CloseError> {
-        let inner = &self.inner;
+        let inner = self.inner();
         lock(&inner.sequencer).closing = true;
         inner.signals.stop();
         inner.visible.notify();
-        inner.become_leader().await;
+        self.database.become_leader().await;
         while lock(&inner.sequencer).has_work() {
-            std::future::poll_fn(|cx| inner.poll_group(cx)).await;
+            std::future::poll_fn(|cx| self.database.poll_group(cx)).await;
         }
-        let writer = match std::mem::replace(&mut *lock(&inner.driver), Driver::Gone) {
-            Driver::Idle(writer) => writer,
-            Driver::Running(_) | Driver::Gone => return Ok(()),
-        };
+        let Some(writer) = self.database.take_writer() else { return Ok(()) };
         inner.signals.stopped().await;
         let (position, seal) = {
             let sequencer = lock(&inner.sequencer);
@@ -272,7 +272,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Without a close: what was acknowledged is on disk; the next opening recovers.
         self.signals.stop();
-        *self.driver.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()) = Driver::Gone;
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::AppendError;
 use crate::forming;
 use crate::partition::partition_of;
 use crate::record;
-use crate::sequencer::{Prepared, PreparedEvent, PreparedStream};
+use crate::sequencer::{Prepared, PreparedEvent, PreparedStream, Produce};
 use crate::store::{Inner, lock};
 
 /// How long an append waits for an open transaction unless it says.
@@ -176,6 +176,38 @@ fn prepare_event(topic: &TopicState, write: &EventWrite, streams: &mut Streams) 
     let own_time = facts.time.is_some();
     let record = record::encode(facts, key, &write.event)?;
     Ok(PreparedEvent { topic: topic.id, partition, schema: topic.schema, own_time, stream, record, terms, id_term })
+}
+
+/// Checks a producer's batch. Its events' streams are among their terms: their revisions are not asked for.
+pub(crate) fn prepare_batch(
+    inner: &Inner,
+    topic: &TopicName,
+    partition: Partition,
+    transaction: Option<u64>,
+    writes: &[EventWrite],
+) -> Result<Produce, AppendError> {
+    let catalogue = lock(&inner.sequencer).catalogue.clone();
+    let topic = writable(&catalogue, topic, Writer::User)?;
+    if partition.0 >= topic.definition.partitions {
+        let what = format!("topic {} has {} partitions, there is no partition {partition}", topic.name, topic.definition.partitions);
+        return Err(AppendError::BadRequest { what });
+    }
+    let mut streams = Streams::default();
+    let mut events = Vec::with_capacity(writes.len());
+    for (index, write) in writes.iter().enumerate() {
+        let mut event =
+            prepare_event(topic, write, &mut streams).map_err(|what| AppendError::BadEvent { index, what })?;
+        event.partition = partition;
+        let stream = event.stream.take().and_then(|at| streams.list.get(at));
+        event.terms.extend(stream.map(|stream| stream.term.clone()));
+        event.terms.extend(event.id_term.take());
+        events.push(event);
+    }
+    // One batch: either all of its records say when they happened, or all have the append's time.
+    let own_time = events.iter().all(|event| event.own_time);
+    events.iter_mut().for_each(|event| event.own_time = own_time);
+    let bytes = cost(&events)?;
+    Ok(Produce { topic: topic.id, partition, schema: topic.schema, transaction, events, bytes })
 }
 
 /// A bound on what the events add to a group.

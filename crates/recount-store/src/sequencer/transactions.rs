@@ -6,12 +6,12 @@ use std::sync::Arc;
 use recount_env::Clock;
 use recount_index::Term;
 use recount_journal::Location;
-use recount_types::{Lsn, Offset, Partition, Position, Time, TopicId};
+use recount_types::{Lsn, Partition, Position, Time, TopicId};
 
-use super::{PreparedEvent, Queued, Sequencer, next_offset};
+use super::{PreparedEvent, Sequencer, next_offset};
 use crate::append::Appended;
 use crate::error::AppendError;
-use crate::forming::{BatchKey, Waiter, cost};
+use crate::forming::{BatchKey, Waiter};
 use crate::pending::{NodeId, Pending, Ready, SavedBatch, Waiting};
 use crate::slot::{Answer, Slot};
 
@@ -29,15 +29,12 @@ pub(crate) struct Produce {
 }
 
 impl Sequencer {
-    /// Accepts a batch: it gets offsets now, and positions now unless it has to wait for them. The answer has no
-    /// events: what positions they get is not known yet. False if there is no room: try again after the next group.
-    pub(crate) fn produce(&mut self, produce: Produce, slot: Arc<Slot>) -> bool {
+    /// A batch gets offsets now, and positions now unless it has to wait for them. The answer has no events: what
+    /// positions they get is not known yet.
+    pub(super) fn produce(&mut self, produce: Produce, slot: Arc<Slot>) {
         let partition = (produce.topic, produce.partition);
         let waits = produce.transaction.is_some() || self.pending.waits(partition);
-        let Some(forming) = self.forming.as_mut() else { return false };
-        if self.closing || !forming.fits(produce.bytes) {
-            return false;
-        }
+        let forming = self.forming.as_mut().expect("the caller asked for room");
         let append = (!waits).then(|| forming.begin_append());
         let mut batches: Vec<Waiting> = Vec::new();
         for event in produce.events {
@@ -87,17 +84,12 @@ impl Sequencer {
         let answer = Ok(Appended { events: Vec::new(), append_time: Time(0), duplicate: false });
         forming.waiters.push(Waiter { slot, answer, append });
         forming.close_batches(partition);
-        true
     }
 
     /// Ends a transaction. Its records, and what waited for them, get positions if that is now possible.
-    /// False if there is no room: try again after the next group.
-    pub(crate) fn end_transaction(&mut self, producer: u64, committed: bool, slot: Arc<Slot>, clock: &dyn Clock) -> bool {
+    pub(super) fn end_transaction(&mut self, producer: u64, committed: bool, slot: Arc<Slot>, clock: &dyn Clock) {
         let partitions = self.pending.partitions_of(producer);
-        let Some(forming) = self.forming.as_mut() else { return false };
-        if self.closing || !forming.fits(cost(0, partitions.len(), self.pending.batch_count())) {
-            return false;
-        }
+        let forming = self.forming.as_mut().expect("the caller asked for room");
         let offsets: Vec<_> =
             partitions.into_iter().map(|p| (p, next_offset(&mut self.next_offsets, p))).collect();
         forming.end_transaction(producer, committed, offsets.into_iter());
@@ -110,22 +102,21 @@ impl Sequencer {
         let oldest = self.pending.oldest_lsn();
         self.pending_groups.retain(|lsn, _| oldest.is_some_and(|oldest| *lsn >= oldest));
         self.retry_blocked(clock);
-        true
     }
 
     /// Appends whose partitions are free again are evaluated again; others fail at their deadline.
     pub(crate) fn retry_blocked(&mut self, clock: &dyn Clock) {
         let now = clock.boottime_us();
-        for queued in std::mem::take(&mut self.blocked) {
-            let events = &queued.prepared.events;
+        for blocked in std::mem::take(&mut self.blocked) {
+            let events = &blocked.prepared.events;
             let waiting = events.iter().find(|event| self.pending.waits((event.topic, event.partition)));
             match waiting {
-                None => queued.slot.answer(Answer::Again),
-                Some(event) if queued.prepared.deadline_us <= now => {
+                None => blocked.slot.answer(Answer::Again),
+                Some(event) if blocked.prepared.deadline_us <= now => {
                     let error = self.transaction_open(event);
-                    self.refuse(queued.slot, error);
+                    self.refuse(blocked.slot, error);
                 }
-                Some(_) => self.blocked.push(queued),
+                Some(_) => self.blocked.push(blocked),
             }
         }
     }
@@ -143,7 +134,7 @@ impl Sequencer {
 
     /// When the first blocked append gives up, on the boot-time clock, µs.
     pub(crate) fn next_deadline_us(&self) -> Option<u64> {
-        self.blocked.iter().map(|Queued { prepared, .. }| prepared.deadline_us).min()
+        self.blocked.iter().map(|blocked| blocked.prepared.deadline_us).min()
     }
 
     /// Remembers where the group being taken lies, if records in it wait for positions.
@@ -155,7 +146,7 @@ impl Sequencer {
 }
 
 /// Adds the postings of a component whose records get positions from `first` on.
-pub(crate) fn index_component(
+fn index_component(
     memtable: &mut recount_index::Memtable,
     topics: &mut std::collections::BTreeSet<TopicId>,
     first: Position,
@@ -185,10 +176,4 @@ impl Pending {
         };
         self.batches().map(|(id, producer, decided, batch)| saved(id, producer, decided, batch)).collect()
     }
-}
-
-/// The offset after the last record of each partition.
-pub(crate) fn offset_after(offsets: &mut BTreeMap<(TopicId, Partition), Offset>, partition: (TopicId, Partition), next: Offset) {
-    let known = offsets.entry(partition).or_default();
-    *known = (*known).max(next);
 }
