@@ -156,7 +156,7 @@ impl fmt::Debug for Memtable {
 /// The terms of a memtable in order.
 pub(crate) struct Sorted<'a> {
     memtable: &'a Memtable,
-    order: std::vec::IntoIter<([u64; 2], u32, u32)>,
+    order: std::vec::IntoIter<([u64; 3], u32, u32)>,
 }
 
 impl<'a> Iterator for Sorted<'a> {
@@ -214,13 +214,13 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The first 16 bytes of a term as numbers that sort the same way.
-fn prefix(term: &[u8]) -> [u64; 2] {
-    let mut bytes = [0; 16];
-    let n = term.len().min(16);
+/// The first 24 bytes of a term as numbers that sort the same way. They decide most comparisons without a visit
+/// to the term.
+fn prefix(term: &[u8]) -> [u64; 3] {
+    let mut bytes = [0; 24];
+    let n = term.len().min(24);
     bytes[..n].copy_from_slice(&term[..n]);
-    let half = |at: usize| u64::from_be_bytes(std::array::from_fn(|n| bytes[at + n]));
-    [half(0), half(8)]
+    [0, 8, 16].map(|at| u64::from_be_bytes(std::array::from_fn(|n| bytes[at + n])))
 }
 
 #[cfg(test)]

@@ -43,6 +43,16 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Flaw> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Flaw> {
         let mut value = 0;
         for (n, &byte) in self.bytes[self.at..].iter().take(VARINT_BYTES_MAX).enumerate() {
             let bits = u64::from(byte & 0x7f);
@@ -72,6 +82,7 @@ impl<'a> Reader<'a> {
         usize::try_from(value).map_err(|_| self.flaw("a length exceeds memory"))
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, n: usize) -> Result<&'a [u8], Flaw> {
         let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len());
         let Some(end) = end else { return Err(self.flaw("a length exceeds the piece")) };

@@ -1,4 +1,4 @@
-//! Term blocks: about 4 KiB of terms in order, each with its postings or the way to them.
+//! Term blocks: up to 2 KiB of terms in order, each with its postings or the way to them.
 //!
 //! ```text
 //! entry = shared │ len │ suffix │ head │ [first revision] │ first │ rest
@@ -10,14 +10,16 @@
 //! ```
 //! All numbers are varints.
 
+use std::cmp::Ordering;
+
 use crate::error::Flaw;
 use crate::packed::last_of;
-use crate::run::front::{put_key, read_key};
+use crate::run::front::{put_key, read_key, read_suffix, shared_bytes};
 use crate::run::tree::{Finished, HEIGHT_MAX, Node, Stored};
 use crate::wire::{Reader, put_varint};
 
 /// A block is closed before an entry would make it longer than this (seal not counted).
-pub(super) const BLOCK_BYTES: usize = 4092;
+pub(super) const BLOCK_BYTES: usize = 2044;
 
 const HAS_REVISION: u64 = 1;
 const IS_TREE: u64 = 2;
@@ -100,14 +102,28 @@ impl<'a> BlockReader<'a> {
         BlockReader { reader: Reader::new(payload), key: Vec::new(), begun: false, frame }
     }
 
-    /// The entry of `term`, if the block has it.
+    /// The entry of `term`, if the block has it. Makes no key: of the key before, which is less than `term`, only
+    /// the number of bytes it has in common with `term` matters.
     pub(super) fn find(mut self, term: &[u8]) -> Result<Option<Entry>, Flaw> {
+        let mut common = 0;
         while !self.reader.is_empty() {
-            let raw = self.raw()?;
-            match self.key.as_slice().cmp(term) {
-                std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => return self.entry(&raw).map(Some),
-                std::cmp::Ordering::Greater => return Ok(None),
+            let (shared, suffix) = read_suffix(&mut self.reader)?;
+            let order = match shared.cmp(&common) {
+                // It differs from `term` where the key before does.
+                Ordering::Greater => Ordering::Less,
+                // It is greater than the key before at a byte that `term` has in common with that.
+                Ordering::Less => Ordering::Greater,
+                Ordering::Equal => {
+                    let order = suffix.cmp(&term[common..]);
+                    common += shared_bytes(suffix, &term[common..]);
+                    order
+                }
+            };
+            let raw = self.body()?;
+            match order {
+                Ordering::Less => {}
+                Ordering::Equal => return self.entry(&raw).map(Some),
+                Ordering::Greater => return Ok(None),
             }
         }
         Ok(None)
@@ -116,16 +132,18 @@ impl<'a> BlockReader<'a> {
     /// Adds every entry to `out`.
     pub(super) fn read_all(mut self, out: &mut Vec<(Vec<u8>, Entry)>) -> Result<(), Flaw> {
         while !self.reader.is_empty() {
-            let raw = self.raw()?;
+            read_key(&mut self.reader, &mut self.key, !self.begun)?;
+            self.begun = true;
+            let raw = self.body()?;
             let entry = self.entry(&raw)?;
             out.push((self.key.clone(), entry));
         }
         Ok(())
     }
 
-    fn raw(&mut self) -> Result<RawEntry<'a>, Flaw> {
-        read_key(&mut self.reader, &mut self.key, !self.begun)?;
-        self.begun = true;
+    /// What follows the key of an entry.
+    #[inline]
+    fn body(&mut self) -> Result<RawEntry<'a>, Flaw> {
         let reader = &mut self.reader;
         let head = reader.varint()?;
         let count = head >> HEAD_BITS;

@@ -18,11 +18,17 @@ pub(super) fn shared_bytes(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Reads the next key into `key`, which holds the one before. Keys must ascend; only the first may be empty.
-pub(super) fn read_key(reader: &mut Reader<'_>, key: &mut Vec<u8>, first: bool) -> Result<(), Flaw> {
+/// Reads how many bytes the next key shares with the one before, and the rest of it.
+#[inline]
+pub(super) fn read_suffix<'a>(reader: &mut Reader<'a>) -> Result<(usize, &'a [u8]), Flaw> {
     let shared = reader.length()?;
     let len = reader.length()?;
-    let suffix = reader.take(len)?;
+    Ok((shared, reader.take(len)?))
+}
+
+/// Reads the next key into `key`, which holds the one before. Keys must ascend; only the first may be empty.
+pub(super) fn read_key(reader: &mut Reader<'_>, key: &mut Vec<u8>, first: bool) -> Result<(), Flaw> {
+    let (shared, suffix) = read_suffix(reader)?;
     let ascends = match (key.get(shared), suffix.first()) {
         (Some(before), Some(now)) => now > before,
         (None, Some(_)) => shared == key.len(),

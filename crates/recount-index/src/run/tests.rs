@@ -107,7 +107,8 @@ fn a_run_is_these_bytes() {
           93 00 00 00 00 00 00 00 13 00 00 00 00 00 00 00
           46 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00
           00 00 00 00 00 00 00 00 00 00 00 00 1c 77 0d 89
-    "#]].assert_eq(&dump);
+    "#]]
+    .assert_eq(&dump);
 }
 
 /// Everything the index can be asked; an error is an answer.
