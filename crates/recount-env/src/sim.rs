@@ -81,6 +81,21 @@ pub struct Process {
     woken: Woken,
 }
 
+/// Starts tasks of a process.
+#[derive(Debug, Clone)]
+pub struct Spawner {
+    world: World,
+    incarnation: u64,
+    woken: Woken,
+}
+
+impl Spawner {
+    /// Starts a task.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        spawn(&self.world, self.incarnation, &self.woken, Box::pin(task));
+    }
+}
+
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -243,6 +258,11 @@ impl Core {
 }
 
 impl Process {
+    /// A handle that starts tasks from within a task.
+    pub fn spawner(&self) -> Spawner {
+        Spawner { world: self.world.clone(), incarnation: self.incarnation, woken: self.woken.clone() }
+    }
+
     /// Starts a task of this process.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         spawn(&self.world, self.incarnation, &self.woken, Box::pin(task));

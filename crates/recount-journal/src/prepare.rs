@@ -205,7 +205,12 @@ impl Filler {
                 }
                 Job::Install(name) => match self.install(name).await {
                     Ok(ready) => {
-                        lock(&self.preparer.state).outcome = Some(Ok(ready));
+                        let mut state = lock(&self.preparer.state);
+                        // Meanwhile another first lsn may have been asked for: then this is not the answer.
+                        if state.request.is_some_and(|request| request.first_lsn == ready.name.first_lsn) {
+                            state.outcome = Some(Ok(ready));
+                        }
+                        drop(state);
                         self.preparer.signal.notify();
                     }
                     Err(error) => self.failed(error).await,
@@ -274,7 +279,12 @@ impl Filler {
         let bytes = filled.bytes;
         let file = filled.file.clone();
         self.env.files.sync_dir(&self.directory).await?;
-        self.write_manifest(|segments| segments.push(Listed { name, bytes })).await?;
+        self.write_manifest(|segments| {
+            // The one before has been begun, or this one would not have been asked for.
+            segments.iter_mut().for_each(|segment| segment.planned = false);
+            segments.push(Listed { name, bytes, planned: true });
+        })
+        .await?;
         self.listed = Some(name);
         Ok(Ready { name, bytes, file })
     }

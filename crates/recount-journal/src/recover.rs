@@ -168,9 +168,9 @@ impl Recovery {
         self.reader.clone()
     }
 
-    /// Where the active segment begins.
-    pub fn active(&self) -> Location {
-        Location { segment: self.found.active.name, offset: 0 }
+    /// Where the frames after [`Recovery::state`] begin, and the lsn of the first of them.
+    pub fn active(&self) -> (Location, Lsn) {
+        self.found.state_as_of
     }
 
     /// The store's state as of the beginning of the active segment.
@@ -273,6 +273,6 @@ impl Recovery {
         let file = create::zero_filled(&self.env, &path, bytes, &image).await.map_err(failed("create"))?;
         self.env.files.sync_dir(&self.shared.directory).await.map_err(failed("sync the directory of"))?;
         let page = image[image.len() - (place.offset % PAGE) as usize..].to_vec();
-        Ok((Core::resume(epoch, name, bytes, place, page, false), file, Listed { name, bytes }))
+        Ok((Core::resume(epoch, name, bytes, place, page, false), file, Listed { name, bytes, planned: false }))
     }
 }

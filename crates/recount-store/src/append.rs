@@ -137,6 +137,9 @@ pub(crate) async fn submit(database: &Database, work: Work) -> Answer {
             sequencer.driving = true;
             slot.make_leader();
         }
+        if sequencer.take_new_deadline() {
+            inner.signals.activity.notify();
+        }
     }
     drive::answer(database, slot).await
 }

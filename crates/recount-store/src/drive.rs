@@ -184,7 +184,11 @@ async fn run_group(inner: Arc<Inner>, mut writer: Box<Writer>) -> Box<Writer> {
             Room::Bytes(bytes) => Some(bytes),
             Room::Roll => None,
         };
-        sequencer.take(location, room, &*inner.env.clock)
+        let taken = sequencer.take(location, room, &*inner.env.clock);
+        if sequencer.take_new_deadline() {
+            inner.signals.activity.notify();
+        }
+        taken
     };
     let Some(taken) = taken else {
         return seal_if_asked(&inner, writer).await;

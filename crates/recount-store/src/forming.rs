@@ -219,7 +219,6 @@ impl Forming {
             runs.push(Run { lsn_distance: lsn - batch.lsn.0, entry: batch.entry, count: batch.count });
             self.bytes += RUN_OVERHEAD_BYTES;
             self.count += u64::from(batch.count);
-            self.topics.insert(batch.partition.0);
         }
         *self.appends.last_mut().expect("an append was begun") = runs;
         first

@@ -111,14 +111,13 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         })));
     }
     let bad_state = |what: String| {
-        let file = recovery.reader().path(recovery.active().segment);
+        let file = recovery.reader().path(recovery.active().0.segment);
         OpenStoreError::Journal(OpenError::Corrupt(Corruption { file, offset: 0, what }))
     };
     let state = State::decode(recovery.state()).map_err(bad_state)?;
     let mut replay = Replay {
         reader: recovery.reader(),
-        active_from: recovery.active(),
-        in_active: false,
+        active: recovery.active(),
         covered: Lsn(runs.covered_to_lsn()),
         runs,
         memtable: Memtable::new(&format.hash_key),
@@ -180,8 +179,8 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
 /// Replays frames: the state from the active segment on, the index from where its runs end.
 struct Replay {
     reader: Reader,
-    active_from: Location,
-    in_active: bool,
+    /// Where the frames after the recovered state begin, and the lsn of the first of them.
+    active: (Location, Lsn),
     covered: Lsn,
     runs: RunSet,
     memtable: Memtable,
@@ -204,9 +203,9 @@ impl Frames for Replay {
 impl Replay {
     /// Where to begin: at the active segment, or before it if the runs end earlier.
     async fn begin(&self) -> Result<FrameCursor, ReadError> {
-        let active_lsn = self.active_from.segment.first_lsn;
-        if self.covered.next() >= active_lsn {
-            return Ok(self.reader.frames(self.active_from));
+        let (location, lsn) = self.active;
+        if self.covered.next() >= lsn {
+            return Ok(self.reader.frames(location));
         }
         let near = self.runs.frame_at(FrameKey::Lsn(self.covered.0)).await?;
         Ok(self.reader.frames(locate::location(&self.reader, near)?))
@@ -214,7 +213,6 @@ impl Replay {
 
     async fn run(&mut self, cursor: &mut FrameCursor) -> Result<(), OpenStoreError> {
         while let Some(frame) = cursor.next().await.map_err(ReadError::from)? {
-            self.in_active |= frame.location >= self.active_from;
             if frame.header.kind.uses_lsn() {
                 self.group(frame).await?;
             }
@@ -226,7 +224,8 @@ impl Replay {
         let header = frame.header;
         let location = frame.location;
         let index_it = header.lsn > self.covered;
-        if !index_it && !self.in_active {
+        let apply_it = header.lsn >= self.active.1;
+        if !index_it && !apply_it {
             return Ok(());
         }
         let mut group = PlacedGroup::new(&self.reader, frame)?;
@@ -241,7 +240,7 @@ impl Replay {
             });
             self.index_group(&mut group).await?;
         }
-        if self.in_active {
+        if apply_it {
             self.apply(&mut group, location).await?;
         }
         if index_it && self.memtable.bytes() >= self.memtable_bytes_max {

@@ -119,6 +119,8 @@ pub(crate) struct Sequencer {
     in_flight: Option<Vec<Waiter>>,
     queued: VecDeque<Queued>,
     blocked: Vec<Blocked>,
+    /// An append was blocked, and nobody has set an alarm for its deadline yet.
+    new_deadline: bool,
     failure: Option<String>,
     hash_key: [u8; 16],
     memtable_bytes_max: usize,
@@ -209,6 +211,7 @@ impl Sequencer {
             in_flight: None,
             queued: VecDeque::new(),
             blocked: Vec::new(),
+            new_deadline: false,
             failure: None,
             hash_key,
             memtable_bytes_max,
@@ -332,6 +335,7 @@ impl Sequencer {
         let waits = |event: &PreparedEvent| self.pending.waits((event.topic, event.partition));
         if prepared.events.iter().any(waits) {
             self.blocked.push(Blocked { prepared, slot });
+            self.new_deadline = true;
             return;
         }
         if let Err(error) = self.check_clock(clock) {

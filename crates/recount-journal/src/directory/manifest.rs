@@ -2,7 +2,8 @@
 //! is missing is corruption.
 //!
 //! The last segment listed may be *planned*: created and listed shortly before its first frame is written,
-//! so that a roll costs no directory operation. It then still reads as zeros.
+//! so that a roll costs no directory operation. It may still read as zeros, and of its prologue and first frame
+//! nothing is proven until a second frame is there.
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ pub struct Listed {
     pub name: SegmentName,
     /// The size of its file.
     pub bytes: u64,
+    /// It was listed before its prologue was written.
+    pub planned: bool,
 }
 
 /// One version of the list.
@@ -41,7 +44,8 @@ impl Manifest {
         let mut text =
             format!("recount manifest 1\njournal {}\nepoch {}\n", hex(&self.journal), self.epoch.0);
         for segment in &self.segments {
-            text += &format!("segment {} {}\n", segment.name, segment.bytes);
+            let kind = if segment.planned { "planned" } else { "segment" };
+            text += &format!("{kind} {} {}\n", segment.name, segment.bytes);
         }
         text
     }
@@ -55,12 +59,14 @@ impl Manifest {
         let epoch = Epoch(number(field(lines.next(), "epoch")?, "epoch")?);
         let mut segments: Vec<Listed> = Vec::new();
         for line in lines {
-            let (name, bytes) = field(Some(line), "segment")?.split_once(' ').unwrap_or_default();
+            let planned = line.starts_with("planned ");
+            let kind = if planned { "planned" } else { "segment" };
+            let (name, bytes) = field(Some(line), kind)?.split_once(' ').unwrap_or_default();
             let name = SegmentName::parse(name).ok_or("has a segment line without a segment's name")?;
-            if segments.last().is_some_and(|last| last.name >= name) {
+            if segments.last().is_some_and(|last| last.name >= name || last.planned) {
                 return Err("lists segments out of order".to_owned());
             }
-            segments.push(Listed { name, bytes: number(bytes, "segment")? });
+            segments.push(Listed { name, bytes: number(bytes, kind)?, planned });
         }
         Ok(Manifest { number: number_in_name, journal, epoch, segments })
     }
@@ -130,11 +136,11 @@ mod tests {
             journal: [0xcd; 16],
             epoch: Epoch(2),
             segments: vec![
-                Listed { name: name(1, 1), bytes: 4096 },
-                Listed { name: name(9, 2), bytes: 8192 },
+                Listed { name: name(1, 1), bytes: 4096, planned: false },
+                Listed { name: name(9, 2), bytes: 8192, planned: true },
             ],
         };
-        let golden = "recount manifest 1\njournal cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\nepoch 2\nsegment 00000000000000000001-0000000001 4096\nsegment 00000000000000000009-0000000002 8192\n";
+        let golden = "recount manifest 1\njournal cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\nepoch 2\nsegment 00000000000000000001-0000000001 4096\nplanned 00000000000000000009-0000000002 8192\n";
         assert_eq!(manifest.lines(), golden);
         assert_eq!(Manifest::parse(4, golden), Ok(manifest));
         for (from, to) in [
@@ -142,8 +148,9 @@ mod tests {
             ("epoch 2", "epoch x"),
             (" 4096", ""),
             (" 4096", " 04096"),
-            ("0000001-", "0000009-"),
+            ("00000009-0000000002", "00000001-0000000001"),
             ("segment 0", "segments 0"),
+            ("segment 0", "planned 0"),
         ] {
             assert!(Manifest::parse(4, &golden.replacen(from, to, 1)).is_err(), "{from} → {to}");
         }

@@ -91,7 +91,7 @@ pub(super) async fn create(
         number: 1,
         journal: format.database,
         epoch: name.epoch,
-        segments: vec![Listed { name, bytes }],
+        segments: vec![Listed { name, bytes, planned: false }],
     };
     manifest.write(env, &journal).await?;
     format.write(env, &paths.root).await?;

@@ -14,12 +14,15 @@ pub(super) struct Scan {
     pub(super) segments: Vec<Listed>,
     /// The active segment.
     pub(super) active: Listed,
-    /// The store's state in its prologue.
+    /// The store's state in the newest prologue.
     pub(super) state: Vec<u8>,
+    /// Where the frames after that state begin, and the lsn of the first of them.
+    pub(super) state_as_of: (Location, Lsn),
     /// Where the next frame would go.
     pub(super) place: Place,
-    /// Where the last frame begins and the place before it, if it is not proven to be on disk.
+    /// The last frame, if it is not proven to be on disk and has to be kept.
     pub(super) unproven: Option<Frame>,
+    /// The place of the last frame, if that is not proven to be on disk.
     unproven_place: Option<Place>,
     /// The store's bytes in the seal that ends the journal.
     pub(super) seal_state: Option<Vec<u8>>,
@@ -27,12 +30,41 @@ pub(super) struct Scan {
     pub(super) clean: bool,
     /// Bytes of a torn or dropped group.
     pub(super) cut: Option<Cut>,
+    first: FirstFrame,
+}
+
+/// The prologue of the active segment, as far as it matters for whether it is proven.
+#[derive(Debug, Clone, Copy)]
+struct FirstFrame {
+    end: u64,
+    previous_crc: u32,
+    predecessor: Option<Predecessor>,
 }
 
 impl Scan {
     /// The end of what is proven to be on disk.
     pub(super) fn proven_place(&self) -> Place {
         self.unproven_place.unwrap_or(self.place)
+    }
+
+    /// Of a segment that was only planned, the prologue is written with the first frame: if nothing follows
+    /// them, neither is proven, and the segment before is where the proven journal ends.
+    fn fall_back_to(&mut self, before: Listed) -> Result<(), String> {
+        let Some(predecessor) = self.first.predecessor.filter(|p| p.segment == before.name) else {
+            return Err("the prologue does not name the segment before it".to_owned());
+        };
+        let lsn = self.active.name.first_lsn;
+        self.unproven_place = Some(Place {
+            segment: before.name.first_lsn,
+            offset: predecessor.end,
+            lsn,
+            epoch: before.name.epoch,
+            previous_crc: self.first.previous_crc,
+            ..self.place
+        });
+        self.state_as_of = (Location { segment: before.name, offset: predecessor.end }, lsn);
+        self.active = before;
+        Ok(())
     }
 }
 
@@ -60,7 +92,16 @@ pub(super) async fn scan_active(
     let mut scan = match walked {
         Walked::Begun(scan) => {
             let mut scan = *scan;
-            scan.segments = manifest.segments.clone();
+            let nothing_proven = scan.unproven_place.map_or(scan.place.offset, |place| place.offset) <= scan.first.end;
+            match manifest.segments.split_last() {
+                Some((_, before)) if closed.is_none() && last.planned && nothing_proven => {
+                    let first = || corrupt(last.name, 0, "the first segment of the journal is planned".to_owned());
+                    let active = before.last().copied().ok_or_else(first)?;
+                    scan.fall_back_to(active).map_err(|what| corrupt(last.name, 0, what))?;
+                    scan.segments = before.to_vec();
+                }
+                _ => scan.segments = manifest.segments.clone(),
+            }
             scan
         }
         // Planned or just begun when the machine stopped: the segment before it is the active one.
@@ -114,7 +155,9 @@ pub(super) async fn scan_active(
         }
         scan.clean = true;
         scan.cut = None;
+        scan.unproven_place = None;
     }
+    scan.segments.iter_mut().for_each(|segment| segment.planned = false);
     Ok(scan)
 }
 
@@ -158,7 +201,8 @@ async fn walk(
     let mut place = first_place(id, segment, &bytes);
     let mut before_last = place;
     let mut last: Option<(FrameHeader, u32, u64)> = None;
-    let mut state = Vec::new();
+    let mut prologue = None;
+    let mut first = FirstFrame { end: 0, previous_crc: place.previous_crc, predecessor: None };
     let cut = loop {
         let at = usize::try_from(place.offset).unwrap_or(usize::MAX).min(bytes.len());
         let rest = &bytes[at..];
@@ -169,10 +213,13 @@ async fn walk(
                     return Err(corrupt(place.offset, "a prologue is missing or misplaced".to_owned()));
                 }
                 if is_first {
-                    let prologue = Prologue::decode(&body(&header, crc, rest))
-                        .filter(|p| p.segment_bytes == segment.bytes);
+                    let found = Prologue::decode(&body(&header, crc, rest));
+                    let found = found.filter(|prologue| prologue.segment_bytes == segment.bytes);
                     let unknown = || corrupt(0, "the prologue does not fit its segment".to_owned());
-                    state = prologue.ok_or_else(unknown)?.state;
+                    let found = found.ok_or_else(unknown)?;
+                    first.end = header.frame_bytes();
+                    first.predecessor = found.predecessor;
+                    prologue = Some(found);
                 }
                 before_last = place;
                 last = Some((*header, crc, place.offset));
@@ -198,17 +245,21 @@ async fn walk(
         location: Location { segment: segment.name, offset },
         body: body(&header, crc, stored),
     };
-    let uses_lsn = header.kind.uses_lsn();
+    let keep = header.kind.uses_lsn();
+    let start = Location { segment: segment.name, offset: 0 };
     Ok(Walked::Begun(Box::new(Scan {
         segments: Vec::new(),
         active: segment,
-        state,
+        state: prologue.map(|prologue| prologue.state).unwrap_or_default(),
+        state_as_of: (start, segment.name.first_lsn),
         place,
         seal_state: is_seal.then(|| frame.body.clone()),
-        unproven: uses_lsn.then_some(frame),
-        unproven_place: uses_lsn.then_some(before_last),
+        unproven: keep.then_some(frame),
+        // A seal proves what is before it, not itself.
+        unproven_place: (keep || is_seal).then_some(before_last),
         clean: false,
         cut,
+        first,
     })))
 }
 

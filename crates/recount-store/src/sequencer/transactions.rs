@@ -132,6 +132,11 @@ impl Sequencer {
         }
     }
 
+    /// True once after an append was blocked: an alarm must be set for its deadline.
+    pub(crate) fn take_new_deadline(&mut self) -> bool {
+        std::mem::take(&mut self.new_deadline)
+    }
+
     /// When the first blocked append gives up, on the boot-time clock, µs.
     pub(crate) fn next_deadline_us(&self) -> Option<u64> {
         self.blocked.iter().map(|blocked| blocked.prepared.deadline_us).min()
@@ -168,12 +173,14 @@ fn index_component(
 }
 
 impl Pending {
-    /// As a prologue names it.
+    /// As a prologue names it: in the order in which it was written, which is the order of offsets.
     pub(crate) fn saved(&self, groups: &BTreeMap<Lsn, Location>) -> Vec<SavedBatch> {
         let saved = |id: NodeId, producer, decided, batch: &Waiting| {
             let location = groups.get(&batch.lsn).copied().expect("groups with waiting records are remembered");
             SavedBatch { producer, decided, node: id, location, entry: batch.entry }
         };
-        self.batches().map(|(id, producer, decided, batch)| saved(id, producer, decided, batch)).collect()
+        let mut batches: Vec<_> = self.batches().collect();
+        batches.sort_by_key(|(_, _, _, batch)| (batch.lsn, batch.entry));
+        batches.into_iter().map(|(id, producer, decided, batch)| saved(id, producer, decided, batch)).collect()
     }
 }

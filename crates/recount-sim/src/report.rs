@@ -1,0 +1,105 @@
+//! Counts over many seeds, as a table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use recount_env::sim::faults::Counts;
+
+use crate::run::Played;
+
+/// What many seeds did together.
+#[derive(Debug, Default)]
+pub struct Report {
+    seeds: u64,
+    operations: u64,
+    crashes: u64,
+    events: u64,
+    refusals: u64,
+    residue: u64,
+    rolls: u64,
+    flushes: u64,
+    merges: u64,
+    operations_min: Option<u64>,
+    counts: Counts,
+}
+
+impl Report {
+    /// Adds a seed.
+    pub fn add(&mut self, played: &Played) {
+        self.seeds += 1;
+        self.operations += played.operations;
+        self.crashes += played.crashes;
+        self.events += played.events;
+        match &played.refusal {
+            Some(what) if what.starts_with("residue") => self.residue += 1,
+            Some(_) => self.refusals += 1,
+            None => {
+                let least = self.operations_min.get_or_insert(played.operations);
+                *least = (*least).min(played.operations);
+            }
+        }
+        self.rolls += played.rolls;
+        self.flushes += played.flushes;
+        self.merges += played.merges;
+        self.counts.add(&played.counts);
+    }
+
+    /// Adds another report.
+    pub fn merge(&mut self, other: &Report) {
+        self.seeds += other.seeds;
+        self.operations += other.operations;
+        self.crashes += other.crashes;
+        self.events += other.events;
+        self.refusals += other.refusals;
+        self.residue += other.residue;
+        self.rolls += other.rolls;
+        self.flushes += other.flushes;
+        self.merges += other.merges;
+        self.operations_min = self.operations_min.into_iter().chain(other.operations_min).min();
+        self.counts.add(&other.counts);
+    }
+
+    /// The report as text: totals, then faults by I/O site.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let per_seed = self.operations / self.seeds.max(1);
+        let _ = writeln!(
+            out,
+            "{} seeds: {} operations ({per_seed} a seed, at least {}), {} crashes, {} events, {} rolls, {} flushes, {} merges, {} I/Os",
+            self.seeds,
+            self.operations,
+            self.operations_min.unwrap_or(0),
+            self.crashes,
+            self.events,
+            self.rolls,
+            self.flushes,
+            self.merges,
+            self.counts.operations
+        );
+        let _ = writeln!(out, "damage: {} typed refusals, {} residue of a lying disk", self.refusals, self.residue);
+        let mut table: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
+        let mut faults: Vec<&str> = self.counts.faults().map(|(fault, _, _)| fault).collect();
+        faults.sort_unstable();
+        faults.dedup();
+        for (site, _) in self.counts.sites() {
+            table.entry(site.to_string()).or_default();
+        }
+        for (fault, site, count) in self.counts.faults() {
+            table.entry(site.to_string()).or_default().insert(fault, count);
+        }
+        let _ = write!(out, "{:24}{:>12}", "I/O site", "operations");
+        for fault in &faults {
+            let _ = write!(out, "{fault:>18}");
+        }
+        out.push('\n');
+        for (site, count) in self.counts.sites() {
+            let _ = write!(out, "{:24}{count:>12}", site.to_string());
+            for fault in &faults {
+                let at_site = table.get(&site.to_string()).and_then(|row| row.get(fault)).copied();
+                let _ = write!(out, "{:>18}", at_site.map_or("-".to_owned(), |count| count.to_string()));
+            }
+            out.push('\n');
+        }
+        out
+    }
+}
