@@ -1,12 +1,11 @@
-//! What the tests share: files in memory, and a naive model of an index.
+//! What the tests share: an index in memory, and a naive model of it.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
 
 use proptest::prelude::*;
-use recount_env::{Clock, Entropy, Env, File, Files, Io, Lock, OpenMode, Signal, Task, Tasks, block_on};
+use recount_env::memory::memory_env;
+use recount_env::{Env, OpenMode, block_on};
 
 use crate::{Bounds, Direction, Memtable, Posting, RunSet, merge_runs, plan_merge, unpaced};
 
@@ -49,7 +48,6 @@ impl Model {
 /// An index and its model, changed together.
 pub(crate) struct Tested {
     pub(crate) env: Env,
-    pub(crate) files: Arc<MemoryFiles>,
     pub(crate) set: RunSet,
     pub(crate) memtable: Memtable,
     pub(crate) model: Model,
@@ -61,11 +59,10 @@ pub(crate) struct Tested {
 
 impl Tested {
     pub(crate) fn new() -> Tested {
-        let (env, files) = memory();
+        let env = memory_env();
         let opened = block_on(RunSet::open(&env, Path::new(DIR), DATABASE, &KEY)).unwrap();
         Tested {
             env,
-            files,
             set: opened.set,
             memtable: Memtable::new(&KEY),
             model: Model::default(),
@@ -73,6 +70,29 @@ impl Tested {
             lsn: 0,
             flushed: Model::default(),
         }
+    }
+
+    /// The bytes of a file of the index.
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        block_on(async {
+            let file = self.env.files.open(&Path::new(DIR).join(name), OpenMode::Read).await.unwrap();
+            let mut bytes = vec![0; file.len().await.unwrap() as usize];
+            file.read_at(0, &mut bytes).await.unwrap();
+            bytes
+        })
+    }
+
+    /// Changes or creates a file of the index; whoever has it open sees the change.
+    pub(crate) fn set_bytes(&self, name: &str, bytes: &[u8]) {
+        let path = Path::new(DIR).join(name);
+        block_on(async {
+            let file = match self.env.files.open(&path, OpenMode::ReadWrite).await {
+                Ok(file) => file,
+                Err(_) => self.env.files.open(&path, OpenMode::CreateNew).await.unwrap(),
+            };
+            file.set_len(bytes.len() as u64).await.unwrap();
+            file.write_at(0, bytes).await.unwrap();
+        });
     }
 
     /// Adds an event `gap` positions on, with these terms.
@@ -159,158 +179,4 @@ pub(crate) fn any_bounds(position: u64, rank: u64) -> impl Strategy<Value = Boun
             ranked: ranked || from_rank.is_some(),
         },
     )
-}
-
-#[derive(Default)]
-pub(crate) struct MemoryFiles(Mutex<BTreeMap<PathBuf, Arc<MemoryFile>>>);
-
-#[derive(Default)]
-pub(crate) struct MemoryFile(Mutex<Vec<u8>>);
-
-impl MemoryFiles {
-    pub(crate) fn bytes(&self, path: &Path) -> Vec<u8> {
-        self.0.lock().unwrap()[path].0.lock().unwrap().clone()
-    }
-
-    pub(crate) fn set_bytes(&self, path: &Path, bytes: &[u8]) {
-        *self.0.lock().unwrap().entry(path.to_owned()).or_default().0.lock().unwrap() = bytes.to_vec();
-    }
-}
-
-fn ready<'a, T: Send + 'a>(result: io::Result<T>) -> Io<'a, T> {
-    Box::pin(std::future::ready(result))
-}
-
-fn not_found<T>() -> io::Result<T> {
-    Err(io::ErrorKind::NotFound.into())
-}
-
-impl File for MemoryFile {
-    fn read_at<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Io<'a, usize> {
-        let bytes = self.0.lock().unwrap();
-        let at = (offset as usize).min(bytes.len());
-        let n = buf.len().min(bytes.len() - at);
-        buf[..n].copy_from_slice(&bytes[at..at + n]);
-        ready(Ok(n))
-    }
-
-    fn write_at<'a>(&'a self, offset: u64, data: &'a [u8]) -> Io<'a, ()> {
-        let mut bytes = self.0.lock().unwrap();
-        let end = offset as usize + data.len();
-        let len = bytes.len().max(end);
-        bytes.resize(len, 0);
-        bytes[offset as usize..end].copy_from_slice(data);
-        ready(Ok(()))
-    }
-
-    fn sync_data(&self) -> Io<'_, ()> {
-        ready(Ok(()))
-    }
-
-    fn set_len(&self, len: u64) -> Io<'_, ()> {
-        self.0.lock().unwrap().resize(len as usize, 0);
-        ready(Ok(()))
-    }
-
-    fn len(&self) -> Io<'_, u64> {
-        ready(Ok(self.0.lock().unwrap().len() as u64))
-    }
-}
-
-impl Files for MemoryFiles {
-    fn open<'a>(&'a self, path: &'a Path, mode: OpenMode) -> Io<'a, Arc<dyn File>> {
-        let mut files = self.0.lock().unwrap();
-        ready(match (files.get(path), mode) {
-            (Some(_), OpenMode::CreateNew) => Err(io::ErrorKind::AlreadyExists.into()),
-            (Some(file), _) => Ok(file.clone() as Arc<dyn File>),
-            (None, OpenMode::CreateNew) => {
-                let file = Arc::new(MemoryFile::default());
-                files.insert(path.to_owned(), file.clone());
-                Ok(file as Arc<dyn File>)
-            }
-            (None, _) => not_found(),
-        })
-    }
-
-    fn create_dir<'a>(&'a self, _: &'a Path) -> Io<'a, ()> {
-        ready(Ok(()))
-    }
-
-    fn list<'a>(&'a self, path: &'a Path) -> Io<'a, Vec<String>> {
-        let files = self.0.lock().unwrap();
-        let names = files.keys().filter(|file| file.parent() == Some(path));
-        ready(Ok(names.map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()))
-    }
-
-    fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> Io<'a, ()> {
-        let mut files = self.0.lock().unwrap();
-        ready(match files.remove(from) {
-            None => not_found(),
-            Some(file) => {
-                files.insert(to.to_owned(), file);
-                Ok(())
-            }
-        })
-    }
-
-    fn remove<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        let removed = self.0.lock().unwrap().remove(path);
-        ready(if removed.is_some() { Ok(()) } else { not_found() })
-    }
-
-    fn sync_dir<'a>(&'a self, _: &'a Path) -> Io<'a, ()> {
-        ready(Ok(()))
-    }
-
-    fn lock<'a>(&'a self, _: &'a Path) -> Io<'a, Box<dyn Lock>> {
-        ready(Err(io::ErrorKind::Unsupported.into()))
-    }
-
-    fn zero_fill_pointless<'a>(&'a self, _: &'a Path) -> Io<'a, Option<&'static str>> {
-        ready(Ok(None))
-    }
-}
-
-struct Nothing;
-
-impl Clock for Nothing {
-    fn now_us(&self) -> i64 {
-        0
-    }
-    fn boottime_us(&self) -> u64 {
-        0
-    }
-    fn boot_id(&self) -> [u8; 16] {
-        [0; 16]
-    }
-}
-
-impl Entropy for Nothing {
-    fn fill(&self, out: &mut [u8]) {
-        out.fill(0);
-    }
-}
-
-impl Tasks for Nothing {
-    fn spawn(&self, _: &str, _: Task) {}
-    fn wait<'a>(
-        &'a self,
-        signal: &'a Signal,
-        seen: u64,
-        _: Option<std::time::Duration>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        Box::pin(signal.changed(seen))
-    }
-}
-
-pub(crate) fn memory() -> (Env, Arc<MemoryFiles>) {
-    let files = Arc::new(MemoryFiles::default());
-    let nothing = Arc::new(Nothing);
-    let env = Env {
-        files: files.clone(),
-        clock: nothing.clone(),
-        entropy: nothing.clone(),
-        tasks: nothing.clone(),
-    };
-    (env, files)
 }

@@ -87,9 +87,8 @@ impl RunBuilder {
             list.first,
             list.last,
         );
-        let before: &[u8] = if self.block.is_empty() { &[] } else { &self.term };
         self.entry.clear();
-        put_entry(&mut self.entry, before, term, first_revision, &list, covers.from_position);
+        put_entry(&mut self.entry, &self.term, term, first_revision, &list, covers.from_position);
         if self.block.len() + self.entry.len() > BLOCK_BYTES {
             self.close_block();
             self.entry.clear();

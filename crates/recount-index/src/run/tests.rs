@@ -58,7 +58,7 @@ fn a_run_is_these_bytes() {
     tested.flush();
     let name = tested.set.runs()[0].name();
     assert_eq!(name, "00000000000000000000-00000000000000000305.run");
-    let bytes = tested.files.bytes(&Path::new(DIR).join(name));
+    let bytes = tested.bytes(name);
     let mut dump = String::new();
     let footer = bytes.len() - FOOTER_BYTES;
     let pieces = [
@@ -135,17 +135,16 @@ fn answers(set: &RunSet, terms: &[Vec<u8>]) -> Vec<Result<String, String>> {
 
 fn check_damaged(tested: &Tested, name: &str, bytes: &[u8], whole: &[Result<String, String>]) {
     let terms: Vec<Vec<u8>> = tested.flushed.0.keys().cloned().collect();
-    let path = Path::new(DIR).join(name);
-    let before = tested.files.bytes(&path);
+    let before = tested.bytes(name);
     // A set opened before the damage keeps its footer; one opened afterwards drops what it cannot open.
     let opened = block_on(RunSet::open(&tested.env, Path::new(DIR), DATABASE, &KEY)).unwrap();
     assert_eq!(opened.set.runs().len(), 2);
-    tested.files.set_bytes(&path, bytes);
+    tested.set_bytes(name, bytes);
     let found = answers(&opened.set, &terms);
     for (found, whole) in found.iter().zip(whole) {
         assert!(found.is_err() || found == whole, "{found:?} instead of {whole:?}");
     }
-    tested.files.set_bytes(&path, &before);
+    tested.set_bytes(name, &before);
 }
 
 #[test]
@@ -155,7 +154,7 @@ fn every_flipped_byte_and_every_truncation_is_damage_or_harmless() {
     let whole = answers(&tested.set, &terms);
     assert!(whole.iter().all(Result::is_ok));
     for run in tested.set.runs() {
-        let bytes = tested.files.bytes(&Path::new(DIR).join(run.name()));
+        let bytes = tested.bytes(run.name());
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << (at % 8);
@@ -168,11 +167,20 @@ fn every_flipped_byte_and_every_truncation_is_damage_or_harmless() {
 }
 
 #[test]
+fn a_file_that_became_shorter_is_damage() {
+    let tested = small();
+    let run = &tested.set.runs()[1];
+    let bytes = tested.bytes(run.name());
+    tested.set_bytes(run.name(), &bytes[..bytes.len() - FOOTER_BYTES - 1]);
+    let error = block_on(tested.set.frame_at(FrameKey::Lsn(99))).unwrap_err();
+    assert!(error.to_string().contains("the file ends early"), "{error}");
+}
+
+#[test]
 fn a_damaged_footer_is_dropped_when_opening() {
     let tested = small();
     let name = tested.set.runs()[1].name();
-    let path = Path::new(DIR).join(name);
-    let bytes = tested.files.bytes(&path);
+    let bytes = tested.bytes(name);
     let footer = bytes.len() - FOOTER_BYTES;
     let damaged = (footer..bytes.len()).map(|at| {
         let mut flipped = bytes.clone();
@@ -182,7 +190,7 @@ fn a_damaged_footer_is_dropped_when_opening() {
     let cut = (0..bytes.len()).map(|at| bytes[..at].to_vec());
     let longer = [[bytes.as_slice(), b"x"].concat(), [bytes.as_slice(), &bytes].concat()];
     for damaged in damaged.chain(cut).chain(longer) {
-        tested.files.set_bytes(&path, &damaged);
+        tested.set_bytes(name, &damaged);
         let opened = block_on(RunSet::open(&tested.env, Path::new(DIR), DATABASE, &KEY)).unwrap();
         assert_eq!(opened.set.runs().len(), 1);
         assert_eq!(opened.dropped.len(), 1);
@@ -198,19 +206,19 @@ fn a_walk_goes_on_where_an_error_stopped_it() {
         }
         tested.flush();
     }
-    let path = Path::new(DIR).join(tested.set.runs()[1].name());
-    let bytes = tested.files.bytes(&path);
+    let name = tested.set.runs()[1].name();
+    let bytes = tested.bytes(name);
     for bounds in [Bounds::default(), Bounds::default().backward(), Bounds::default().from_rank(10)] {
         let mut postings = tested.set.postings(b"\x01a", bounds);
         let mut found = Vec::new();
         let mut errors = 0;
         loop {
             // Whatever has to be read cannot be at first.
-            tested.files.set_bytes(&path, &[]);
+            tested.set_bytes(name, &[]);
             let mut next = block_on(postings.next());
             if next.is_err() {
                 errors += 1;
-                tested.files.set_bytes(&path, &bytes);
+                tested.set_bytes(name, &bytes);
                 next = block_on(postings.next());
             }
             match next.unwrap() {
@@ -218,7 +226,7 @@ fn a_walk_goes_on_where_an_error_stopped_it() {
                 None => break,
             }
         }
-        tested.files.set_bytes(&path, &bytes);
+        tested.set_bytes(name, &bytes);
         assert!(errors > 2, "{errors}");
         let ranked: Vec<_> = found.iter().map(|posting| (posting.rank.unwrap(), posting.position)).collect();
         assert_eq!(ranked, tested.flushed.postings(b"\x01a", &bounds));

@@ -165,15 +165,14 @@ fn opening_removes_leftovers_and_stops_at_a_gap() {
         tested.add(5, &[b"\x01a"], n > 0);
         tested.flush();
     }
-    let path = |name: &str| Path::new(DIR).join(name);
     let name = |run: usize| tested.set.runs()[run].name().to_owned();
     let names: Vec<String> = (0..5).map(name).collect();
-    let copy: Vec<Vec<u8>> = names.iter().map(|name| tested.files.bytes(&path(name))).collect();
+    let copy: Vec<Vec<u8>> = names.iter().map(|name| tested.bytes(name)).collect();
     let put = |files: &[usize]| {
         for name in block_on(tested.env.files.list(Path::new(DIR))).unwrap() {
-            block_on(tested.env.files.remove(&path(&name))).unwrap();
+            block_on(tested.env.files.remove(&Path::new(DIR).join(name))).unwrap();
         }
-        files.iter().for_each(|&n| tested.files.set_bytes(&path(&names[n]), &copy[n]));
+        files.iter().for_each(|&n| tested.set_bytes(&names[n], &copy[n]));
     };
     let open = |database, key| {
         let opened = block_on(RunSet::open(&tested.env, Path::new(DIR), database, key)).unwrap();
@@ -194,15 +193,15 @@ fn opening_removes_leftovers_and_stops_at_a_gap() {
     let mut damaged = copy[1].clone();
     let end = damaged.len() - 50;
     damaged[end] ^= 1;
-    tested.files.set_bytes(&path(&names[1]), &damaged);
+    tested.set_bytes(&names[1], &damaged);
     let (position, _, dropped, left) = open(DATABASE, &KEY);
     assert_eq!((position, left), (5, names[..1].to_vec()));
     assert!(dropped[0].1.contains("the footer fails its checksum"), "{dropped:?}");
     assert_eq!(dropped[1], behind_gap(2));
 
     put(&[0, 1]);
-    tested.files.set_bytes(&path("00000000000000000010-00000000000000000015.run.tmp"), b"x");
-    tested.files.set_bytes(&path("notes.txt"), b"x");
+    tested.set_bytes("00000000000000000010-00000000000000000015.run.tmp", b"x");
+    tested.set_bytes("notes.txt", b"x");
     let (position, _, dropped, left) = open(DATABASE, &KEY);
     assert_eq!((position, dropped.len(), left.len()), (10, 1, 3), "{dropped:?} {left:?}");
 
@@ -211,8 +210,52 @@ fn opening_removes_leftovers_and_stops_at_a_gap() {
     put(&[0]);
     assert!(open(DATABASE, &[1; 16]).2[0].1.contains("another key"));
     put(&[0, 1]);
-    tested.files.set_bytes(&path(&names[0]), &copy[1]);
+    tested.set_bytes(&names[0], &copy[1]);
     assert!(open(DATABASE, &KEY).2[0].1.contains("other positions than its name says"));
+}
+
+#[test]
+fn opening_stops_where_lsns_do_not_continue() {
+    let runs = [(5, 10), (10, 20)].map(|(first_lsn, second_lsn)| {
+        let mut tested = Tested::new();
+        for lsn in [first_lsn, second_lsn] {
+            tested.lsn = lsn;
+            tested.add(5, &[b"\x01a"], true);
+            tested.flush();
+        }
+        tested
+    });
+    let name = runs[0].set.runs()[1].name();
+    runs[0].set_bytes(name, &runs[1].bytes(name));
+    let opened = block_on(RunSet::open(&runs[0].env, Path::new(DIR), DATABASE, &KEY)).unwrap();
+    assert_eq!((opened.set.covered_to_position(), opened.set.covered_to_lsn()), (5, 5));
+    assert_eq!(opened.dropped[0].why, DropReason::BehindGap);
+}
+
+#[test]
+fn a_merge_refuses_revisions_that_do_not_continue() {
+    let mut tested = Tested::new();
+    for base in [0, 5] {
+        tested.position += 1;
+        tested.memtable.add(b"\x01a", tested.position, Some(base));
+        tested.flush();
+    }
+    let merged = block_on(crate::merge_runs(&tested.set, 0..2, &unpaced));
+    assert!(matches!(merged, Err(WriteError::Read(ReadError::Damage(_)))), "{merged:?}");
+}
+
+#[test]
+fn a_walk_from_a_rank_reads_no_chunk_before_it() {
+    let mut tested = Tested::new();
+    for _ in 0..4 {
+        (0..5000).for_each(|_| tested.add(1 << 30, &[b"\x01a"], true));
+        tested.flush();
+    }
+    let before = tested.set.read_counts().blocks;
+    let mut postings = tested.set.postings(b"\x01a", Bounds::default().from_rank(15_000));
+    assert_eq!(block_on(postings.next()).unwrap().unwrap().rank, Some(15_000));
+    // A term block in each run, a skip page and a chunk in the last.
+    assert_eq!(tested.set.read_counts().blocks - before, 6);
 }
 
 #[test]
@@ -222,11 +265,8 @@ fn an_interrupted_merge_leaves_a_whole_index() {
         tested.add(5, &[b"\x01a", b"\x02b"], true);
         tested.flush();
     }
-    let path = |name: &str| Path::new(DIR).join(name);
-    let old: Vec<(String, Vec<u8>)> = tested.set.runs()[1..3]
-        .iter()
-        .map(|run| (run.name().to_owned(), tested.files.bytes(&path(run.name()))))
-        .collect();
+    let old: Vec<(String, Vec<u8>)> =
+        tested.set.runs()[1..3].iter().map(|run| (run.name().to_owned(), tested.bytes(run.name()))).collect();
     let before = tested.set.clone();
     tested.merge(1..3);
     assert_eq!(tested.set.runs().len(), 3);
@@ -234,7 +274,7 @@ fn an_interrupted_merge_leaves_a_whole_index() {
     assert_eq!(block_on(collect(&before, b"\x01a", Bounds::default())).unwrap().len(), 4);
 
     // As if the process had ended before the old runs were removed.
-    old.iter().for_each(|(name, bytes)| tested.files.set_bytes(&path(name), bytes));
+    old.iter().for_each(|(name, bytes)| tested.set_bytes(name, bytes));
     let open = || block_on(RunSet::open(&tested.env, Path::new(DIR), DATABASE, &KEY)).unwrap();
     let opened = open();
     assert_eq!(opened.set.runs().len(), 3);
@@ -244,10 +284,10 @@ fn an_interrupted_merge_leaves_a_whole_index() {
     tested.check_term(b"\x01a", &Bounds::default());
 
     // A merged run that is damaged does not cover what it was made from.
-    old.iter().for_each(|(name, bytes)| tested.files.set_bytes(&path(name), bytes));
-    let merged = path(tested.set.runs()[1].name());
-    let bytes = tested.files.bytes(&merged);
-    tested.files.set_bytes(&merged, &bytes[1..]);
+    old.iter().for_each(|(name, bytes)| tested.set_bytes(name, bytes));
+    let merged = tested.set.runs()[1].name();
+    let bytes = tested.bytes(merged);
+    tested.set_bytes(merged, &bytes[1..]);
     let opened = open();
     assert_eq!(opened.set.runs().len(), 4);
     tested.set = opened.set;

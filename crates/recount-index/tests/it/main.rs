@@ -1,3 +1,4 @@
 //! Tests of the index from outside.
 
+mod crash;
 mod speed;

@@ -44,12 +44,13 @@ fn resident_bytes() -> usize {
     let env = real::env();
     let statm = block_on(async {
         let path = std::path::Path::new("/proc/self/statm");
-        let file = env.files.open(path, recount_env::OpenMode::Read).await.unwrap();
+        let file = env.files.open(path, recount_env::OpenMode::Read).await.expect("procfs is readable");
         let mut bytes = vec![0; 100];
-        let n = file.read_at(0, &mut bytes).await.unwrap();
-        String::from_utf8(bytes[..n].to_vec()).unwrap()
+        let n = file.read_at(0, &mut bytes).await.expect("procfs is readable");
+        String::from_utf8(bytes[..n].to_vec()).expect("statm is text")
     });
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("the second number of statm is pages resident") * 4096
 }
 
 #[test]

@@ -58,6 +58,19 @@ fn chunks_stay_between_one_and_two_targets_however_pieces_come() {
 }
 
 #[test]
+fn a_long_piece_is_not_joined_to_a_chunk_that_it_would_make_too_long() {
+    let (mut tree, mut out) = (TreeWriter::default(), output());
+    let mut last = 0;
+    for piece in [3000, CHUNK_BYTES_MAX, 4000, 4000, 200, CHUNK_BYTES_MAX - 1] {
+        last = push(&mut tree, &mut out, last + 1, piece);
+    }
+    let Stored::Tree(1, root) = tree.finish(&mut out).stored else { panic!("five chunks under a page") };
+    let page = &out.pending()[root.offset as usize..root.offset as usize + root.len - 4];
+    let lens: Vec<usize> = read_page(page, &root).unwrap().iter().map(|node| node.len - 4).collect();
+    assert_eq!(lens, [3000, CHUNK_BYTES_MAX, 8001, 200, CHUNK_BYTES_MAX - 1]);
+}
+
+#[test]
 fn pages_reject_what_their_parent_does_not_state() {
     let mut page = PageWriter::default();
     page.push(&Node { first: 1, last: 10, count: 4, offset: 0, len: 20 });
