@@ -2,7 +2,8 @@
 //! the journal, a torn write, or damage.
 //!
 //! Three facts make the decision possible. Group N + 1 is written only after the sync of group N returned, so
-//! *any valid frame later in the file proves that the damage before it hit synced bytes*. Segments are
+//! *any valid frame later in the file proves that the damage before it hit synced bytes*; only the prologue
+//! and the first group of a segment are one write, so a damaged prologue needs a second one. Segments are
 //! zero-filled before use and no sector of a written frame is zero or nearly so (see `mask`), so *a zero piece
 //! inside a frame proves that the write did not reach it*. And a clean close leaves a marker of the end.
 //!
@@ -38,7 +39,7 @@ pub enum Verdict {
 /// `proven_end` is the offset up to which the marker of a clean close says that frames reach.
 pub fn classify(place: &Place, rest: &[u8], proven_end: Option<u64>) -> Verdict {
     let found = examine(place, rest);
-    if matches!(found, Found::Frame(..)) {
+    if matches!(found, Found::Frame(..) | Found::Foreign(_)) {
         return found.into_verdict();
     }
     if let Some(end) = proven_end {
@@ -65,6 +66,8 @@ enum Found {
     Nothing,
     Part(String),
     Damaged(String),
+    /// Written whole, by something that is not this version: never to be cut.
+    Foreign(String),
 }
 
 impl Found {
@@ -72,7 +75,7 @@ impl Found {
         match self {
             Found::Frame(..) => "a valid frame",
             Found::Nothing => "a frame is missing",
-            Found::Part(what) | Found::Damaged(what) => what,
+            Found::Part(what) | Found::Damaged(what) | Found::Foreign(what) => what,
         }
     }
 
@@ -82,6 +85,7 @@ impl Found {
             Found::Nothing => Verdict::End,
             Found::Part(what) => Verdict::Torn(what),
             Found::Damaged(what) => Verdict::Uncertain(what),
+            Found::Foreign(what) => Verdict::Corrupt(what),
         }
     }
 }
@@ -96,10 +100,10 @@ fn examine(place: &Place, rest: &[u8]) -> Found {
     };
     let (header, crc) = match FrameHeader::decode(header_bytes) {
         Ok(decoded) => decoded,
-        Err(HeaderError::Unknown { what, value }) => {
-            return Found::Damaged(format!("a frame with unknown {what} {value}"));
+        Err(error @ (HeaderError::Unknown { .. } | HeaderError::OutOfRange { .. })) => {
+            return Found::Foreign(format!("a frame that this version cannot have written: {error}"));
         }
-        Err(error) => {
+        Err(error @ (HeaderError::NotAFrame | HeaderError::Checksum)) => {
             return if is_zero(rest) {
                 Found::Nothing
             } else if has_zero_piece(place.offset, header_bytes) {
@@ -138,8 +142,10 @@ fn has_zero_piece(at: u64, mut bytes: &[u8]) -> bool {
     false
 }
 
-/// The file offset of the first valid header after the place that lies where it says.
+/// The file offset of the first valid header after the place that lies where it says, and was written after
+/// the sync of what is at the place: the group behind a prologue was not, it is part of the same write.
 fn later_frame(place: &Place, rest: &[u8]) -> Option<u64> {
+    let mut may_share_the_write = place.offset == 0;
     let mut at = frame::ALIGN as usize;
     while let Some(candidate) = rest.get(at..).and_then(|bytes| bytes.first_chunk::<HEADER_BYTES>()) {
         let offset = place.offset + at as u64;
@@ -147,10 +153,12 @@ fn later_frame(place: &Place, rest: &[u8]) -> Option<u64> {
             let here = header.journal == place.journal
                 && header.segment == place.segment
                 && header.offset == offset
+                && header.epoch >= place.epoch
                 && header.lsn >= place.lsn;
-            if here {
+            if here && !(may_share_the_write && header.lsn == place.lsn) {
                 return Some(offset);
             }
+            may_share_the_write &= !here;
         }
         at += frame::ALIGN as usize;
     }
@@ -158,4 +166,4 @@ fn later_frame(place: &Place, rest: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -264,4 +264,4 @@ fn encode(
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

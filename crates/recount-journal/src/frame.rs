@@ -8,6 +8,7 @@
 //! All integers are little-endian. The header names where the frame lies (journal, segment, file offset),
 //! so a copy at another place is not a frame. `docs/format.md` has the table of fields.
 
+use recount_types::number::NUMBER_MAX;
 use recount_types::{Epoch, Lsn, Position, Time};
 
 use crate::mask;
@@ -198,10 +199,26 @@ impl FrameHeader {
             body_crc: u32_at(108),
             previous_crc: u32_at(112),
         };
-        if header.body_bytes as usize > BODY_BYTES_MAX {
-            return Err(HeaderError::Unknown { what: "body length", value: header.body_bytes.into() });
-        }
+        header.check_numbers()?;
         Ok((header, crc))
+    }
+
+    /// Nothing is added to a number from a disk before it is known to be in its range.
+    fn check_numbers(&self) -> Result<(), HeaderError> {
+        let position_max = NUMBER_MAX - u64::from(self.count);
+        let in_range = [
+            ("body length", u64::from(self.body_bytes), 0..=BODY_BYTES_MAX as u64),
+            ("epoch", self.epoch.0, 1..=NUMBER_MAX),
+            ("segment", self.segment.0, 1..=NUMBER_MAX),
+            ("file offset", self.offset, 0..=NUMBER_MAX),
+            ("lsn", self.lsn.0, 1..=NUMBER_MAX),
+            ("first position", self.first_position.0, 0..=position_max),
+            ("durable-before lsn", self.durable_before.0, 0..=self.lsn.0.saturating_sub(1)),
+        ];
+        match in_range.into_iter().find(|(_, value, range)| !range.contains(value)) {
+            Some((what, value, _)) => Err(HeaderError::OutOfRange { what, value }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -225,6 +242,14 @@ pub enum HeaderError {
     /// A valid checksum over a value that this version does not know.
     #[error("unknown {what} {value}: written by a newer version")]
     Unknown {
+        /// Which field.
+        what: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// A valid checksum over a number that no writer writes.
+    #[error("{what} {value} is out of range")]
+    OutOfRange {
         /// Which field.
         what: &'static str,
         /// Its value.
@@ -367,4 +392,4 @@ fn array<const N: usize>(bytes: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -8,12 +8,15 @@
 /// The grain at which a disk write is old or new.
 pub(crate) const SECTOR: u64 = 512;
 
-/// True if the body, stored from file offset `at`, would leave a whole sector with fewer than two words
-/// (of 8 bytes) that are not zero.
+/// True if the body, stored from file offset `at` and padded to a multiple of 8, would leave a whole sector
+/// with fewer than two words (of 8 bytes) that are not zero. Every other sector of a frame holds a part of
+/// its header or its trailer.
 pub(crate) fn needed(at: u64, body: &[u8]) -> bool {
     let skip = (at.next_multiple_of(SECTOR) - at) as usize;
-    let nearly_zero = |sector: &[u8]| sector.chunks_exact(8).filter(|word| *word != [0; 8]).nth(1).is_none();
-    body.get(skip..).is_some_and(|rest| rest.chunks_exact(SECTOR as usize).any(nearly_zero))
+    let nearly_zero = |sector: &[u8]| sector.chunks(8).filter(|word| !is_zero(word)).nth(1).is_none();
+    let full = |sector: &[u8]| sector.len().next_multiple_of(8) == SECTOR as usize;
+    body.get(skip..)
+        .is_some_and(|rest| rest.chunks(SECTOR as usize).any(|sector| full(sector) && nearly_zero(sector)))
 }
 
 /// True if every byte is zero.
@@ -65,6 +68,18 @@ mod tests {
         two[520] = 0;
         assert!(needed(0, &two), "one flipped byte would make the second sector zero");
         assert!(!needed(0, &[]));
+    }
+
+    /// A body of 384 + 509 bytes behind a header at offset 0 fills sector 1 with its last 509 bytes and 3 of
+    /// padding; the trailer lies in sector 2. If those 509 bytes were zero the sector was stored as zeros, and
+    /// a bit flipped anywhere else in this last, acknowledged frame made it look torn: it would have been cut.
+    #[test]
+    fn a_sector_that_padding_completes_counts_as_whole() {
+        for missing in 0..8 {
+            let body = vec![0; 384 + 512 - missing];
+            assert!(needed(128, &body), "{missing} bytes of padding");
+        }
+        assert!(!needed(128, &[0; 384 + 504]), "the trailer lies in the same sector");
     }
 
     #[test]

@@ -114,6 +114,8 @@ impl Preparer {
             Ok(ready) => {
                 state.bytes = next_bytes;
                 state.fill_goal = 0;
+                // The next manifest says so; by then its first frame is synced, or nobody would ask for another.
+                state.manifest.segments.iter_mut().for_each(|segment| segment.planned = false);
                 Ok(ready)
             }
             Err(e) if e.kind() == io::ErrorKind::StorageFull => Err(JournalError::StorageFull { bytes }),
@@ -267,10 +269,12 @@ impl Filler {
 
     /// Gives the filled file its name and lists it.
     async fn install(&mut self, name: SegmentName) -> io::Result<Ready> {
-        if let Some(listed) = self.listed.take() {
+        self.listed = None;
+        let untaken = lock(&self.preparer.state).manifest.segments.iter().any(|segment| segment.planned);
+        if untaken {
             // It had been listed under a first lsn that the journal will not reach in this segment: no longer,
             // before its file changes its name.
-            self.write_manifest(|segments| segments.retain(|segment| segment.name != listed)).await?;
+            self.write_manifest(|segments| segments.retain(|segment| !segment.planned)).await?;
         }
         let filled = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
         let path = self.directory.join(name.file_name());
@@ -279,12 +283,7 @@ impl Filler {
         let bytes = filled.bytes;
         let file = filled.file.clone();
         self.env.files.sync_dir(&self.directory).await?;
-        self.write_manifest(|segments| {
-            // The one before has been begun, or this one would not have been asked for.
-            segments.iter_mut().for_each(|segment| segment.planned = false);
-            segments.push(Listed { name, bytes, planned: true });
-        })
-        .await?;
+        self.write_manifest(|segments| segments.push(Listed { name, bytes, planned: true })).await?;
         self.listed = Some(name);
         Ok(Ready { name, bytes, file })
     }

@@ -273,6 +273,10 @@ impl Recovery {
         let file = create::zero_filled(&self.env, &path, bytes, &image).await.map_err(failed("create"))?;
         self.env.files.sync_dir(&self.shared.directory).await.map_err(failed("sync the directory of"))?;
         let page = image[image.len() - (place.offset % PAGE) as usize..].to_vec();
-        Ok((Core::resume(epoch, name, bytes, place, page, false), file, Listed { name, bytes, planned: false }))
+        Ok((
+            Core::resume(epoch, name, bytes, place, page, false),
+            file,
+            Listed { name, bytes, planned: false },
+        ))
     }
 }

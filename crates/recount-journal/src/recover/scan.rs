@@ -92,10 +92,12 @@ pub(super) async fn scan_active(
     let mut scan = match walked {
         Walked::Begun(scan) => {
             let mut scan = *scan;
-            let nothing_proven = scan.unproven_place.map_or(scan.place.offset, |place| place.offset) <= scan.first.end;
+            let nothing_proven =
+                scan.unproven_place.map_or(scan.place.offset, |place| place.offset) <= scan.first.end;
             match manifest.segments.split_last() {
                 Some((_, before)) if closed.is_none() && last.planned && nothing_proven => {
-                    let first = || corrupt(last.name, 0, "the first segment of the journal is planned".to_owned());
+                    let first =
+                        || corrupt(last.name, 0, "the first segment of the journal is planned".to_owned());
                     let active = before.last().copied().ok_or_else(first)?;
                     scan.fall_back_to(active).map_err(|what| corrupt(last.name, 0, what))?;
                     scan.segments = before.to_vec();
