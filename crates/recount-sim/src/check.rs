@@ -88,7 +88,10 @@ fn placed_ops(events: &[Event]) -> Result<PlacedOps, String> {
         let Some((op, index)) = Seen::of(event).op else { continue };
         let positions = placed.entry(op).or_default();
         if positions.len() != index {
-            return Err(format!("event {index} of operation {op} stands at {} after {positions:?}", event.position));
+            return Err(format!(
+                "event {index} of operation {op} stands at {} after {positions:?}",
+                event.position
+            ));
         }
         positions.push(event.position.0);
     }
@@ -97,9 +100,15 @@ fn placed_ops(events: &[Event]) -> Result<PlacedOps, String> {
 
 fn check_fates(model: &Model, placed: &PlacedOps, settled: bool) -> Result<(), String> {
     for (op, positions) in placed {
-        let Some(known) = model.ops.get(op) else { return Err(format!("operation {op} was never asked for")) };
+        let Some(known) = model.ops.get(op) else {
+            return Err(format!("operation {op} was never asked for"));
+        };
         if positions.len() != known.count {
-            return Err(format!("operation {op} is half there: {} of {} events", positions.len(), known.count));
+            return Err(format!(
+                "operation {op} is half there: {} of {} events",
+                positions.len(),
+                known.count
+            ));
         }
         if known.fate == Fate::Refused {
             return Err(format!("operation {op} was refused and is at {positions:?}"));
@@ -124,11 +133,14 @@ fn check_transactions(model: &Model, placed: &PlacedOps, events: &[Event]) -> Re
     for (&producer, &outcome) in &model.transactions {
         let ops: Vec<_> = model.ops.iter().filter(|(_, op)| op.transaction == Some(producer)).collect();
         let visible: Vec<u64> = ops.iter().filter_map(|(op, _)| placed.get(op)).flatten().copied().collect();
-        if matches!(outcome, Outcome::Open | Outcome::Aborted | Outcome::MaybeAborted) && !visible.is_empty() {
+        if matches!(outcome, Outcome::Open | Outcome::Aborted | Outcome::MaybeAborted) && !visible.is_empty()
+        {
             return Err(format!("transaction {producer} is {outcome:?} and visible at {visible:?}"));
         }
         if !visible.is_empty() {
-            let lost = ops.iter().find(|(op, known)| matches!(known.fate, Fate::Done(_)) && !placed.contains_key(op));
+            let lost = ops
+                .iter()
+                .find(|(op, known)| matches!(known.fate, Fate::Done(_)) && !placed.contains_key(op));
             if let Some((op, _)) = lost {
                 return Err(format!("transaction {producer} is visible without operation {op}"));
             }
@@ -145,7 +157,8 @@ fn check_transactions(model: &Model, placed: &PlacedOps, events: &[Event]) -> Re
 pub fn check_settled(model: &Model, events: &[Event]) -> Result<(), String> {
     let placed = placed_ops(events)?;
     for (op, known) in &model.ops {
-        let committed = known.transaction.is_some_and(|p| model.transactions.get(&p) == Some(&Outcome::Committed));
+        let committed =
+            known.transaction.is_some_and(|p| model.transactions.get(&p) == Some(&Outcome::Committed));
         if committed && matches!(known.fate, Fate::Done(_)) && !placed.contains_key(op) {
             return Err(format!("operation {op} of a committed transaction is lost"));
         }
@@ -174,7 +187,10 @@ fn check_conditions(model: &Model, events: &[Event], placed: &PlacedOps) -> Resu
                     }),
                 };
                 if !held {
-                    return Err(format!("operation {op} was appended at {} although {condition:?}", event.position));
+                    return Err(format!(
+                        "operation {op} was appended at {} although {condition:?}",
+                        event.position
+                    ));
                 }
             }
         }
@@ -211,7 +227,8 @@ pub async fn check_reads(store: &Store, events: &[Event], live: &BTreeSet<String
         let read = expect_read(store, ReadRequest::all(Scope::Stream(stream.clone())), &expected).await?;
         for (revision, event) in read.iter().enumerate() {
             if event.revision.map(|r| r.0) != Some(revision as u64) {
-                let what = format!("revision {:?} of {stream} at {} is {revision}", event.revision, event.position);
+                let what =
+                    format!("revision {:?} of {stream} at {} is {revision}", event.revision, event.position);
                 return Err(Finding::Wrong(what));
             }
         }
@@ -228,7 +245,8 @@ pub async fn check_reads(store: &Store, events: &[Event], live: &BTreeSet<String
         expect_read(store, ReadRequest { from, ..ReadRequest::all(Scope::Topic(topic)) }, &later).await?;
     }
     for (tag, expected) in tags {
-        let item = recount_store::QueryItem { types: Vec::new(), tags: Tag::parse(&tag).into_iter().collect() };
+        let item =
+            recount_store::QueryItem { types: Vec::new(), tags: Tag::parse(&tag).into_iter().collect() };
         let request = ReadRequest { filter: vec![item], ..ReadRequest::all(Scope::All { system: false }) };
         expect_read(store, request, &expected).await?;
     }

@@ -80,7 +80,10 @@ fn show(failure: &Failure, with_trace: bool) {
             eprintln!("{line}");
         }
     }
-    eprintln!("seed {} failed: {}\nreplay it: cargo xtask sim --seed {}", failure.seed, failure.what, failure.seed);
+    eprintln!(
+        "seed {} failed: {}\nreplay it: cargo xtask sim --seed {}",
+        failure.seed, failure.what, failure.seed
+    );
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
@@ -92,7 +95,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--seeds" => arguments.seeds = number?,
             "--from" => arguments.from = number?,
             "--minutes" => {
-                arguments.minutes = Some(value.parse().map_err(|_| format!("{word} needs a number, not {value:?}"))?);
+                arguments.minutes =
+                    Some(value.parse().map_err(|_| format!("{word} needs a number, not {value:?}"))?);
             }
             "--seed" => (arguments.from, arguments.seeds, arguments.single) = (number?, 1, true),
             _ => return Err(format!("unknown argument {word}")),

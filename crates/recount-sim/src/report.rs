@@ -76,7 +76,11 @@ impl Report {
             self.merges,
             self.counts.operations
         );
-        let _ = writeln!(out, "damage: {} typed refusals, {} residue of a lying disk", self.refusals, self.residue);
+        let _ = writeln!(
+            out,
+            "damage: {} typed refusals, {} residue of a lying disk",
+            self.refusals, self.residue
+        );
         let mut table: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
         let mut faults: Vec<&str> = self.counts.faults().map(|(fault, _, _)| fault).collect();
         faults.sort_unstable();

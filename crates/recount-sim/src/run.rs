@@ -124,10 +124,12 @@ impl Run {
             _ => Mode::Damage,
         };
         let segment_bytes_min = (4 + rng.below(13)) * 4096;
-        let journal = Settings { segment_bytes_min, segment_bytes_max: 65536, tail_bytes_max: 4096 << rng.below(5) };
+        let journal =
+            Settings { segment_bytes_min, segment_bytes_max: 65536, tail_bytes_max: 4096 << rng.below(5) };
         let options = OpenOptions {
             journal,
-            memtable_bytes_max: (12 << 10) + rng.below(64 << 10) as usize,
+            // Sometimes every group becomes a run, so that merges happen.
+            memtable_bytes_max: if rng.below(3) == 0 { 1 } else { (12 << 10) + rng.below(64 << 10) as usize },
             accept_clock: true,
             ..OpenOptions::default()
         };
@@ -200,12 +202,17 @@ impl Run {
         let running = Arc::new(Mutex::new(clients));
         let operations = 1 + self.rng.below(80);
         {
-            let (store, model, world, running) = (store.clone(), model.clone(), self.world.clone(), running.clone());
+            let (store, model, world, running) =
+                (store.clone(), model.clone(), self.world.clone(), running.clone());
             let spawner = process.spawner();
             process.spawn(async move {
-                workload::create_topics(&store, &model).await;
+                if !workload::create_topics(&store, &model).await {
+                    *running.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = 0;
+                    return;
+                }
                 for number in 0..clients {
-                    let (store, model, world, running) = (store.clone(), model.clone(), world.clone(), running.clone());
+                    let (store, model, world, running) =
+                        (store.clone(), model.clone(), world.clone(), running.clone());
                     spawner.spawn(async move {
                         workload::client(world, store, model, number, operations).await;
                         *running.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) -= 1;
@@ -215,7 +222,8 @@ impl Run {
         }
         process.spawn(workload::subscriber(store.clone(), model.clone(), followed.clone()));
         let finished = || {
-            *running.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) == 0 || lock(&model).failure.is_some()
+            *running.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) == 0
+                || lock(&model).failure.is_some()
         };
         let ended = process.run_until(finished);
         self.count(&store);
@@ -373,8 +381,12 @@ impl Run {
     /// Aborts what is open, so that everything acknowledged gets its position.
     fn settle(&mut self, process: &Process, store: &Store) -> Result<(), String> {
         let unended = |outcome: &Outcome| !matches!(outcome, Outcome::Committed | Outcome::Aborted);
-        let open: Vec<u64> =
-            lock(&self.model).transactions.iter().filter(|(_, o)| unended(o)).map(|(&producer, _)| producer).collect();
+        let open: Vec<u64> = lock(&self.model)
+            .transactions
+            .iter()
+            .filter(|(_, o)| unended(o))
+            .map(|(&producer, _)| producer)
+            .collect();
         let (store, model) = (store.clone(), self.model.clone());
         let ended = process.run(async move {
             for producer in open {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use recount_env::sim::World;
 use recount_store::{
-    AppendError, AppendRequest, Condition, Delivery, EventQuery, EventWrite, Expected, From, ProduceRequest, QueryItem,
-    ReadRequest, Scope, Store, SubscribeRequest,
+    AppendError, AppendRequest, Condition, Delivery, EventQuery, EventWrite, Expected, From, ProduceRequest,
+    QueryItem, ReadRequest, Scope, Store, SubscribeRequest,
 };
 use recount_types::{Kind, NewEvent, Partition, Position, Revision, StreamName, Tag, Time, TopicName};
 
@@ -47,19 +47,27 @@ pub async fn client(world: World, store: Store, model: SharedModel, number: u64,
     }
 }
 
-/// Creates the topics. Their existence is known once it was acknowledged.
-pub async fn create_topics(store: &Store, model: &SharedModel) {
+/// Creates the topics; false if a fault prevents it.
+pub async fn create_topics(store: &Store, model: &SharedModel) -> bool {
     for (name, partitions) in TOPICS {
         if store.topic(name).is_none() {
-            let sql = if partitions == 1 { format!("CREATE TOPIC {name}") } else { format!("CREATE TOPIC {name} PARTITIONS {partitions}") };
+            let sql = if partitions == 1 {
+                format!("CREATE TOPIC {name}")
+            } else {
+                format!("CREATE TOPIC {name} PARTITIONS {partitions}")
+            };
             match store.execute(&sql).await {
                 Ok(_) => {}
                 Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => refused(model, error.kind(), &error.to_string()),
+                Err(error) => {
+                    refused(model, error.kind(), &error.to_string());
+                    return false;
+                }
             }
         }
         lock(model).topics.insert(name.to_owned());
     }
+    true
 }
 
 fn random_stream(world: &World) -> StreamName {
@@ -199,7 +207,9 @@ async fn note(
                     let told = actual.map_or(0, |revision| revision.0 + 1);
                     match store.stream_length(stream).await {
                         Ok(length) if length < told => {
-                            lock(model).fail(format!("a refusal told of {told} events of {stream}, {length} are visible"));
+                            lock(model).fail(format!(
+                                "a refusal told of {told} events of {stream}, {length} are visible"
+                            ));
                         }
                         _ => {}
                     }
@@ -235,8 +245,12 @@ async fn retry(world: &World, store: &Store, model: &SharedModel) {
     let Some(first) = answered else { return };
     match store.append(request).await {
         Ok(second) if second.duplicate && second.events == first.events => {}
-        Ok(second) => lock(model).fail(format!("a retry of operation {op} was answered with {second:?}, not {first:?}")),
-        Err(AppendError::IdReused { .. }) => lock(model).fail(format!("a retry of operation {op} was refused")),
+        Ok(second) => {
+            lock(model).fail(format!("a retry of operation {op} was answered with {second:?}, not {first:?}"))
+        }
+        Err(AppendError::IdReused { .. }) => {
+            lock(model).fail(format!("a retry of operation {op} was refused"))
+        }
         Err(_) => {}
     }
 }
@@ -323,7 +337,11 @@ async fn read(world: &World, store: &Store, model: &SharedModel) {
             Ok(Some(event)) => {
                 let mut model = lock(model);
                 if event.position.0 != expected {
-                    return model.fail(format!("a read gave position {} after {}", event.position, expected - 1));
+                    return model.fail(format!(
+                        "a read gave position {} after {}",
+                        event.position,
+                        expected - 1
+                    ));
                 }
                 expected += 1;
                 model.observe(&event);
@@ -369,7 +387,11 @@ async fn statement(world: &World, store: &Store, model: &SharedModel) {
     match world.random(4) {
         0 => {
             let topic = format!("x{}", world.random(3));
-            let sql = if store.topic(&topic).is_some() { format!("DROP TOPIC {topic}") } else { format!("CREATE TOPIC {topic}") };
+            let sql = if store.topic(&topic).is_some() {
+                format!("DROP TOPIC {topic}")
+            } else {
+                format!("CREATE TOPIC {topic}")
+            };
             let _ = store.execute(&sql).await;
         }
         1 => world.jump_wall(world.random(200_000_000) as i64 - 100_000_000),
@@ -380,7 +402,10 @@ async fn statement(world: &World, store: &Store, model: &SharedModel) {
             let request = ReadRequest { as_of: position, ..ReadRequest::all(Scope::All { system: true }) };
             let Ok(events) = check::read_all(store, request).await else { return };
             if let Some(event) = events.iter().find(|event| event.append_time > time) {
-                let what = format!("position {} was appended at {}, after {time}", event.position, event.append_time);
+                let what = format!(
+                    "position {} was appended at {}, after {time}",
+                    event.position, event.append_time
+                );
                 lock(model).fail(what);
             }
         }
@@ -390,7 +415,11 @@ async fn statement(world: &World, store: &Store, model: &SharedModel) {
 /// Follows everything from the beginning: no gap, no repeat, in order.
 pub async fn subscriber(store: Store, model: SharedModel, after: Arc<Mutex<u64>>) {
     let position = *after.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let request = SubscribeRequest { scope: Scope::All { system: true }, after: Position(position), filter: Vec::new() };
+    let request = SubscribeRequest {
+        scope: Scope::All { system: true },
+        after: Position(position),
+        filter: Vec::new(),
+    };
     let mut subscription = store.subscribe(request);
     let mut reached = position;
     loop {
@@ -398,7 +427,8 @@ pub async fn subscriber(store: Store, model: SharedModel, after: Arc<Mutex<u64>>
             Ok(Delivery::Event(event)) => {
                 let mut model = lock(&model);
                 if event.position.0 != reached + 1 {
-                    return model.fail(format!("a subscription gave position {} after {reached}", event.position));
+                    return model
+                        .fail(format!("a subscription gave position {} after {reached}", event.position));
                 }
                 reached = event.position.0;
                 model.observe(&event);
@@ -406,7 +436,8 @@ pub async fn subscriber(store: Store, model: SharedModel, after: Arc<Mutex<u64>>
             }
             Ok(Delivery::CaughtUp(position)) => {
                 if position.0 != reached {
-                    return lock(&model).fail(format!("a subscription caught up with {position} at {reached}"));
+                    return lock(&model)
+                        .fail(format!("a subscription caught up with {position} at {reached}"));
                 }
             }
             Err(_) => return,
