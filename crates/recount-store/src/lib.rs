@@ -32,6 +32,8 @@ mod sequencer;
 mod slot;
 mod state;
 pub mod stats;
+pub mod time;
+pub mod shown;
 mod store;
 pub mod subscribe;
 pub mod transaction;

@@ -14,7 +14,8 @@ fn smoke() {
         for i in 0..10 {
             let event = NewEvent { payload: format!("{{\"n\":{i}}}").into(), ..Default::default() };
             let write = EventWrite { topic: TopicName::parse("t").unwrap(), key: Some("k".into()), event };
-            let appended = store.append(AppendRequest { events: vec![write], ..Default::default() }).await.unwrap();
+            let appended =
+                store.append(AppendRequest { events: vec![write], ..Default::default() }).await.unwrap();
             assert_eq!(appended.position(), Position(i + 2));
             assert_eq!(appended.events[0].revision.unwrap().0, i);
         }
@@ -23,9 +24,14 @@ fn smoke() {
         assert_eq!(store.head(), Position(11));
         let stream = StreamName::parse("t/k").unwrap();
         assert_eq!(store.stream_length(&stream).await.unwrap(), 10);
-        for scope in [Scope::Stream(stream), Scope::Topic(TopicName::parse("t").unwrap()), Scope::All { system: false }] {
+        for scope in [
+            Scope::Stream(stream),
+            Scope::Topic(TopicName::parse("t").unwrap()),
+            Scope::All { system: false },
+        ] {
             for direction in [Direction::Forward, Direction::Backward] {
-                let mut cursor = store.read(ReadRequest { direction, ..ReadRequest::all(scope.clone()) }).await.unwrap();
+                let mut cursor =
+                    store.read(ReadRequest { direction, ..ReadRequest::all(scope.clone()) }).await.unwrap();
                 let mut seen = Vec::new();
                 while let Some(event) = cursor.next().await.unwrap() {
                     seen.push(event.position.0);
