@@ -16,8 +16,8 @@ use crate::segment::{Location, Predecessor, Prologue, SegmentName};
 
 /// Writes begin and end at multiples of this.
 pub(crate) const PAGE: u64 = 4096;
-/// Space kept free at the end of a segment for its last seal.
-const SEAL_RESERVE: u64 = 1024;
+/// Space kept free at the end of a segment for its last seals: one when idle, one when closing.
+const SEAL_RESERVE: u64 = 2048;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -66,12 +66,14 @@ pub(crate) struct Core {
     durable: Lsn,
     flight: Flight,
     sealed: bool,
+    /// The buffer begins with a prologue that no write has taken along yet.
+    unwritten: bool,
 }
 
 #[derive(Debug)]
 enum Flight {
     Grounded,
-    InFlight { header: FrameHeader, crc: u32, next: Place },
+    Underway { header: FrameHeader, crc: u32, next: Place },
     Failed(String),
 }
 
@@ -87,7 +89,17 @@ impl Core {
     ) -> Core {
         assert_eq!(page.len() as u64, place.offset % PAGE, "the page holds what lies before the place");
         let durable = Lsn(place.lsn.0 - 1);
-        Core { epoch, place, name, segment_bytes, buffer: page, durable, flight: Flight::Grounded, sealed }
+        Core {
+            epoch,
+            place,
+            name,
+            segment_bytes,
+            buffer: page,
+            durable,
+            flight: Flight::Grounded,
+            sealed,
+            unwritten: false,
+        }
     }
 
     /// One step.
@@ -111,6 +123,16 @@ impl Core {
         }
     }
 
+    /// A frame was asked for, and neither its sync nor its failure was told.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        matches!(self.flight, Flight::Underway { .. })
+    }
+
+    /// The journal rolled, and nothing was written into the new segment yet.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.unwritten
+    }
+
     /// The bytes of the write in flight.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer
@@ -131,7 +153,7 @@ impl Core {
         &self.place
     }
 
-    /// The last durable frame was a seal, or there is none.
+    /// The journal ends with a seal.
     pub(crate) fn is_sealed(&self) -> bool {
         self.sealed
     }
@@ -146,7 +168,13 @@ impl Core {
 
     fn roll(&mut self, name: SegmentName, segment_bytes: u64, state: &[u8], salt: [u8; 16]) -> Output {
         assert!(matches!(self.flight, Flight::Grounded), "a roll waits for the frame before it");
+        assert!(!self.unwritten, "a segment without its prologue on disk would stay in the middle");
         assert_eq!(name.first_lsn, self.place.lsn, "a segment is named by the first lsn in it");
+        assert!(
+            name > self.name && name.epoch >= self.epoch,
+            "every segment has a name of its own, in order"
+        );
+        self.epoch = name.epoch;
         let predecessor = Some(Predecessor { segment: self.name, end: self.place.offset });
         self.begin(name, segment_bytes, predecessor, state, salt);
         Output::None
@@ -176,6 +204,8 @@ impl Core {
         self.place = place.after(&header, crc);
         self.name = name;
         self.segment_bytes = segment_bytes;
+        self.sealed = false;
+        self.unwritten = true;
     }
 
     fn frame(&mut self, draft: Draft<'_>) -> Output {
@@ -186,12 +216,12 @@ impl Core {
         let next = self.place.after(&header, crc);
         assert!(next.offset <= self.segment_bytes, "the caller asked for the room first");
         self.buffer.resize(self.buffer.len().next_multiple_of(PAGE as usize), 0);
-        self.flight = Flight::InFlight { header, crc, next };
+        self.flight = Flight::Underway { header, crc, next };
         Output::Write { offset }
     }
 
     fn synced(&mut self) -> Output {
-        let Flight::InFlight { header, crc, next } = std::mem::replace(&mut self.flight, Flight::Grounded)
+        let Flight::Underway { header, crc, next } = std::mem::replace(&mut self.flight, Flight::Grounded)
         else {
             panic!("only a frame in flight can be synced");
         };
@@ -199,6 +229,7 @@ impl Core {
         self.place = next;
         self.durable = Lsn(next.lsn.0 - 1);
         self.sealed = header.kind == FrameKind::Seal;
+        self.unwritten = false;
         let page_bytes = (next.offset % PAGE) as usize;
         let written_to = self.buffer.len() - if page_bytes == 0 { 0 } else { PAGE as usize };
         self.buffer.copy_within(written_to..written_to + page_bytes, 0);

@@ -20,6 +20,8 @@ pub use manifest::{Listed, Manifest};
 
 use std::path::{Path, PathBuf};
 
+use recount_types::number::NUMBER_MAX;
+
 /// The paths within a database directory.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -57,7 +59,7 @@ fn field<'a>(line: Option<&'a str>, name: &str) -> Result<&'a str, String> {
 
 fn number(text: &str, name: &str) -> Result<u64, String> {
     match text.parse::<u64>() {
-        Ok(value) if value.to_string() == text => Ok(value),
+        Ok(value) if value.to_string() == text && value <= NUMBER_MAX => Ok(value),
         _ => Err(format!("has no number in its line {name:?}")),
     }
 }

@@ -6,7 +6,10 @@
 //! ```
 //!
 //! It runs as a task of its own and is the only one that changes the manifest after opening. Crash anywhere:
-//! a file not listed is a leftover; a listed one that reads as zeros was not begun.
+//! a file not listed is a leftover; one listed as planned that reads as zeros was not begun.
+//!
+//! A request may change at any moment, also while the one before it is being carried out: what is ready is
+//! compared with what is wanted under the lock, and a file that the writer took is never touched again.
 
 use std::io;
 use std::path::PathBuf;
@@ -37,13 +40,15 @@ pub(crate) struct Preparer {
 
 struct State {
     manifest: Manifest,
-    epoch: Epoch,
     /// Size of the next segment.
     bytes: u64,
     /// How far the next segment should be filled by now.
     fill_goal: u64,
     request: Option<Request>,
+    /// What became of the request. A success fits it.
     outcome: Option<Result<Ready, io::Error>>,
+    /// The writer has the segment: the file is not the task's any more.
+    taken: bool,
     stop: bool,
     stopped: bool,
 }
@@ -52,6 +57,12 @@ struct State {
 struct Request {
     first_lsn: Lsn,
     bytes_min: u64,
+}
+
+impl Request {
+    fn is_met_by(&self, ready: &Ready) -> bool {
+        ready.name.first_lsn == self.first_lsn && ready.bytes >= self.bytes_min
+    }
 }
 
 /// Written and synced at once while filling.
@@ -64,20 +75,25 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 impl Preparer {
     /// Starts the task. `bytes` is the size of the segment after the current one.
     pub(crate) fn start(env: &Env, directory: PathBuf, manifest: Manifest, bytes: u64) -> Arc<Preparer> {
-        let epoch = manifest.epoch;
         let state = State {
             manifest,
-            epoch,
             bytes,
             fill_goal: 0,
             request: None,
             outcome: None,
+            taken: false,
             stop: false,
             stopped: false,
         };
         let preparer = Arc::new(Preparer { state: Mutex::new(state), signal: Signal::new() });
-        let task =
-            Filler { env: env.clone(), directory, preparer: preparer.clone(), file: None, listed: None };
+        let task = Filler {
+            env: env.clone(),
+            directory,
+            preparer: preparer.clone(),
+            file: None,
+            planned: None,
+            abandoned: Vec::new(),
+        };
         env.tasks.spawn("recount-segment", Box::pin(task.run()));
         preparer
     }
@@ -95,44 +111,44 @@ impl Preparer {
         }
     }
 
-    /// Asks for the segment that begins at `first_lsn`, of at least `bytes_min`. A later request replaces an earlier one.
+    /// Asks for the segment that begins at `first_lsn`, of at least `bytes_min`. Replaces an earlier request,
+    /// and a failure that nobody has heard of; a segment that is ready and fits stays.
     pub(crate) fn request(&self, first_lsn: Lsn, bytes_min: u64) {
+        let request = Request { first_lsn, bytes_min };
         let mut state = lock(&self.state);
-        state.request = Some(Request { first_lsn, bytes_min });
-        state.outcome = None;
-        drop(state);
-        self.signal.notify();
+        state.request = Some(request);
+        if !matches!(&state.outcome, Some(Ok(ready)) if request.is_met_by(ready)) {
+            state.outcome = None;
+            drop(state);
+            self.signal.notify();
+        }
     }
 
-    /// The outcome of the request, once there is one.
-    pub(crate) fn take(&self, next_bytes: u64) -> Option<Result<Ready, JournalError>> {
+    /// The outcome of the request, once there is one. `size_after` is the size of the segment after one of a size.
+    pub(crate) fn take(&self, size_after: impl FnOnce(u64) -> u64) -> Option<Result<Ready, JournalError>> {
         let mut state = lock(&self.state);
         let outcome = state.outcome.take()?;
         state.request = None;
         let bytes = state.bytes;
         Some(match outcome {
             Ok(ready) => {
-                state.bytes = next_bytes;
+                state.taken = true;
+                state.bytes = size_after(ready.bytes);
                 state.fill_goal = 0;
-                // The next manifest says so; by then its first frame is synced, or nobody would ask for another.
-                state.manifest.segments.iter_mut().for_each(|segment| segment.planned = false);
                 Ok(ready)
             }
-            Err(e) if e.kind() == io::ErrorKind::StorageFull => Err(JournalError::StorageFull { bytes }),
+            Err(e) if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                Err(JournalError::StorageFull { bytes })
+            }
             Err(e) => Err(JournalError::io("prepare the next segment")(e)),
         })
     }
 
-    /// True if the request has an outcome.
-    pub(crate) fn is_done(&self) -> bool {
-        lock(&self.state).outcome.is_some()
-    }
-
-    /// Waits for the outcome of the request.
+    /// Waits until the request has an outcome.
     pub(crate) async fn done(&self) {
         loop {
             let seen = self.signal.generation();
-            if self.is_done() {
+            if lock(&self.state).outcome.is_some() {
                 return;
             }
             self.signal.changed(seen).await;
@@ -166,7 +182,7 @@ fn step_bytes(segment_bytes: u64) -> u64 {
 /// What the task does next.
 enum Job {
     Fill { total: u64, urgent: bool },
-    Install(SegmentName),
+    Install(Lsn),
     Wait,
     Stop,
 }
@@ -176,8 +192,10 @@ struct Filler {
     directory: PathBuf,
     preparer: Arc<Preparer>,
     file: Option<Filled>,
-    /// The segment that the writer has not taken yet, under its present name.
-    listed: Option<SegmentName>,
+    /// The segment that is listed and that the writer has not taken.
+    planned: Option<SegmentName>,
+    /// Files that got a name before something failed: removed once a manifest without them is durable.
+    abandoned: Vec<PathBuf>,
 }
 
 struct Filled {
@@ -205,16 +223,8 @@ impl Filler {
                         self.env.tasks.wait(&self.preparer.signal, seen, Some(FILL_PAUSE)).await;
                     }
                 }
-                Job::Install(name) => match self.install(name).await {
-                    Ok(ready) => {
-                        let mut state = lock(&self.preparer.state);
-                        // Meanwhile another first lsn may have been asked for: then this is not the answer.
-                        if state.request.is_some_and(|request| request.first_lsn == ready.name.first_lsn) {
-                            state.outcome = Some(Ok(ready));
-                        }
-                        drop(state);
-                        self.preparer.signal.notify();
-                    }
+                Job::Install(first_lsn) => match self.install(first_lsn).await {
+                    Ok(ready) => self.offer(ready),
                     Err(error) => self.failed(error).await,
                 },
             }
@@ -222,30 +232,37 @@ impl Filler {
     }
 
     fn next_job(&mut self) -> Job {
-        let state = lock(&self.preparer.state);
+        let mut state = lock(&self.preparer.state);
         if state.stop {
             return Job::Stop;
+        }
+        if std::mem::take(&mut state.taken) {
+            self.planned = None;
+            self.file = None;
         }
         let filled = self.file.as_ref().map_or(0, |file| file.bytes);
         match state.request {
             Some(_) if state.outcome.is_some() => Job::Wait,
             Some(request) => {
-                let total = state.bytes.max(request.bytes_min.next_multiple_of(PAGE));
+                let total = state.bytes.max(request.bytes_min).next_multiple_of(PAGE);
                 if filled < total {
                     Job::Fill { total, urgent: true }
                 } else {
-                    Job::Install(SegmentName { first_lsn: request.first_lsn, epoch: state.epoch })
+                    Job::Install(request.first_lsn)
                 }
-            }
-            None if self.listed.is_some() => {
-                // The writer took it: the next one begins from nothing.
-                drop(state);
-                self.listed = None;
-                self.file = None;
-                self.next_job()
             }
             None if filled < state.fill_goal => Job::Fill { total: state.fill_goal, urgent: false },
             None => Job::Wait,
+        }
+    }
+
+    /// Hands a segment over, unless another was asked for in the meantime.
+    fn offer(&self, ready: Ready) {
+        let mut state = lock(&self.preparer.state);
+        if state.request.is_some_and(|request| request.is_met_by(&ready)) {
+            state.outcome = Some(Ok(ready));
+            drop(state);
+            self.preparer.signal.notify();
         }
     }
 
@@ -268,30 +285,39 @@ impl Filler {
     }
 
     /// Gives the filled file its name and lists it.
-    async fn install(&mut self, name: SegmentName) -> io::Result<Ready> {
-        self.listed = None;
-        let untaken = lock(&self.preparer.state).manifest.segments.iter().any(|segment| segment.planned);
-        if untaken {
-            // It had been listed under a first lsn that the journal will not reach in this segment: no longer,
-            // before its file changes its name.
-            self.write_manifest(|segments| segments.retain(|segment| !segment.planned)).await?;
+    async fn install(&mut self, first_lsn: Lsn) -> io::Result<Ready> {
+        if let Some(planned) = self.planned {
+            // It is listed under a first lsn that the journal will not reach in the segment before it: no
+            // longer, before its file changes its name.
+            self.write_manifest(|manifest| manifest.segments.retain(|listed| listed.name != planned)).await?;
+            self.planned = None;
         }
         let filled = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        let name = next_name(&lock(&self.preparer.state).manifest, first_lsn);
         let path = self.directory.join(name.file_name());
         self.env.files.rename(&filled.path, &path).await?;
-        filled.path = path;
+        filled.path = path.clone();
         let bytes = filled.bytes;
         let file = filled.file.clone();
         self.env.files.sync_dir(&self.directory).await?;
-        self.write_manifest(|segments| segments.push(Listed { name, bytes, planned: true })).await?;
-        self.listed = Some(name);
+        self.write_manifest(|manifest| {
+            manifest.epoch = name.epoch;
+            manifest.segments.iter_mut().for_each(|listed| listed.planned = false);
+            manifest.segments.push(Listed { name, bytes, planned: true });
+        })
+        .await?;
+        self.planned = Some(name);
+        for leftover in self.abandoned.drain(..).filter(|leftover| *leftover != path) {
+            // Best effort: opening removes it too.
+            let _ = self.env.files.remove(&leftover).await;
+        }
         Ok(Ready { name, bytes, file })
     }
 
-    async fn write_manifest(&self, change: impl FnOnce(&mut Vec<Listed>)) -> io::Result<()> {
+    async fn write_manifest(&self, change: impl FnOnce(&mut Manifest)) -> io::Result<()> {
         let mut next = lock(&self.preparer.state).manifest.clone();
         next.number += 1;
-        change(&mut next.segments);
+        change(&mut next);
         match next.write(&self.env, &self.directory).await {
             Ok(()) => {
                 lock(&self.preparer.state).manifest = next;
@@ -319,20 +345,28 @@ impl Filler {
         self.env.tasks.wait(&self.preparer.signal, seen, Some(FAILURE_PAUSE)).await;
     }
 
-    /// Lets go of the file. One that has got its name stays: a manifest that is durable, although writing it
-    /// failed, may list it. Opening removes what is not listed.
+    /// Lets go of the file. One that has got its name stays for now: a manifest that is durable, although
+    /// writing it failed, may list it.
     async fn discard(&mut self) {
-        self.listed = None;
-        if let Some(filled) = self.file.take()
-            && filled.path == self.temporary_path()
-        {
+        let Some(filled) = self.file.take() else { return };
+        if filled.path == self.temporary_path() {
             let _ = self.env.files.remove(&filled.path).await;
+        } else {
+            self.abandoned.push(filled.path);
         }
     }
 
     fn temporary_path(&self) -> PathBuf {
         self.directory.join("next.tmp")
     }
+}
+
+/// The name of the segment after those of `manifest`. Where no lsn was used in the last one, the two would have
+/// the same name, and one file would replace the other: then the journal takes the next epoch.
+fn next_name(manifest: &Manifest, first_lsn: Lsn) -> SegmentName {
+    let name = SegmentName { first_lsn, epoch: manifest.epoch };
+    let is_taken = manifest.segments.iter().any(|listed| listed.name >= name);
+    if is_taken { SegmentName { epoch: Epoch(name.epoch.0 + 1), ..name } } else { name }
 }
 
 pub(crate) async fn remove_if_there(env: &Env, path: &std::path::Path) -> io::Result<()> {

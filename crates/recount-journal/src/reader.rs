@@ -88,14 +88,16 @@ impl Shared {
         self.directory.join(name.file_name())
     }
 
-    /// What comes after `name`, and where `name` ends if that is known.
-    fn extent(&self, name: SegmentName) -> Option<Extent> {
+    /// What comes after `name`, and where `name` ends if that is known. A segment that is not listed was
+    /// replaced by recovery and has no frames: they are in the one after it.
+    fn extent(&self, name: SegmentName) -> Extent {
         let table = lock(&self.table);
-        let at = table.segments.iter().rposition(|entry| entry.name == name)?;
-        let entry = table.segments.get(at)?;
-        let next = table.segments.get(at + 1).map(|entry| entry.name);
-        let end = if next.is_none() { Some(table.synced_end) } else { entry.end };
-        Some(Extent { end, next })
+        let (end, after) = match table.segments.binary_search_by_key(&name, |entry| entry.name) {
+            Ok(at) if at + 1 == table.segments.len() => (Some(table.synced_end), at + 1),
+            Ok(at) => (table.segments.get(at).and_then(|entry| entry.end), at + 1),
+            Err(at) => (Some(0), at),
+        };
+        Extent { end, next: table.segments.get(after).map(|entry| entry.name) }
     }
 
     fn learn_end(&self, name: SegmentName, end: u64) {
@@ -155,7 +157,8 @@ impl Reader {
         table.segments.first().map(|entry| Location { segment: entry.name, offset: 0 })
     }
 
-    /// Reads frames in order from the one that begins at `from`, prologues and seals included.
+    /// Reads frames in order from the one that begins at `from`, prologues and seals included. A location that
+    /// was good once stays good: if recovery copied its frame elsewhere, reading begins with the next one there is.
     pub fn frames(&self, from: Location) -> FrameCursor {
         FrameCursor {
             shared: self.shared.clone(),
@@ -209,7 +212,7 @@ impl FrameCursor {
             }
             let (header, crc) = self.read_header(end).await?;
             let wanted = want(&header);
-            let body = if wanted { Some(self.read_body(&header, crc).await?) } else { None };
+            let body = if wanted { Some(self.read_body(&header, crc, end).await?) } else { None };
             self.advance(&header, crc);
             if let Some(body) = body {
                 return Ok(Some(Arc::new(Frame { header, crc, location, body })));
@@ -220,9 +223,7 @@ impl FrameCursor {
     /// Moves to the next segment if this one is read to its end; returns the end of the segment that holds a frame here.
     async fn reach_frame(&mut self) -> Result<Option<u64>, JournalError> {
         loop {
-            let Some(extent) = self.shared.extent(self.segment) else {
-                return Err(self.corrupt(0, "is not a segment of the journal"));
-            };
+            let extent = self.shared.extent(self.segment);
             let end = match (extent.end, extent.next) {
                 (Some(end), _) => end,
                 (None, Some(next)) => self.read_end(next).await?,
@@ -254,7 +255,7 @@ impl FrameCursor {
             window: Window::default(),
         };
         let (header, crc) = cursor.read_header(u64::MAX).await?;
-        let body = cursor.read_body(&header, crc).await?;
+        let body = cursor.read_body(&header, crc, u64::MAX).await?;
         let predecessor = Prologue::decode(&body).and_then(|prologue| prologue.predecessor);
         match predecessor {
             Some(predecessor) if predecessor.segment == self.segment => {
@@ -266,7 +267,7 @@ impl FrameCursor {
     }
 
     async fn read_header(&mut self, end: u64) -> Result<(FrameHeader, u32), JournalError> {
-        let bytes = self.bytes(self.offset, HEADER_BYTES).await?;
+        let bytes = self.bytes(self.offset, HEADER_BYTES, end).await?;
         let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(self.corrupt(self.offset, "a frame is missing: the file ends here"));
         };
@@ -291,10 +292,10 @@ impl FrameCursor {
         Ok((header, crc))
     }
 
-    async fn read_body(&mut self, header: &FrameHeader, crc: u32) -> Result<Vec<u8>, JournalError> {
+    async fn read_body(&mut self, header: &FrameHeader, crc: u32, end: u64) -> Result<Vec<u8>, JournalError> {
         let offset = self.offset;
         let length = header.frame_bytes() as usize - HEADER_BYTES;
-        let stored = self.bytes(offset + HEADER_BYTES as u64, length).await?;
+        let stored = self.bytes(offset + HEADER_BYTES as u64, length, end).await?;
         if stored.len() < length {
             return Err(self.corrupt(offset, "a frame is cut: the file ends within it"));
         }
@@ -318,8 +319,9 @@ impl FrameCursor {
         self.place = Some(after);
     }
 
-    /// `length` bytes at `offset` of the current segment, fewer only at the end of the file.
-    async fn bytes(&mut self, offset: u64, length: usize) -> Result<&[u8], JournalError> {
+    /// `length` bytes at `offset` of the current segment, fewer only at the end of the file. Nothing is kept
+    /// from beyond `end`, where the writer may be writing.
+    async fn bytes(&mut self, offset: u64, length: usize, end: u64) -> Result<&[u8], JournalError> {
         if !self.window.holds(offset, length) {
             let path = self.shared.path(self.segment);
             let file = match &self.file {
@@ -333,7 +335,7 @@ impl FrameCursor {
                 },
             };
             self.window
-                .read(&*file, offset, length)
+                .read(&*file, offset, length, end)
                 .await
                 .map_err(JournalError::io(format!("read {}", path.display())))?;
         }
@@ -368,7 +370,8 @@ impl Window {
         &self.bytes[from..to]
     }
 
-    async fn read(&mut self, file: &dyn File, offset: u64, length: usize) -> io::Result<()> {
+    /// Reads `length` bytes and, up to `end`, more.
+    async fn read(&mut self, file: &dyn File, offset: u64, length: usize, end: u64) -> io::Result<()> {
         let sequential = offset >= self.start && offset <= self.start + self.bytes.len() as u64;
         self.next_read = if sequential {
             (self.next_read * 2).clamp(READ_BYTES_MIN, READ_BYTES_MAX)
@@ -376,7 +379,8 @@ impl Window {
             READ_BYTES_MIN
         };
         self.start = offset;
-        self.bytes.resize(length.max(self.next_read), 0);
+        let up_to_end = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+        self.bytes.resize(length.max(self.next_read.min(up_to_end)), 0);
         let read = file.read_at(offset, &mut self.bytes).await?;
         self.bytes.truncate(read);
         Ok(())

@@ -4,18 +4,19 @@
 //!  1 lock, FORMAT, manifest        nothing is written before all of it was read and understood
 //!  2 scan the active segment       every frame verified; what stands after the last is classified
 //!  3 the store replays             [`Recovery::reader`] shows what is proven
-//!  4 [`Recovery::start`]           clean: go on in place. Else: a new segment under the next epoch takes a copy
-//!                                  of the unproven frame, is synced and listed; the old one is never written again
+//!  4 [`Recovery::start`]           closed cleanly: go on in place. Else: a new segment under the next epoch takes a
+//!                                  copy of the unproven frame, is synced and listed; old ones are never written again
 //! ```
 //!
 //! The last frame found after a crash is unproven: the page cache may show what the disk lost. Copying and
-//! syncing it makes it true. Every frame before it is proven by the existence of a later one.
+//! syncing it makes it true. Every frame before it is proven by the existence of a later one. A segment of which
+//! nothing is proven is replaced by the new one; a location in it then means the one after it.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use recount_env::{Env, File};
+use recount_env::Env;
 use recount_types::{Epoch, Lsn};
 
 use crate::classify::{Verdict, classify};
@@ -26,7 +27,7 @@ use crate::frame::{self, FrameHeader, FrameKind, HEADER_BYTES, Place};
 use crate::prepare::{Preparer, remove_if_there};
 use crate::reader::{Frame, Reader, Shared};
 use crate::segment::{Location, Predecessor, Prologue, SegmentName};
-use crate::writer::Writer;
+use crate::writer::{Begin, SEAL_BYTES_MAX, Writer};
 
 mod create;
 mod scan;
@@ -134,7 +135,7 @@ impl Recovery {
         }
         let closed = Closed::read(env, &journal).await?;
         let found = scan_active(env, &journal, &manifest, closed.as_ref(), decision).await?;
-        let proven = found.proven_place();
+        let proven = found.proven;
         let shared = Arc::new(Shared::new(
             env.clone(),
             journal,
@@ -173,7 +174,7 @@ impl Recovery {
         self.found.state_as_of
     }
 
-    /// The store's state as of the beginning of the active segment.
+    /// The store's state in the newest prologue.
     pub fn state(&self) -> &[u8] {
         &self.found.state
     }
@@ -185,7 +186,7 @@ impl Recovery {
 
     /// The last lsn that will be there once started, the unproven frame included.
     pub fn last_lsn(&self) -> Lsn {
-        Lsn(self.found.place.lsn.0 - 1)
+        self.found.last_lsn
     }
 
     /// Makes the journal writable. `state` is the store's after all that [`Recovery::reader`] shows.
@@ -199,7 +200,10 @@ impl Recovery {
             segments: self.found.segments.clone(),
         };
         let mut notes = Vec::new();
-        let (core, file) = if self.found.clean {
+        let seal_fits =
+            self.found.proven.offset + frame::frame_bytes(SEAL_BYTES_MAX) <= self.found.active.bytes;
+        let in_place = self.found.complete && seal_fits;
+        let begin = if in_place {
             manifest.write(&self.env, &journal).await?;
             Closed::remove(&self.env, &journal).await?;
             self.resume_in_place(epoch).await?
@@ -207,48 +211,42 @@ impl Recovery {
             if let Some(cut) = &self.found.cut {
                 notes.push(create::quarantine(&self.env, &self.paths, cut).await?);
             }
-            let (core, file, listed) = self.new_segment(epoch, state).await?;
+            // Before there is a segment of which it does not know.
+            Closed::remove(&self.env, &journal).await?;
+            let (begin, listed) = self.new_segment(epoch, state).await?;
             manifest.segments.push(listed);
             manifest.write(&self.env, &journal).await?;
-            let place = core.place();
-            self.shared.rolled(
-                listed.name,
-                self.found.proven_place().offset,
-                place.offset,
-                Lsn(place.lsn.0 - 1),
-            );
-            (core, file)
+            let place = begin.core.place();
+            self.shared.rolled(listed.name, self.found.proven.offset, place.offset, Lsn(place.lsn.0 - 1));
+            begin
         };
         for leftover in manifest.leftovers(&self.env, &journal).await? {
             remove_if_there(&self.env, &leftover)
                 .await
                 .map_err(OpenError::io(format!("remove {}", leftover.display())))?;
         }
-        let next_bytes = self.settings.next_segment_bytes(core.segment_bytes());
+        let next_bytes = self.settings.next_segment_bytes(begin.core.segment_bytes());
         let preparer = Preparer::start(&self.env, journal, manifest, next_bytes);
-        let writer =
-            Writer::new(self.env, core, file, self.shared, preparer, self.settings, self.held.clone());
+        let writer = Writer::new(self.env, begin, self.shared, preparer, self.settings, self.held.clone());
         Ok(Recovered { writer, notes, lock: self.held })
     }
 
-    async fn resume_in_place(&self, epoch: Epoch) -> Result<(Core, Arc<dyn File>), OpenError> {
+    async fn resume_in_place(&self, epoch: Epoch) -> Result<Begin, OpenError> {
         let active = self.found.active;
         let path = self.shared.path(active.name);
         let failed = |what: &str| OpenError::io(format!("{what} {}", path.display()));
         let file =
             self.env.files.open(&path, recount_env::OpenMode::ReadWrite).await.map_err(failed("open"))?;
-        let place = self.found.place;
+        let place = self.found.proven;
         let mut page = vec![0; (place.offset % PAGE) as usize];
         file.read_at(place.offset - page.len() as u64, &mut page).await.map_err(failed("read"))?;
-        Ok((Core::resume(epoch, active.name, active.bytes, place, page, true), file))
+        let sealed_state = self.found.seal_state.clone();
+        let core = Core::resume(epoch, active.name, active.bytes, place, page, sealed_state.is_some());
+        Ok(Begin { core, file, sealed_state })
     }
 
-    async fn new_segment(
-        &self,
-        epoch: Epoch,
-        state: &[u8],
-    ) -> Result<(Core, Arc<dyn File>, Listed), OpenError> {
-        let proven = self.found.proven_place();
+    async fn new_segment(&self, epoch: Epoch, state: &[u8]) -> Result<(Begin, Listed), OpenError> {
+        let proven = self.found.proven;
         let name = SegmentName { first_lsn: proven.lsn, epoch };
         let path = self.shared.path(name);
         let failed = |what: &str| OpenError::io(format!("{what} {}", path.display()));
@@ -273,10 +271,7 @@ impl Recovery {
         let file = create::zero_filled(&self.env, &path, bytes, &image).await.map_err(failed("create"))?;
         self.env.files.sync_dir(&self.shared.directory).await.map_err(failed("sync the directory of"))?;
         let page = image[image.len() - (place.offset % PAGE) as usize..].to_vec();
-        Ok((
-            Core::resume(epoch, name, bytes, place, page, false),
-            file,
-            Listed { name, bytes, planned: false },
-        ))
+        let core = Core::resume(epoch, name, bytes, place, page, false);
+        Ok((Begin { core, file, sealed_state: None }, Listed { name, bytes, planned: false }))
     }
 }

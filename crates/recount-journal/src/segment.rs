@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use recount_types::number::NUMBER_MAX;
 use recount_types::{Epoch, Lsn};
 
 /// Names a segment file: `{first_lsn:020}-{epoch:010}.journal`.
@@ -19,11 +20,12 @@ impl SegmentName {
         format!("{self}.journal")
     }
 
-    /// Reads `{first_lsn:020}-{epoch:010}`, in exactly that form.
+    /// Reads `{first_lsn:020}-{epoch:010}`, in exactly that form; both count from 1.
     pub fn parse(text: &str) -> Option<SegmentName> {
         let (lsn, epoch) = text.split_once('-')?;
         let name = SegmentName { first_lsn: Lsn(lsn.parse().ok()?), epoch: Epoch(epoch.parse().ok()?) };
-        (name.to_string() == text).then_some(name)
+        let counts = |number: u64| (1..=NUMBER_MAX).contains(&number);
+        (name.to_string() == text && counts(name.first_lsn.0) && counts(name.epoch.0)).then_some(name)
     }
 }
 
@@ -114,7 +116,17 @@ mod tests {
         let name = SegmentName { first_lsn: Lsn(817), epoch: Epoch(3) };
         assert_eq!(name.to_string(), "00000000000000000817-0000000003");
         assert_eq!(SegmentName::parse(&name.to_string()), Some(name));
-        for wrong in ["817-3", "00000000000000000817", "+0000000000000000817-0000000003", "x-y", ""] {
+        let wrong = [
+            "817-3",
+            "00000000000000000817",
+            "+0000000000000000817-0000000003",
+            "00000000000000000000-0000000003",
+            "00000000000000000817-0000000000",
+            "18446744073709551615-0000000003",
+            "x-y",
+            "",
+        ];
+        for wrong in wrong {
             assert_eq!(SegmentName::parse(wrong), None, "{wrong}");
         }
     }

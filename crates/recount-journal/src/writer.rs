@@ -72,6 +72,8 @@ pub struct Writer {
     frame_bytes_recent: u64,
     /// Where this process began to write in the current segment.
     began_at: u64,
+    /// The store's bytes in the seal that ends the journal.
+    sealed_state: Option<Vec<u8>>,
     counts: Arc<Counts>,
     _lock: Arc<HeldLock>,
 }
@@ -87,16 +89,24 @@ const PLAN_AHEAD_FRAMES: u64 = 32;
 /// Segments are left when less than this remains for a body.
 const BODY_ROOM_MIN: usize = 1024;
 
+/// Where a writer begins.
+pub(crate) struct Begin {
+    pub(crate) core: Core,
+    pub(crate) file: Arc<dyn File>,
+    /// The store's bytes in the seal before it, if there is one.
+    pub(crate) sealed_state: Option<Vec<u8>>,
+}
+
 impl Writer {
     pub(crate) fn new(
         env: Env,
-        core: Core,
-        file: Arc<dyn File>,
+        begin: Begin,
         shared: Arc<Shared>,
         preparer: Arc<Preparer>,
         settings: Settings,
         held: Arc<HeldLock>,
     ) -> Writer {
+        let Begin { core, file, sealed_state } = begin;
         let began_at = core.place().offset;
         Writer {
             env,
@@ -108,6 +118,7 @@ impl Writer {
             plan: None,
             frame_bytes_recent: 0,
             began_at,
+            sealed_state,
             counts: Arc::default(),
             _lock: held,
         }
@@ -157,6 +168,10 @@ impl Writer {
     /// the last group. Waits until that segment is ready; an error leaves all as it was.
     pub async fn roll(&mut self, state: &[u8], body_bytes: usize) -> Result<(), JournalError> {
         self.refuse_if_failed()?;
+        if self.core.is_unwritten() {
+            // A roll that no group followed, and that group will not come.
+            self.write_seal(Position(0), Vec::new()).await?;
+        }
         let prologue_bytes =
             Prologue { segment_bytes: 0, predecessor: None, state: state.to_vec() }.encode().len();
         let bytes_min =
@@ -179,30 +194,25 @@ impl Writer {
 
     async fn next_segment(&mut self, bytes_min: u64) -> Result<Ready, JournalError> {
         let first_lsn = self.next_lsn();
-        if self.plan != Some(first_lsn) {
-            self.preparer.request(first_lsn, bytes_min);
-            self.plan = Some(first_lsn);
-        }
+        self.preparer.request(first_lsn, bytes_min);
+        self.plan = Some(first_lsn);
         loop {
-            if !self.preparer.is_done() {
-                self.counts.roll_waits.fetch_add(1, Ordering::Relaxed);
-                self.preparer.done().await;
-            }
-            match self.preparer.take(
-                self.settings.next_segment_bytes(self.settings.next_segment_bytes(self.core.segment_bytes())),
-            ) {
-                Some(Ok(ready)) if ready.bytes >= bytes_min => return Ok(ready),
+            match self.preparer.take(|bytes| self.settings.next_segment_bytes(bytes)) {
+                Some(Ok(ready)) => return Ok(ready),
                 Some(Err(error)) => {
                     self.plan = None;
                     return Err(error);
                 }
-                // Too small for this group, or the outcome went to nobody: ask again.
-                Some(Ok(_)) | None => self.preparer.request(first_lsn, bytes_min),
+                None => {
+                    self.counts.roll_waits.fetch_add(1, Ordering::Relaxed);
+                    self.preparer.done().await;
+                }
             }
         }
     }
 
-    /// Writes and syncs one group; when this returns `Ok` it is durable and readable.
+    /// Writes and syncs one group; when this returns `Ok` it is durable and readable. A future dropped before
+    /// it ends leaves a write whose outcome is unknown: the journal is closed then, as after a failure.
     pub async fn write(&mut self, spec: FrameSpec) -> Result<Arc<Frame>, JournalError> {
         self.refuse_if_failed()?;
         let draft = Draft {
@@ -228,6 +238,7 @@ impl Writer {
         let Output::Durable { header, crc, location } = self.core.step(Input::Synced) else {
             unreachable!("a sync is answered by durability");
         };
+        self.sealed_state = (header.kind == FrameKind::Seal).then(|| spec.body.clone());
         let frame = Arc::new(Frame { header, crc, location, body: spec.body });
         self.shared.synced(frame.clone(), self.core.place());
         self.count(header.frame_bytes());
@@ -235,9 +246,20 @@ impl Writer {
         Ok(frame)
     }
 
-    /// Writes a seal: proves that the group before it was synced. `state` is the store's, opaque here.
+    /// Writes a seal: proves that the group before it was synced. `state` is the store's, opaque here. A journal
+    /// that ends with a seal of this state gets no second one.
     pub async fn seal(&mut self, first_position: Position, state: Vec<u8>) -> Result<(), JournalError> {
         assert!(state.len() <= SEAL_BYTES_MAX, "room for the seal is kept in every segment");
+        self.refuse_if_failed()?;
+        let end = self.core.place().offset + frame::frame_bytes(state.len());
+        let has_room = end <= self.core.segment_bytes();
+        if self.is_sealed() && (self.sealed_state.as_ref() == Some(&state) || !has_room) {
+            return Ok(());
+        }
+        self.write_seal(first_position, state).await
+    }
+
+    async fn write_seal(&mut self, first_position: Position, state: Vec<u8>) -> Result<(), JournalError> {
         let spec =
             FrameSpec { kind: FrameKind::Seal, first_position, count: 0, append_time: Time(0), body: state };
         self.write(spec).await.map(|_| ())
@@ -246,10 +268,7 @@ impl Writer {
     /// Seals, and leaves the marker of a clean close. After a failure it leaves neither.
     pub async fn close(mut self, first_position: Position, seal_state: Vec<u8>) -> Result<(), OpenError> {
         self.preparer.stop().await;
-        self.refuse_if_failed()?;
-        if !self.is_sealed() {
-            self.seal(first_position, seal_state).await?;
-        }
+        self.seal(first_position, seal_state).await?;
         let place = self.core.place();
         let closed = Closed {
             journal: self.shared.journal,
@@ -259,7 +278,10 @@ impl Writer {
         closed.write(&self.env, &self.shared.directory).await
     }
 
-    fn refuse_if_failed(&self) -> Result<(), JournalError> {
+    fn refuse_if_failed(&mut self) -> Result<(), JournalError> {
+        if self.core.is_in_flight() {
+            self.core.step(Input::Failed("a write was abandoned before its outcome was known".to_owned()));
+        }
         match self.core.failure() {
             Some(what) => Err(JournalError::Failed { what: what.to_owned() }),
             None => Ok(()),

@@ -2,13 +2,14 @@
 //! is missing is corruption.
 //!
 //! The last segment listed may be *planned*: created and listed shortly before its first frame is written,
-//! so that a roll costs no directory operation. It may still read as zeros, and of its prologue and first frame
-//! nothing is proven until a second frame is there.
+//! so that a roll costs no directory operation. It may still read as zeros, and of its prologue and first frame,
+//! which are one write, nothing is proven until a second frame is there.
 
 use std::path::{Path, PathBuf};
 
 use recount_env::Env;
 use recount_types::Epoch;
+use recount_types::number::NUMBER_MAX;
 
 use super::{field, hex, number, unhex};
 use crate::error::OpenError;
@@ -22,7 +23,7 @@ pub struct Listed {
     pub name: SegmentName,
     /// The size of its file.
     pub bytes: u64,
-    /// It was listed before its prologue was written.
+    /// It was listed before its prologue was written. Otherwise its prologue was durable before it was listed.
     pub planned: bool,
 }
 
@@ -66,6 +67,9 @@ impl Manifest {
             if segments.last().is_some_and(|last| last.name >= name || last.planned) {
                 return Err("lists segments out of order".to_owned());
             }
+            if name.epoch > epoch {
+                return Err("lists a segment of a later epoch than its own".to_owned());
+            }
             segments.push(Listed { name, bytes: number(bytes, kind)?, planned });
         }
         Ok(Manifest { number: number_in_name, journal, epoch, segments })
@@ -77,7 +81,7 @@ impl Manifest {
 
     fn number_of(file_name: &str) -> Option<u64> {
         let number = file_name.strip_prefix("MANIFEST-")?.parse().ok()?;
-        (Manifest::file_name(number) == file_name).then_some(number)
+        (Manifest::file_name(number) == file_name && number <= NUMBER_MAX).then_some(number)
     }
 
     /// The path of this version's file.
@@ -151,10 +155,14 @@ mod tests {
             ("00000009-0000000002", "00000001-0000000001"),
             ("segment 0", "segments 0"),
             ("segment 0", "planned 0"),
+            ("epoch 2", "epoch 1"),
+            ("epoch 2", "epoch 18446744073709551615"),
+            ("00000000009-", "00000000000-"),
         ] {
             assert!(Manifest::parse(4, &golden.replacen(from, to, 1)).is_err(), "{from} → {to}");
         }
         assert_eq!(Manifest::number_of("MANIFEST-0000000007"), Some(7));
         assert_eq!(Manifest::number_of("MANIFEST-7"), None);
+        assert_eq!(Manifest::number_of("MANIFEST-18446744073709551615"), None, "there is no number after it");
     }
 }

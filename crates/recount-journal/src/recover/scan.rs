@@ -1,4 +1,12 @@
-//! Scanning the end of a journal: which segment is active, and how far its frames reach.
+//! Scanning the end of a journal: which segment is active, and how far its frames reach and are proven.
+//!
+//! ```text
+//!  | prologue | group 1 | group 2 | group 3 | 000     group 3 is unproven: copied
+//!  | prologue | group 1 | seal | 000                  the seal proves group 1 and not itself: left out
+//!  | prologue | group 1 | 000                         nothing is proven, the two are one write: the segment is
+//!                                                     replaced, the proven journal ends in the segment before
+//!  | 000                                              planned and not begun: dropped
+//! ```
 
 use std::path::Path;
 
@@ -10,65 +18,51 @@ use super::*;
 /// What the end of the journal looks like.
 #[derive(Debug)]
 pub(super) struct Scan {
-    /// The segments that hold frames, oldest first; the last is the active one.
+    /// The segments that stay, oldest first; in the last one the proven journal ends.
     pub(super) segments: Vec<Listed>,
-    /// The active segment.
+    /// The last of them.
     pub(super) active: Listed,
     /// The store's state in the newest prologue.
     pub(super) state: Vec<u8>,
     /// Where the frames after that state begin, and the lsn of the first of them.
     pub(super) state_as_of: (Location, Lsn),
-    /// Where the next frame would go.
-    pub(super) place: Place,
+    /// The end of what is proven to be on disk.
+    pub(super) proven: Place,
+    /// The last lsn found, proven or not.
+    pub(super) last_lsn: Lsn,
     /// The last frame, if it is not proven to be on disk and has to be kept.
     pub(super) unproven: Option<Frame>,
-    /// The place of the last frame, if that is not proven to be on disk.
-    unproven_place: Option<Place>,
     /// The store's bytes in the seal that ends the journal.
     pub(super) seal_state: Option<Vec<u8>>,
-    /// The marker of a clean close is there and right.
-    pub(super) clean: bool,
+    /// All of it is proven and nothing stands behind it: writing may go on in place.
+    pub(super) complete: bool,
     /// Bytes of a torn or dropped group.
     pub(super) cut: Option<Cut>,
-    first: FirstFrame,
 }
 
-/// The prologue of the active segment, as far as it matters for whether it is proven.
-#[derive(Debug, Clone, Copy)]
-struct FirstFrame {
-    end: u64,
-    previous_crc: u32,
-    predecessor: Option<Predecessor>,
+/// The frames of one segment.
+struct Walk {
+    segment: Listed,
+    prologue: Prologue,
+    /// The place of the prologue.
+    start: Place,
+    /// The place of the last frame.
+    last_place: Place,
+    last: Frame,
+    /// The place after it.
+    place: Place,
+    /// Frames behind the prologue.
+    groups: u64,
+    cut: Option<Cut>,
 }
 
-impl Scan {
-    /// The end of what is proven to be on disk.
-    pub(super) fn proven_place(&self) -> Place {
-        self.unproven_place.unwrap_or(self.place)
-    }
-
-    /// Of a segment that was only planned, the prologue is written with the first frame: if nothing follows
-    /// them, neither is proven, and the segment before is where the proven journal ends.
-    fn fall_back_to(&mut self, before: Listed) -> Result<(), String> {
-        let Some(predecessor) = self.first.predecessor.filter(|p| p.segment == before.name) else {
-            return Err("the prologue does not name the segment before it".to_owned());
-        };
-        let lsn = self.active.name.first_lsn;
-        self.unproven_place = Some(Place {
-            segment: before.name.first_lsn,
-            offset: predecessor.end,
-            lsn,
-            epoch: before.name.epoch,
-            previous_crc: self.first.previous_crc,
-            ..self.place
-        });
-        self.state_as_of = (Location { segment: before.name, offset: predecessor.end }, lsn);
-        self.active = before;
-        Ok(())
-    }
+enum Walked {
+    Begun(Box<Walk>),
+    /// Only of a planned segment.
+    NotBegun(Option<Cut>),
 }
 
-/// Reads the active segment.
+/// Finds the active segment and reads it.
 pub(super) async fn scan_active(
     env: &Env,
     journal: &Path,
@@ -77,90 +71,124 @@ pub(super) async fn scan_active(
     decision: TailDecision,
 ) -> Result<Scan, OpenError> {
     check_sizes(env, journal, manifest).await?;
-    let corrupt = |name: SegmentName, offset, what: String| {
-        OpenError::Corrupt(Corruption { file: journal.join(name.file_name()), offset, what })
+    let Some((&last, before)) = manifest.segments.split_last() else {
+        return Err(corrupt(manifest.path(journal), 0, "lists no segment"));
     };
-    let Some(&last) = manifest.segments.last() else {
-        return Err(OpenError::Corrupt(Corruption {
-            file: manifest.path(journal),
-            offset: 0,
-            what: "lists no segment".to_owned(),
-        }));
-    };
-    let proven_end = |name: SegmentName| closed.filter(|c| c.end.segment == name).map(|c| c.end.offset);
-    let walked = walk(env, journal, manifest.journal, last, proven_end(last.name), decision).await?;
+    let walker = Walker { env, journal, id: manifest.journal, closed };
+    // A planned segment behind the end of a clean close was not begun, whatever its bytes are by now.
+    let is_behind_close = last.planned && closed.is_some_and(|closed| closed.end.segment != last.name);
+    let walked = if is_behind_close { Walked::NotBegun(None) } else { walker.walk(last, decision).await? };
     let mut scan = match walked {
-        Walked::Begun(scan) => {
-            let mut scan = *scan;
-            let nothing_proven =
-                scan.unproven_place.map_or(scan.place.offset, |place| place.offset) <= scan.first.end;
-            match manifest.segments.split_last() {
-                Some((_, before)) if closed.is_none() && last.planned && nothing_proven => {
-                    let first =
-                        || corrupt(last.name, 0, "the first segment of the journal is planned".to_owned());
-                    let active = before.last().copied().ok_or_else(first)?;
-                    scan.fall_back_to(active).map_err(|what| corrupt(last.name, 0, what))?;
-                    scan.segments = before.to_vec();
-                }
-                _ => scan.segments = manifest.segments.clone(),
-            }
-            scan
-        }
-        // Planned or just begun when the machine stopped: the segment before it is the active one.
+        Walked::Begun(walk) => scan_of(journal, &manifest.segments, *walk, closed.is_some())?,
         Walked::NotBegun(cut) => {
-            let Some((_, before)) = manifest.segments.split_last() else { unreachable!("it has a last") };
             let Some(&active) = before.last() else {
-                return Err(corrupt(last.name, 0, "the first segment of the journal is empty".to_owned()));
+                return Err(corrupt(journal.join(last.name.file_name()), 0, "the first segment is empty"));
             };
-            let Walked::Begun(scan) =
-                walk(env, journal, manifest.journal, active, proven_end(active.name), decision).await?
-            else {
-                return Err(corrupt(
-                    active.name,
-                    0,
-                    "a segment in the middle of the journal is empty".to_owned(),
-                ));
+            // What stands there proves that every group before it was synced; then no damage is a matter of opinion.
+            let opinion = if cut.is_some() { TailDecision::AcceptLoss } else { decision };
+            let Walked::Begun(walk) = walker.walk(active, opinion).await? else {
+                let file = journal.join(active.name.file_name());
+                return Err(corrupt(file, 0, "a segment in the middle of the journal is empty"));
             };
-            let mut scan = *scan;
-            let reached = scan.place.lsn;
-            let expected = last.name.first_lsn;
-            if reached > expected || (cut.is_some() && (reached < expected || scan.cut.is_some())) {
-                let what =
-                    format!("frames up to lsn {} are missing: the next segment was begun", expected.0 - 1);
-                return Err(corrupt(active.name, scan.place.offset, what));
+            match cut {
+                None => scan_of(journal, before, *walk, closed.is_some())?,
+                Some(cut) => scan_before_torn_roll(journal, before, *walk, last.name, cut, decision)?,
             }
-            if cut.is_some() {
-                // The write that began the next segment came after the sync of every frame before it.
-                scan.unproven = None;
-                scan.unproven_place = None;
-                scan.cut = cut;
-            }
-            scan.segments = before.to_vec();
-            scan
         }
     };
     if let Some(closed) = closed {
-        let right = closed.journal == manifest.journal
-            && closed.end.segment == scan.active.name
-            && closed.end.offset == scan.place.offset
-            && closed.last_lsn.next() == scan.place.lsn
-            && scan.seal_state.is_some();
-        if !right {
-            let what = format!(
-                "the database was closed at offset {} of segment {} with lsn {}, but frames end here with lsn {}",
-                closed.end.offset,
-                closed.end.segment,
-                closed.last_lsn,
-                scan.place.lsn.0 - 1
-            );
-            return Err(corrupt(scan.active.name, scan.place.offset, what));
-        }
-        scan.clean = true;
-        scan.cut = None;
-        scan.unproven_place = None;
+        scan.check_closed(journal, manifest.journal, closed)?;
     }
+    // From now on they are what they are.
     scan.segments.iter_mut().for_each(|segment| segment.planned = false);
     Ok(scan)
+}
+
+/// What the walk of the last segment that was begun says. After a clean close all of it is proven.
+fn scan_of(journal: &Path, segments: &[Listed], walk: Walk, closed: bool) -> Result<Scan, OpenError> {
+    let is_seal = walk.last.header.kind == FrameKind::Seal;
+    let is_untouched = walk.groups == 0 && walk.prologue.predecessor.is_none() && walk.cut.is_none();
+    let mut scan = Scan {
+        segments: segments.to_vec(),
+        active: walk.segment,
+        state_as_of: (Location { segment: walk.segment.name, offset: 0 }, walk.start.lsn),
+        proven: if walk.groups == 0 { walk.place } else { walk.last_place },
+        last_lsn: Lsn(walk.place.lsn.0 - 1),
+        seal_state: is_seal.then(|| walk.last.body.clone()),
+        unproven: walk.last.header.kind.uses_lsn().then_some(walk.last),
+        complete: closed || is_untouched,
+        state: walk.prologue.state,
+        cut: walk.cut,
+    };
+    if scan.complete {
+        scan.proven = walk.place;
+        scan.unproven = None;
+    } else if let Some(predecessor) = walk.prologue.predecessor.filter(|_| walk.groups <= 1) {
+        let before = segments.iter().rev().nth(1).filter(|before| before.name == predecessor.segment);
+        let Some(&before) = before else {
+            let file = journal.join(walk.segment.name.file_name());
+            return Err(corrupt(file, 0, "the prologue does not name the segment before it"));
+        };
+        scan.segments.pop();
+        scan.active = before;
+        scan.proven = Place { segment: before.name.first_lsn, offset: predecessor.end, ..walk.start };
+        scan.state_as_of.0 = Location { segment: before.name, offset: predecessor.end };
+    }
+    Ok(scan)
+}
+
+/// The first write of the segment `torn` did not reach the disk whole; `walk` is of the segment before it.
+fn scan_before_torn_roll(
+    journal: &Path,
+    segments: &[Listed],
+    walk: Walk,
+    torn: SegmentName,
+    cut: Cut,
+    decision: TailDecision,
+) -> Result<Scan, OpenError> {
+    let reached = walk.place.lsn;
+    if reached == torn.first_lsn {
+        let mut scan = scan_of(journal, segments, walk, true)?;
+        scan.complete = false;
+        scan.cut = Some(cut);
+        return Ok(scan);
+    }
+    if let Some(damage) = &walk.cut {
+        let what = format!("{}; the next segment, from lsn {}, was begun", damage.what, torn.first_lsn);
+        return Err(corrupt(journal.join(walk.segment.name.file_name()), walk.place.offset, what));
+    }
+    if decision == TailDecision::Refuse {
+        let what = format!(
+            "bytes where nothing was to be written before lsn {}, but the journal ends with lsn {}",
+            torn.first_lsn,
+            reached.0 - 1
+        );
+        return Err(OpenError::Uncertain { file: journal.join(torn.file_name()), offset: cut.offset, what });
+    }
+    let mut scan = scan_of(journal, segments, walk, false)?;
+    scan.complete = false;
+    scan.cut = Some(cut);
+    Ok(scan)
+}
+
+impl Scan {
+    /// The marker of a clean close must say what was found.
+    fn check_closed(&mut self, journal: &Path, id: [u8; 16], closed: &Closed) -> Result<(), OpenError> {
+        let end = Location { segment: self.active.name, offset: self.proven.offset };
+        let right = self.complete
+            && closed.journal == id
+            && closed.end == end
+            && closed.last_lsn == self.last_lsn
+            && self.seal_state.is_some();
+        if right {
+            return Ok(());
+        }
+        let what = format!(
+            "the database was closed at offset {} of segment {} with lsn {}, but frames end here with lsn {}",
+            closed.end.offset, closed.end.segment, closed.last_lsn, self.last_lsn
+        );
+        Err(corrupt(journal.join(self.active.name.file_name()), self.proven.offset, what))
+    }
 }
 
 /// Every listed segment must be there in full length.
@@ -170,99 +198,90 @@ async fn check_sizes(env: &Env, journal: &Path, manifest: &Manifest) -> Result<(
         let failed = || OpenError::io(format!("open {}", file.display()));
         let length = match env.files.open(&file, OpenMode::Read).await {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let what = "the manifest lists this segment, but it is missing".to_owned();
-                return Err(OpenError::Corrupt(Corruption { file, offset: 0, what }));
+                return Err(corrupt(file, 0, "the manifest lists this segment, but it is missing"));
             }
             other => other.map_err(failed())?.len().await.map_err(failed())?,
         };
         if length < segment.bytes {
             let what = format!("the segment is cut: it has {length} bytes, its size is {}", segment.bytes);
-            return Err(OpenError::Corrupt(Corruption { file, offset: length, what }));
+            return Err(corrupt(file, length, what));
         }
     }
     Ok(())
 }
 
-enum Walked {
-    Begun(Box<Scan>),
-    NotBegun(Option<Cut>),
+struct Walker<'a> {
+    env: &'a Env,
+    journal: &'a Path,
+    id: [u8; 16],
+    closed: Option<&'a Closed>,
 }
 
-/// Verifies the frames of one segment and classifies what stands after them.
-async fn walk(
-    env: &Env,
-    journal: &Path,
-    id: [u8; 16],
-    segment: Listed,
-    proven_end: Option<u64>,
-    decision: TailDecision,
-) -> Result<Walked, OpenError> {
-    let file_path = journal.join(segment.name.file_name());
-    let bytes = read_whole(env, &file_path, segment.bytes).await?;
-    let corrupt = |offset, what| OpenError::Corrupt(Corruption { file: file_path.clone(), offset, what });
-    let mut place = first_place(id, segment, &bytes);
-    let mut before_last = place;
-    let mut last: Option<(FrameHeader, u32, u64)> = None;
-    let mut prologue = None;
-    let mut first = FirstFrame { end: 0, previous_crc: place.previous_crc, predecessor: None };
-    let cut = loop {
-        let at = usize::try_from(place.offset).unwrap_or(usize::MAX).min(bytes.len());
-        let rest = &bytes[at..];
-        let what = match classify(&place, rest, proven_end) {
-            Verdict::Frame(header, crc) => {
-                let is_first = place.offset == 0;
-                if is_first != (header.kind == FrameKind::Prologue) {
-                    return Err(corrupt(place.offset, "a prologue is missing or misplaced".to_owned()));
+impl Walker<'_> {
+    /// Verifies the frames of one segment and classifies what stands after them.
+    async fn walk(&self, segment: Listed, decision: TailDecision) -> Result<Walked, OpenError> {
+        let file = self.journal.join(segment.name.file_name());
+        let damaged = |offset, what: &str| corrupt(file.clone(), offset, what);
+        let bytes = read_whole(self.env, &file, segment.bytes).await?;
+        let proven_end = self.closed.filter(|c| c.end.segment == segment.name).map(|c| c.end.offset);
+        let start = first_place(self.id, segment, &bytes);
+        let mut place = start;
+        let mut last: Option<(FrameHeader, u32, Place)> = None;
+        let mut groups = 0;
+        let cut = loop {
+            let at = usize::try_from(place.offset).unwrap_or(usize::MAX).min(bytes.len());
+            let rest = &bytes[at..];
+            let is_first = place.offset == 0;
+            let what = match classify(&place, rest, proven_end) {
+                Verdict::Frame(header, crc) => {
+                    if is_first != (header.kind == FrameKind::Prologue) {
+                        return Err(damaged(place.offset, "a prologue is missing or misplaced"));
+                    }
+                    last = Some((*header, crc, place));
+                    place = place.after(&header, crc);
+                    groups += u64::from(!is_first);
+                    continue;
                 }
-                if is_first {
-                    let found = Prologue::decode(&body(&header, crc, rest));
-                    let found = found.filter(|prologue| prologue.segment_bytes == segment.bytes);
-                    let unknown = || corrupt(0, "the prologue does not fit its segment".to_owned());
-                    let found = found.ok_or_else(unknown)?;
-                    first.end = header.frame_bytes();
-                    first.predecessor = found.predecessor;
-                    prologue = Some(found);
+                Verdict::Corrupt(what) => return Err(damaged(place.offset, &what)),
+                Verdict::End if is_first && !segment.planned => {
+                    return Err(damaged(0, "a segment that was begun is empty"));
                 }
-                before_last = place;
-                last = Some((*header, crc, place.offset));
-                place = place.after(&header, crc);
-                continue;
-            }
-            Verdict::End => break None,
-            Verdict::Corrupt(what) => return Err(corrupt(place.offset, what)),
-            Verdict::Uncertain(what) if decision == TailDecision::Refuse => {
-                return Err(OpenError::Uncertain { file: file_path, offset: place.offset, what });
-            }
-            Verdict::Torn(what) | Verdict::Uncertain(what) => what,
+                Verdict::Torn(what) | Verdict::Uncertain(what) if is_first && !segment.planned => {
+                    return Err(damaged(
+                        0,
+                        &format!("{what}; this one had been synced before it was listed"),
+                    ));
+                }
+                Verdict::End => break None,
+                Verdict::Uncertain(what) if decision == TailDecision::Refuse => {
+                    return Err(OpenError::Uncertain { file, offset: place.offset, what });
+                }
+                Verdict::Torn(what) | Verdict::Uncertain(what) => what,
+            };
+            let used = rest.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            let bytes = rest[..used].to_vec();
+            break Some(Cut { segment: segment.name, offset: place.offset, bytes, what });
         };
-        let used = rest.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        break Some(Cut { segment: segment.name, offset: place.offset, bytes: rest[..used].to_vec(), what });
-    };
-    let Some((header, crc, offset)) = last else { return Ok(Walked::NotBegun(cut)) };
-    let stored = &bytes[offset as usize..];
-    let is_seal = header.kind == FrameKind::Seal;
-    let frame = Frame {
-        header,
-        crc,
-        location: Location { segment: segment.name, offset },
-        body: body(&header, crc, stored),
-    };
-    let keep = header.kind.uses_lsn();
-    let start = Location { segment: segment.name, offset: 0 };
-    Ok(Walked::Begun(Box::new(Scan {
-        segments: Vec::new(),
-        active: segment,
-        state: prologue.map(|prologue| prologue.state).unwrap_or_default(),
-        state_as_of: (start, segment.name.first_lsn),
-        place,
-        seal_state: is_seal.then(|| frame.body.clone()),
-        unproven: keep.then_some(frame),
-        // A seal proves what is before it, not itself.
-        unproven_place: (keep || is_seal).then_some(before_last),
-        clean: false,
-        cut,
-        first,
-    })))
+        let Some((header, crc, last_place)) = last else { return Ok(Walked::NotBegun(cut)) };
+        let frame_of = |header, crc, offset: u64| Frame {
+            header,
+            crc,
+            location: Location { segment: segment.name, offset },
+            body: body(&header, crc, &bytes[offset as usize..]),
+        };
+        let prologue = self
+            .prologue(segment, &bytes)
+            .ok_or_else(|| damaged(0, "the prologue does not fit its segment"))?;
+        let last = frame_of(header, crc, last_place.offset);
+        Ok(Walked::Begun(Box::new(Walk { segment, prologue, start, last_place, last, place, groups, cut })))
+    }
+
+    /// The prologue of a segment whose first frame was verified.
+    fn prologue(&self, segment: Listed, bytes: &[u8]) -> Option<Prologue> {
+        let (header, crc) = FrameHeader::decode(bytes.first_chunk()?).ok()?;
+        let prologue = Prologue::decode(&body(&header, crc, bytes))?;
+        (prologue.segment_bytes == segment.bytes).then_some(prologue)
+    }
 }
 
 /// The body of a frame that was verified.
@@ -294,4 +313,8 @@ async fn read_whole(env: &Env, path: &Path, length: u64) -> Result<Vec<u8>, Open
     let read = file.read_at(0, &mut bytes).await.map_err(failed())?;
     bytes.truncate(read);
     Ok(bytes)
+}
+
+fn corrupt(file: std::path::PathBuf, offset: u64, what: impl Into<String>) -> OpenError {
+    OpenError::Corrupt(Corruption { file, offset, what: what.into() })
 }
