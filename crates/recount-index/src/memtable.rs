@@ -28,8 +28,8 @@ pub struct Memtable {
     hasher: TermHasher,
     shards: [Shard; SHARDS],
     frames: FrameTable,
-    /// Heap bytes of all postings; the rest is counted when asked.
-    postings_bytes: usize,
+    /// Heap bytes of shards and postings, capacities and the allocator's own share.
+    heap_bytes: usize,
     postings: u64,
 }
 
@@ -61,7 +61,7 @@ impl Memtable {
             hasher: TermHasher::new(hash_key),
             shards: std::array::from_fn(|_| Shard::default()),
             frames: FrameTable::default(),
-            postings_bytes: 0,
+            heap_bytes: 0,
             postings: 0,
         }
     }
@@ -73,9 +73,11 @@ impl Memtable {
         let shard = &mut self.shards[shard_of(hash)];
         self.postings += 1;
         if let Some(slot) = shard.find(hash, term) {
-            self.postings_bytes += shard.entries[slot].postings.push(position);
+            self.heap_bytes += shard.entries[slot].postings.push(position);
         } else {
+            let before = shard.heap_bytes();
             shard.insert(hash, term, Postings::new(position, base));
+            self.heap_bytes += shard.heap_bytes() - before;
         }
     }
 
@@ -103,8 +105,7 @@ impl Memtable {
 
     /// Heap memory held, bytes: capacities, not lengths, and the allocator's own share.
     pub fn bytes(&self) -> usize {
-        let shards = self.shards.iter().map(Shard::heap_bytes).sum::<usize>();
-        size_of::<Self>() + shards + self.postings_bytes + self.frames.heap_bytes()
+        size_of::<Self>() + self.heap_bytes + self.frames.heap_bytes()
     }
 
     /// Number of distinct terms.

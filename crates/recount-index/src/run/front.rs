@@ -5,7 +5,7 @@ use crate::error::Flaw;
 use crate::term::TERM_BYTES_MAX;
 use crate::wire::{Reader, put_varint};
 
-/// Writes `key` after `before`; returns nothing shared when `before` is empty.
+/// Writes `key`, given the one before it (empty at the start of a list).
 pub(super) fn put_key(out: &mut Vec<u8>, before: &[u8], key: &[u8]) {
     let shared = shared_bytes(before, key);
     put_varint(out, shared as u64);

@@ -233,6 +233,16 @@ fn opening_stops_where_lsns_do_not_continue() {
 }
 
 #[test]
+fn a_run_is_written_over_a_failed_attempt() {
+    let mut tested = Tested::new();
+    tested.set_bytes("00000000000000000000-00000000000000000005.run.tmp", &[1; 100_000]);
+    tested.add(5, &[b"\x01a"], true);
+    tested.flush();
+    tested.reopen();
+    tested.check_term(b"\x01a", &Bounds::default());
+}
+
+#[test]
 fn a_merge_refuses_revisions_that_do_not_continue() {
     let mut tested = Tested::new();
     for base in [0, 5] {
