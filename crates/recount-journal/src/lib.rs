@@ -19,6 +19,7 @@ mod core;
 pub mod directory;
 pub mod error;
 pub mod frame;
+pub mod inspect;
 mod mask;
 mod prepare;
 pub mod reader;

@@ -139,10 +139,11 @@ async fn one_job(inner: &Arc<Inner>) -> Result<bool, WriteError> {
         (sequencer.frozen.front().cloned(), sequencer.runs.clone())
     };
     if let Some(frozen) = frozen {
-        // A run covers synced groups only.
-        if inner.head() < frozen.to_position {
+        // A run covers synced groups only, also where they give no positions.
+        let synced = || inner.reader.synced_lsn() >= frozen.to_lsn;
+        if !synced() {
             let seen = inner.visible.generation();
-            if inner.head() < frozen.to_position && !inner.is_closed() {
+            if !synced() && !inner.is_closed() {
                 inner.visible.changed(seen).await;
             }
             return Ok(!inner.is_closed());

@@ -28,6 +28,7 @@ mod pending;
 mod record;
 pub mod ddl;
 pub mod schema;
+pub mod salvage;
 mod sequencer;
 mod slot;
 mod state;

@@ -59,7 +59,11 @@ pub(crate) struct Placed {
 impl PlacedGroup {
     /// Works out a group's order. Reads no record.
     pub(crate) fn new(reader: &Reader, frame: Arc<Frame>) -> Result<PlacedGroup, ReadError> {
-        let file = reader.path(frame.location.segment);
+        PlacedGroup::of(reader.path(frame.location.segment), frame)
+    }
+
+    /// The same, of a frame in `file`.
+    pub(crate) fn of(file: PathBuf, frame: Arc<Frame>) -> Result<PlacedGroup, ReadError> {
         let damaged = |what: &GroupError| damaged(&file, &frame, what);
         let directory = GroupBody::decode(&frame.body).map_err(|e| damaged(&e))?.directory;
         let mut used = vec![0u32; directory.entries.len()];
@@ -138,6 +142,44 @@ impl PlacedGroup {
         producer.map_err(|e| damaged(&self.file, &self.frame, &e))
     }
 
+    /// The earlier group that has the record of a position; `None` if this one has it.
+    pub(crate) fn earlier(&self, position: u64) -> Option<Lsn> {
+        let span = self.span(position).filter(|span| span.lsn_distance > 0)?;
+        Some(Lsn(self.frame.header.lsn.0.saturating_sub(span.lsn_distance)))
+    }
+
+    /// The record of a position, which is in this group.
+    pub(crate) fn local(&mut self, position: u64) -> Result<Placed, ReadError> {
+        let span = self.span(position).ok_or_else(|| self.missing())?;
+        let records = self.batch(span.entry as usize)?;
+        self.place(position, span, &self.directory, &records)
+    }
+
+    /// The record of a position, which is in an earlier group.
+    pub(crate) fn in_group(&self, earlier: &mut PlacedGroup, position: u64) -> Result<Placed, ReadError> {
+        let span = self.span(position).ok_or_else(|| self.missing())?;
+        let records = earlier.batch(span.entry as usize)?;
+        self.place(position, span, &earlier.directory, &records)
+    }
+
+    fn place(
+        &self,
+        position: u64,
+        span: Span,
+        directory: &Directory,
+        records: &[RawRecord],
+    ) -> Result<Placed, ReadError> {
+        let index = span.record as usize + (position - span.first) as usize;
+        let entry = directory.entries.get(span.entry as usize).copied();
+        let (Some(entry), Some(record)) = (entry, records.get(index)) else { return Err(self.missing()) };
+        let append_time = group::append_time(&self.frame.header, span.append as usize);
+        Ok(Placed { position: Position(position), append_time, entry, record: record.clone() })
+    }
+
+    fn missing(&self) -> ReadError {
+        damaged(&self.file, &self.frame, &MISSING)
+    }
+
     fn decode_batch(&self, entry: usize) -> Result<Arc<[RawRecord]>, GroupError> {
         let group = GroupBody::decode(&self.body)?;
         let share = |bytes: &[u8]| self.body.slice_ref(bytes);
@@ -204,26 +246,11 @@ pub(crate) async fn placed(
     group: &mut PlacedGroup,
     position: u64,
 ) -> Result<Placed, ReadError> {
-    let missing = |group: &PlacedGroup| damaged(&group.file, &group.frame, &MISSING);
-    let span = group.span(position).ok_or_else(|| missing(group))?;
-    let append_time = group::append_time(&group.frame.header, span.append as usize);
-    let index = span.record as usize + (position - span.first) as usize;
-    let (entry, records) = if span.lsn_distance == 0 {
-        let entry = group.directory.entries.get(span.entry as usize).copied();
-        (entry, group.batch(span.entry as usize)?)
-    } else {
-        let lsn = group.frame.header.lsn.0.checked_sub(span.lsn_distance).ok_or_else(|| missing(group))?;
-        let mut earlier = group_of_lsn(frames, reader, Lsn(lsn)).await?.ok_or_else(|| missing(group))?;
-        let entry = earlier.directory.entries.get(span.entry as usize).copied();
-        (entry, earlier.batch(span.entry as usize)?)
-    };
-    let (Some(entry), Some(record)) = (entry, records.get(index)) else { return Err(missing(group)) };
-    Ok(Placed {
-        position: Position(position),
-        append_time,
-        entry,
-        record: record.clone(),
-    })
+    let Some(lsn) = group.earlier(position) else { return group.local(position) };
+    match group_of_lsn(frames, reader, lsn).await? {
+        Some(mut earlier) => group.in_group(&mut earlier, position),
+        None => Err(group.missing()),
+    }
 }
 
 /// The group that gives `position`.

@@ -171,6 +171,22 @@ impl Store {
         read::last_before(self.inner(), time).await
     }
 
+    /// The key of the stream that an event would go to, as its topic declares it or as it is given.
+    pub fn key_of(&self, write: &EventWrite) -> Result<Option<bytes::Bytes>, AppendError> {
+        let catalogue = lock(&self.inner().sequencer).catalogue.clone();
+        let topic = catalogue.by_name(&write.topic);
+        let topic = topic.ok_or_else(|| AppendError::UnknownTopic { topic: write.topic.to_string() })?;
+        let facts = crate::record::facts(&topic.definition, &write.event);
+        let facts = facts.map_err(|what| AppendError::BadEvent { index: 0, what })?;
+        Ok(facts.key.or_else(|| write.key.clone()))
+    }
+
+    /// True if an event with this one's id and content is in its topic already; an error if its id is there with
+    /// other content.
+    pub async fn is_known(&self, write: &EventWrite) -> Result<bool, AppendError> {
+        append::is_known(self.inner(), write).await
+    }
+
     /// One live topic.
     pub fn topic(&self, name: &str) -> Option<TopicInfo> {
         let name = TopicName::parse(name).ok()?;

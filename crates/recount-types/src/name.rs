@@ -1,6 +1,7 @@
 //! Names of topics and streams.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +31,22 @@ impl TopicName {
     /// Names that begin with `_` are the system's.
     pub fn is_system(&self) -> bool {
         self.0.starts_with('_')
+    }
+}
+
+impl FromStr for TopicName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<TopicName, InvalidName> {
+        TopicName::parse(text)
+    }
+}
+
+impl FromStr for StreamName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<StreamName, InvalidName> {
+        StreamName::parse(text)
     }
 }
 

@@ -1,0 +1,323 @@
+//! `demo bank`: a million transactions, one account's history and balances, a kill -9, and the same again.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use recount::{Database, Direction, EventWrite, NewEvent, ReadRequest, Scope, StreamName, TopicName};
+use recount_store::time::{format_rfc3339, parse_rfc3339};
+use recount_types::Time;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::target::Target;
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    demo: Demo,
+}
+
+#[derive(Debug, Subcommand)]
+enum Demo {
+    /// A bank: a million transactions, balances now and as of a date, and a crash in between
+    Bank(Bank),
+    /// Appends to the demo's database until it is killed
+    #[command(hide = true)]
+    Victim {
+        /// The database
+        directory: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Bank {
+    /// How many transactions to make up
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// Use transactions of your own: CSV with the columns accountId, amount and timestamp (seconds)
+    #[arg(long)]
+    csv: Option<PathBuf>,
+    /// Keep the database in this directory, which must be empty or absent
+    #[arg(long)]
+    keep: Option<PathBuf>,
+}
+
+/// Accounts that the made-up transactions are spread over.
+const ACCOUNTS: u64 = 1000;
+/// Transactions of one append.
+const CHUNK: usize = 500;
+const TOPIC: &str = "transactions";
+const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL, \
+                      timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp";
+
+/// Runs the demo.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.demo {
+        Demo::Bank(bank) => {
+            let directory = bank.keep.clone().unwrap_or_else(|| {
+                std::env::temp_dir().join(format!("recount-demo-{}.db", std::process::id()))
+            });
+            let shown = show(bank, &directory);
+            if bank.keep.is_none() {
+                let _ = fs::remove_dir_all(&directory);
+            }
+            shown
+        }
+        Demo::Victim { directory } => victim(directory),
+    }
+}
+
+fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    let path = directory.display().to_string();
+    writeln!(out, "A new bank in {path}")?;
+    let database = Database::open(directory)?;
+    database.execute(CREATE)?;
+    let began = Instant::now();
+    let count = match &bank.csv {
+        Some(file) => fill_from_csv(&database, file)?,
+        None => fill(&database, bank.events)?,
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let bytes = size_of_directory(directory)?;
+    writeln!(
+        out,
+        "{count} transactions in {seconds:.1} s: {:.0} a second, each append fsynced; {} bytes each on disk\n",
+        count as f64 / seconds,
+        bytes / count.max(1)
+    )?;
+    let account = first_account(&database)?;
+    let before = balances(&mut out, &database, &account)?;
+    drop(database.close());
+    drop(database);
+
+    writeln!(out, "\nNow the worst: another process appends, and is killed with SIGKILL in the middle of it.")?;
+    let acknowledged = kill_a_writer(directory)?;
+    let began = Instant::now();
+    let database = Database::open(directory)?;
+    writeln!(
+        out,
+        "It had {acknowledged} appends acknowledged. Opened again in {:.0} ms: head at position {}.",
+        began.elapsed().as_secs_f64() * 1000.0,
+        database.head()
+    )?;
+    let survived = database.stream_length(&stream("victim")?)?;
+    if survived < acknowledged {
+        return Err(Failure::new(format!("{} acknowledged appends are lost", acknowledged - survived)));
+    }
+    writeln!(out, "All {acknowledged} are there ({survived} in all; the last may have been on its way).\n")?;
+    let after = balances(&mut out, &database, &account)?;
+    if before != after {
+        return Err(Failure::new("the balances differ after the crash"));
+    }
+    database.close()?;
+    writeln!(out, "\nThe same, to the cent.")?;
+    match &bank.keep {
+        Some(_) => writeln!(out, "Go on with: recount read {path} {account} --backward --limit 5")?,
+        None => writeln!(out, "Keep it next time with --keep bank.db, then: recount read bank.db {account}")?,
+    }
+    Ok(())
+}
+
+fn stream(key: &str) -> Result<StreamName, Failure> {
+    let topic = if key == "victim" { "victims" } else { TOPIC };
+    StreamName::parse(&format!("{topic}/{key}")).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Made-up transactions, the same every time.
+fn fill(database: &Database, events: u64) -> Result<u64, Failure> {
+    let bar = bar(events);
+    let topic = TopicName::parse(TOPIC).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut dice = Dice(42);
+    let mut chunk = Vec::with_capacity(CHUNK);
+    // 2023-12-13T12:00:00Z, and half a minute on for each.
+    let first = 1_702_468_800 - 30 * events / 2;
+    for n in 0..events {
+        let account = 1 + dice.below(ACCOUNTS);
+        let cents = dice.below(20_000) as i64 - 9_000;
+        let amount = format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100);
+        let payload =
+            format!("{{\"accountId\": {account}, \"amount\": {amount}, \"timestamp\": {}}}", first + 30 * n);
+        let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
+        chunk.push(EventWrite { topic: topic.clone(), key: None, event });
+        if chunk.len() == CHUNK {
+            database.append(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))?;
+            bar.set_position(n);
+        }
+    }
+    if !chunk.is_empty() {
+        database.append(chunk)?;
+    }
+    bar.finish_and_clear();
+    Ok(events)
+}
+
+fn fill_from_csv(database: &Database, file: &Path) -> Result<u64, Failure> {
+    let name = file.display().to_string();
+    let wrong = |error: csv::Error| Failure::usage(format!("{name}: {error}"));
+    let topic = TopicName::parse(TOPIC).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut reader = csv::Reader::from_path(file).map_err(wrong)?;
+    let headers = reader.headers().map_err(wrong)?.clone();
+    let column = |wanted: &str| {
+        let at = headers.iter().position(|header| header == wanted);
+        at.ok_or_else(|| Failure::usage(format!("{name} has no column {wanted}")))
+    };
+    let columns = [column("accountId")?, column("amount")?, column("timestamp")?];
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut count = 0;
+    for record in reader.records() {
+        let record = record.map_err(wrong)?;
+        let [account, amount, timestamp] = columns.map(|at| record.get(at).unwrap_or_default());
+        let payload = format!("{{\"accountId\": {account}, \"amount\": {amount}, \"timestamp\": {timestamp}}}");
+        let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
+        chunk.push(EventWrite { topic: topic.clone(), key: None, event });
+        count += 1;
+        if chunk.len() == CHUNK {
+            database.append(std::mem::take(&mut chunk))?;
+        }
+    }
+    if !chunk.is_empty() {
+        database.append(chunk)?;
+    }
+    Ok(count)
+}
+
+fn first_account(database: &Database) -> Result<StreamName, Failure> {
+    let topic = TopicName::parse(TOPIC).map_err(|error| Failure::usage(error.to_string()))?;
+    let request = ReadRequest { limit: Some(1), ..ReadRequest::all(Scope::Topic(topic)) };
+    let first = database.read_with(request)?.next().transpose()?;
+    let stream = first.and_then(|event| event.stream());
+    stream.ok_or_else(|| Failure::usage("there are no transactions"))
+}
+
+/// Shows an account's latest events and its balance, now and as of a date; returns both balances.
+fn balances(out: &mut impl Write, database: &Database, account: &StreamName) -> Result<(i128, i128), Failure> {
+    let scope = Scope::Stream(account.clone());
+    let latest = ReadRequest { direction: Direction::Backward, limit: Some(5), ..ReadRequest::all(scope.clone()) };
+    let mut latest: Vec<_> = database.read_with(latest)?.collect::<Result<_, _>>()?;
+    latest.reverse();
+    writeln!(out, "{account}, its last {} transactions:", latest.len())?;
+    for event in &latest {
+        let (cents, time) = parse(&event.payload)?;
+        let revision = event.revision.map_or(0, |revision| revision.0);
+        writeln!(out, "  revision {revision:>5}  {}  {:>12}", format_rfc3339(time), decimal(cents))?;
+    }
+    let began = Instant::now();
+    let date = latest.first().map(|event| parse(&event.payload)).transpose()?.map_or(Time(0), |(_, time)| time);
+    let mut date = Time(date.0 - 30 * 86_400_000_000);
+    if let Ok(new_year) = parse_rfc3339("2024-01-01T00:00:00Z")
+        && new_year < date
+    {
+        date = new_year;
+    }
+    let (mut now, mut then, mut events) = (0, 0, 0);
+    for event in database.read(scope)? {
+        let (cents, time) = parse(&event?.payload)?;
+        now += cents;
+        then += if time <= date { cents } else { 0 };
+        events += 1;
+    }
+    let millis = began.elapsed().as_secs_f64() * 1000.0;
+    writeln!(out, "  balance now                         {:>12}", decimal(now))?;
+    writeln!(out, "  balance as of {}  {:>12}   ({events} events read in {millis:.1} ms)", format_rfc3339(date), decimal(then))?;
+    Ok((now, then))
+}
+
+/// Cents and time of a transaction, exactly.
+fn parse(payload: &[u8]) -> Result<(i128, Time), Failure> {
+    let wrong = || Failure::new(format!("not a transaction: {}", String::from_utf8_lossy(payload)));
+    let value: Value = serde_json::from_slice(payload).map_err(|_| wrong())?;
+    let amount = value.get("amount").map(ToString::to_string).ok_or_else(wrong)?;
+    let seconds = value.get("timestamp").and_then(Value::as_i64).ok_or_else(wrong)?;
+    let (whole, fraction) = amount.split_once('.').unwrap_or((&amount, ""));
+    let digits: String = whole.chars().chain(format!("{fraction:0<2}").chars()).collect();
+    let cents = digits.parse().map_err(|_| wrong())?;
+    Ok((cents, Time(seconds * 1_000_000)))
+}
+
+fn decimal(cents: i128) -> String {
+    format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100)
+}
+
+/// Starts a process that appends, waits for a few hundred acknowledgements, and kills it.
+fn kill_a_writer(directory: &Path) -> Result<u64, Failure> {
+    let program = std::env::current_exe()?;
+    let mut child = Command::new(program)
+        .args(["demo", "victim"])
+        .arg(directory)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let output = child.stdout.take().ok_or_else(|| Failure::new("the victim has no output"))?;
+    let mut acknowledged = 0;
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        acknowledged = line.parse().map_err(|_| Failure::new(format!("the victim says {line}")))?;
+        if acknowledged == 500 {
+            child.kill()?;
+        }
+    }
+    child.wait()?;
+    Ok(acknowledged)
+}
+
+/// Appends and tells of each acknowledgement, for ever.
+fn victim(directory: &Path) -> Result<(), Failure> {
+    let database = Target::open_directory(&directory.display().to_string(), false)?;
+    database.execute("CREATE TOPIC victims")?;
+    let stream = stream("victim")?;
+    let mut out = io::stdout().lock();
+    for n in 1u64.. {
+        let event = NewEvent { payload: format!("{{\"n\": {n}}}").into(), ..NewEvent::default() };
+        database.append(vec![EventWrite { topic: stream.topic.clone(), key: Some(stream.key.clone()), event }])?;
+        writeln!(out, "{n}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn size_of_directory(directory: &Path) -> Result<u64, Failure> {
+    // Segments are filled with zeros ahead of their use: counted is what they hold.
+    let seen = recount_env::block_on(recount_journal::inspect::overview(&recount_env::real::env(), directory));
+    let seen = seen.map_err(recount::OpenStoreError::from)?;
+    let mut bytes = 0;
+    let walked = recount_journal::inspect::walk(&recount_env::real::env(), directory, &seen, |found| {
+        if let recount_journal::inspect::Found::Frame(frame) = found {
+            bytes += frame.header.frame_bytes();
+        }
+        true
+    });
+    recount_env::block_on(walked).map_err(recount::OpenStoreError::from)?;
+    for entry in fs::read_dir(directory.join("index"))? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes)
+}
+
+fn bar(events: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(events);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// SplitMix64: the same transactions every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}

@@ -1,0 +1,85 @@
+//! A server reached over HTTP.
+
+use std::io::{BufRead, BufReader, Read};
+
+use recount_types::Kind;
+use serde_json::Value;
+
+use super::failure::Failure;
+
+/// A server's address.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    base: String,
+    agent: ureq::Agent,
+}
+
+impl Remote {
+    /// The server at `url`, such as `http://127.0.0.1:7400`.
+    pub(crate) fn new(url: &str) -> Remote {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        Remote { base: url.trim_end_matches('/').to_owned(), agent: config.into() }
+    }
+
+    /// GET with query parameters; the lines of the answer.
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        accept: &str,
+    ) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.base)).header("Accept", accept);
+        for (name, value) in query {
+            request = request.query(*name, value);
+        }
+        let answer = request.call().map_err(|error| self.unreachable(&error))?;
+        Ok(BufReader::new(checked(answer)?.into_body().into_reader()).lines())
+    }
+
+    /// POST of a body; the JSON answer.
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        headers: &[(&str, String)],
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Value, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
+        for (name, value) in query {
+            request = request.query(*name, value);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send(body).map_err(|error| self.unreachable(&error))?;
+        let mut text = String::new();
+        checked(answer)?.into_body().into_reader().read_to_string(&mut text)?;
+        serde_json::from_str(&text).map_err(|error| Failure::new(format!("the server's answer is not JSON: {error}")))
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        Failure::new(format!("{} does not answer: {error}. Is `recount serve` running there?", self.base))
+    }
+}
+
+/// Turns a problem (RFC 9457) into a failure.
+fn checked(answer: ureq::http::Response<ureq::Body>) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+    let status = answer.status().as_u16();
+    if status < 400 {
+        return Ok(answer);
+    }
+    let mut text = String::new();
+    answer.into_body().into_reader().take(1 << 20).read_to_string(&mut text)?;
+    let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+    let detail = problem.get("detail").or_else(|| problem.get("title")).and_then(Value::as_str);
+    let kind = match status {
+        404 => Kind::NotFound,
+        409 => Kind::Conflict,
+        500 => Kind::Corrupt,
+        503 | 507 => Kind::Unavailable,
+        _ => Kind::Invalid,
+    };
+    let what = detail.map_or_else(|| format!("the server answered with status {status}"), str::to_owned);
+    Err(Failure::Of { what, kind })
+}

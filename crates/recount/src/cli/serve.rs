@@ -1,0 +1,39 @@
+//! `serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use recount::OpenOptions;
+use recount_server::{Settings, serve};
+
+use super::failure::Failure;
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory of the database; created if it is empty or absent
+    #[arg(value_name = "DB")]
+    directory: PathBuf,
+    /// Where to listen; only loopback addresses until there is security
+    #[arg(long, env = "RECOUNT_LISTEN", default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+    /// If the last group of the journal is damaged and may not have been acknowledged: drop it
+    #[arg(long)]
+    accept_tail_loss: bool,
+    /// Accept that the clock jumped ahead since the database was last written
+    #[arg(long)]
+    accept_clock: bool,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let options = OpenOptions {
+        accept_tail_loss: arguments.accept_tail_loss,
+        accept_clock: arguments.accept_clock,
+        ..OpenOptions::default()
+    };
+    let settings = Settings { directory: arguments.directory.clone(), listen: arguments.listen, options };
+    let directory = arguments.directory.display().to_string();
+    serve(settings, |address| eprintln!("recount: serving {directory} at http://{address}"))
+        .map_err(|error| Failure::Of { kind: error.kind(), what: error.to_string() })
+}

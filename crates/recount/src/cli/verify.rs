@@ -1,0 +1,91 @@
+//! `verify`: reads everything. Every frame against its checksums, every event, and the index against them.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use recount::{OpenStoreError, Position, ReadRequest, Scope, StreamName};
+use recount_env::{block_on, real};
+use recount_journal::inspect::{Found, overview, walk};
+use recount_types::Kind;
+
+use super::failure::Failure;
+use super::target::Target;
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory of the database
+    #[arg(value_name = "DB")]
+    directory: String,
+}
+
+/// Fails with 4 at the first damage.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let frames = frames(Path::new(&arguments.directory))?;
+    let database = Target::open_directory(&arguments.directory, false)?;
+    let bar = ProgressBar::new(database.head().0);
+    bar.set_style(style());
+    let wrong = |what: String| Failure::Of { what, kind: Kind::Corrupt };
+    let mut lengths: HashMap<StreamName, u64> = HashMap::new();
+    let mut expected = Position(1);
+    for event in database.read(Scope::All { system: true })? {
+        let event = event?;
+        // Events of dropped topics are hidden: positions may be left out, never repeated.
+        if event.position < expected {
+            return Err(wrong(format!("position {} follows {}", event.position, expected.0 - 1)));
+        }
+        expected = event.position.next();
+        if let Some(stream) = event.stream() {
+            *lengths.entry(stream).or_default() += 1;
+        }
+        bar.set_position(event.position.0);
+    }
+    bar.finish_and_clear();
+    let bar = ProgressBar::new(lengths.len() as u64);
+    bar.set_style(style());
+    let events: u64 = lengths.values().sum();
+    for (stream, length) in &lengths {
+        let indexed = database.stream_length(stream)?;
+        let read = database.read_with(ReadRequest::all(Scope::Stream(stream.clone())))?.count() as u64;
+        if indexed != *length || read != *length {
+            return Err(wrong(format!(
+                "the index says {indexed} events of {stream} and finds {read}, the journal has {length}: delete the folder index"
+            )));
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let streams = lengths.len();
+    let head = database.head();
+    database.close()?;
+    writeln!(io::stdout(), "ok: {frames} frames, head {head}, {events} events in {streams} streams, index and journal agree")?;
+    Ok(())
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {pos}/{len}  {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Every frame, before anything is opened.
+fn frames(root: &Path) -> Result<u64, Failure> {
+    let seen = block_on(overview(&real::env(), root)).map_err(OpenStoreError::from)?;
+    let (mut frames, mut damage) = (0, None);
+    let clean = seen.closed.is_some();
+    let walked = block_on(walk(&real::env(), root, &seen, |found| {
+        match found {
+            Found::Frame(_) => frames += 1,
+            Found::Segment(listed, None) => damage = Some(format!("segment {} is missing", listed.name)),
+            // Of a database that was not closed, opening judges what is behind the last frame.
+            Found::Damage(found) if clean => damage = Some(found.to_string()),
+            Found::Damage(_) | Found::Segment(..) | Found::Superseded(_) => {}
+        }
+        damage.is_none()
+    }));
+    walked.map_err(OpenStoreError::from)?;
+    match damage {
+        Some(what) => Err(Failure::Of { what, kind: Kind::Corrupt }),
+        None => Ok(frames),
+    }
+}
