@@ -26,9 +26,9 @@ use recount_env::{Clock, Env, block_on, memory, real};
 use recount_types::Time;
 
 pub use recount_store::{
-    AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Delivery, Direction,
-    EventCursor, EventQuery, EventWrite, Executed, Expected, From, OpenOptions, OpenStoreError, QueryItem, ReadError,
-    ReadRequest, Scope, Stats, Store, SubscribeRequest, Subscription, TopicInfo,
+    AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Delivery,
+    Direction, EventCursor, EventQuery, EventWrite, Executed, Expected, From, OpenOptions, OpenStoreError,
+    QueryItem, ReadError, ReadRequest, Scope, Stats, Store, SubscribeRequest, Subscription, TopicInfo,
 };
 pub use recount_types::{Event, NewEvent, Position, Revision, StreamName, Tag, TopicName};
 
@@ -74,7 +74,11 @@ impl Database {
     }
 
     /// Appends events, all or none, if the conditions hold.
-    pub fn append_if(&self, events: Vec<EventWrite>, conditions: Vec<Condition>) -> Result<Appended, AppendError> {
+    pub fn append_if(
+        &self,
+        events: Vec<EventWrite>,
+        conditions: Vec<Condition>,
+    ) -> Result<Appended, AppendError> {
         block_on(self.store.append(AppendRequest { events, conditions, deadline: None }))
     }
 

@@ -61,11 +61,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(database.close()?)
 }
 
-fn write(database: &Database, topic: &TopicName, next: &AtomicU64, until: Instant) -> Result<Vec<u64>, Failure> {
+fn write(
+    database: &Database,
+    topic: &TopicName,
+    next: &AtomicU64,
+    until: Instant,
+) -> Result<Vec<u64>, Failure> {
     let mut micros = Vec::new();
     while Instant::now() < until {
         let n = next.fetch_add(1, Ordering::Relaxed);
-        let payload = format!("{{\"accountId\": {}, \"amount\": -20.0, \"timestamp\": 1702468800}}", n % 1000);
+        let payload =
+            format!("{{\"accountId\": {}, \"amount\": -20.0, \"timestamp\": 1702468800}}", n % 1000);
         let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
         let write = EventWrite { topic: topic.clone(), key: Some((n % 1000).to_string().into()), event };
         let began = Instant::now();

@@ -97,7 +97,10 @@ fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
     drop(database.close());
     drop(database);
 
-    writeln!(out, "\nNow the worst: another process appends, and is killed with SIGKILL in the middle of it.")?;
+    writeln!(
+        out,
+        "\nNow the worst: another process appends, and is killed with SIGKILL in the middle of it."
+    )?;
     let acknowledged = kill_a_writer(directory)?;
     let began = Instant::now();
     let database = Database::open(directory)?;
@@ -141,7 +144,8 @@ fn fill(database: &Database, events: u64) -> Result<u64, Failure> {
     for n in 0..events {
         let account = 1 + dice.below(ACCOUNTS);
         let cents = dice.below(20_000) as i64 - 9_000;
-        let amount = format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100);
+        let amount =
+            format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100);
         let payload =
             format!("{{\"accountId\": {account}, \"amount\": {amount}, \"timestamp\": {}}}", first + 30 * n);
         let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
@@ -174,7 +178,8 @@ fn fill_from_csv(database: &Database, file: &Path) -> Result<u64, Failure> {
     for record in reader.records() {
         let record = record.map_err(wrong)?;
         let [account, amount, timestamp] = columns.map(|at| record.get(at).unwrap_or_default());
-        let payload = format!("{{\"accountId\": {account}, \"amount\": {amount}, \"timestamp\": {timestamp}}}");
+        let payload =
+            format!("{{\"accountId\": {account}, \"amount\": {amount}, \"timestamp\": {timestamp}}}");
         let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
         chunk.push(EventWrite { topic: topic.clone(), key: None, event });
         count += 1;
@@ -197,9 +202,14 @@ fn first_account(database: &Database) -> Result<StreamName, Failure> {
 }
 
 /// Shows an account's latest events and its balance, now and as of a date; returns both balances.
-fn balances(out: &mut impl Write, database: &Database, account: &StreamName) -> Result<(i128, i128), Failure> {
+fn balances(
+    out: &mut impl Write,
+    database: &Database,
+    account: &StreamName,
+) -> Result<(i128, i128), Failure> {
     let scope = Scope::Stream(account.clone());
-    let latest = ReadRequest { direction: Direction::Backward, limit: Some(5), ..ReadRequest::all(scope.clone()) };
+    let latest =
+        ReadRequest { direction: Direction::Backward, limit: Some(5), ..ReadRequest::all(scope.clone()) };
     let mut latest: Vec<_> = database.read_with(latest)?.collect::<Result<_, _>>()?;
     latest.reverse();
     writeln!(out, "{account}, its last {} transactions:", latest.len())?;
@@ -209,7 +219,8 @@ fn balances(out: &mut impl Write, database: &Database, account: &StreamName) -> 
         writeln!(out, "  revision {revision:>5}  {}  {:>12}", format_rfc3339(time), decimal(cents))?;
     }
     let began = Instant::now();
-    let date = latest.first().map(|event| parse(&event.payload)).transpose()?.map_or(Time(0), |(_, time)| time);
+    let date =
+        latest.first().map(|event| parse(&event.payload)).transpose()?.map_or(Time(0), |(_, time)| time);
     let mut date = Time(date.0 - 30 * 86_400_000_000);
     if let Ok(new_year) = parse_rfc3339("2024-01-01T00:00:00Z")
         && new_year < date
@@ -225,7 +236,12 @@ fn balances(out: &mut impl Write, database: &Database, account: &StreamName) -> 
     }
     let millis = began.elapsed().as_secs_f64() * 1000.0;
     writeln!(out, "  balance now                         {:>12}", decimal(now))?;
-    writeln!(out, "  balance as of {}  {:>12}   ({events} events read in {millis:.1} ms)", format_rfc3339(date), decimal(then))?;
+    writeln!(
+        out,
+        "  balance as of {}  {:>12}   ({events} events read in {millis:.1} ms)",
+        format_rfc3339(date),
+        decimal(then)
+    )?;
     Ok((now, then))
 }
 
@@ -248,11 +264,8 @@ fn decimal(cents: i128) -> String {
 /// Starts a process that appends, waits for a few hundred acknowledgements, and kills it.
 fn kill_a_writer(directory: &Path) -> Result<u64, Failure> {
     let program = std::env::current_exe()?;
-    let mut child = Command::new(program)
-        .args(["demo", "victim"])
-        .arg(directory)
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child =
+        Command::new(program).args(["demo", "victim"]).arg(directory).stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().ok_or_else(|| Failure::new("the victim has no output"))?;
     let mut acknowledged = 0;
     for line in BufReader::new(output).lines() {
@@ -274,7 +287,11 @@ fn victim(directory: &Path) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for n in 1u64.. {
         let event = NewEvent { payload: format!("{{\"n\": {n}}}").into(), ..NewEvent::default() };
-        database.append(vec![EventWrite { topic: stream.topic.clone(), key: Some(stream.key.clone()), event }])?;
+        database.append(vec![EventWrite {
+            topic: stream.topic.clone(),
+            key: Some(stream.key.clone()),
+            event,
+        }])?;
         writeln!(out, "{n}")?;
         out.flush()?;
     }
@@ -283,10 +300,11 @@ fn victim(directory: &Path) -> Result<(), Failure> {
 
 fn size_of_directory(directory: &Path) -> Result<u64, Failure> {
     // Segments are filled with zeros ahead of their use: counted is what they hold.
-    let seen = recount_env::block_on(recount_journal::inspect::overview(&recount_env::real::env(), directory));
+    let env = recount_env::real::env();
+    let seen = recount_env::block_on(recount_journal::inspect::overview(&env, directory));
     let seen = seen.map_err(recount::OpenStoreError::from)?;
     let mut bytes = 0;
-    let walked = recount_journal::inspect::walk(&recount_env::real::env(), directory, &seen, |found| {
+    let walked = recount_journal::inspect::walk(&env, directory, &seen, |found| {
         if let recount_journal::inspect::Found::Frame(frame) = found {
             bytes += frame.header.frame_bytes();
         }

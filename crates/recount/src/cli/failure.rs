@@ -85,6 +85,10 @@ impl From<CloseError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
-        if error.kind() == io::ErrorKind::BrokenPipe { Failure::BrokenPipe } else { Failure::new(error.to_string()) }
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Failure::BrokenPipe
+        } else {
+            Failure::new(error.to_string())
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use recount::{
-    AppendError, AppendRequest, Condition, Database, Direction, EventWrite, Expected, NewEvent, ReadRequest, Revision, Scope,
-    StreamName, TopicName,
+    AppendError, AppendRequest, Condition, Database, Direction, EventWrite, Expected, NewEvent, ReadRequest,
+    Revision, Scope, StreamName, TopicName,
 };
 use recount_env::block_on;
 use recount_store::time::{parse_date, parse_rfc3339};
@@ -112,13 +112,16 @@ struct Progress {
 impl Progress {
     fn read(database: &Database, source: StreamName) -> Result<Progress, Failure> {
         let scope = Scope::Stream(source.clone());
-        let request = ReadRequest { direction: Direction::Backward, limit: Some(1), ..ReadRequest::all(scope) };
+        let request =
+            ReadRequest { direction: Direction::Backward, limit: Some(1), ..ReadRequest::all(scope) };
         let Some(last) = database.read_with(request)?.next().transpose()? else {
             return Ok(Progress { source, line: 0, expected: Expected::NoStream });
         };
         let progress: Value = serde_json::from_slice(&last.payload).unwrap_or_default();
         let line = progress.get("line").and_then(Value::as_u64);
-        let line = line.ok_or_else(|| Failure::new(format!("the progress at position {} names no line", last.position)))?;
+        let line = line.ok_or_else(|| {
+            Failure::new(format!("the progress at position {} names no line", last.position))
+        })?;
         let length = database.stream_length(&source)?;
         Ok(Progress { source, line, expected: Expected::Exact(Revision(length.saturating_sub(1))) })
     }
@@ -141,7 +144,13 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn push(&mut self, arguments: &Arguments, topic: &TopicName, row: Row, name: &str) -> Result<(), Failure> {
+    fn push(
+        &mut self,
+        arguments: &Arguments,
+        topic: &TopicName,
+        row: Row,
+        name: &str,
+    ) -> Result<(), Failure> {
         let column = |column: &String| match row.fields.get(column) {
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Null) | None => {
@@ -150,7 +159,8 @@ impl Chunk {
             Some(other) => Ok(other.to_string()),
         };
         let time = arguments.time.as_ref().map(column).transpose()?;
-        let time = time.map(|text| parse_time(&text).map_err(|e| e.context(&format!("{name} line {}", row.line))));
+        let time =
+            time.map(|text| parse_time(&text).map_err(|e| e.context(&format!("{name} line {}", row.line))));
         let event = NewEvent {
             id: arguments.id.as_ref().map(column).transpose()?,
             time: time.transpose()?,
@@ -181,8 +191,7 @@ impl Chunk {
             let source = &progress.source;
             let mut all = events.clone();
             all.push(EventWrite { topic: source.topic.clone(), key: Some(source.key.clone()), event });
-            let conditions =
-                vec![Condition::Stream { stream: source.clone(), expected: progress.expected }];
+            let conditions = vec![Condition::Stream { stream: source.clone(), expected: progress.expected }];
             let request = AppendRequest { events: all, conditions, deadline: None };
             match block_on(database.store().append_system(request)) {
                 Ok(_) => {
@@ -194,7 +203,9 @@ impl Chunk {
                     let before = events.len();
                     (events, lines) = without_known(database, topic, events, lines, name)?;
                     if events.len() == before {
-                        return Err(Failure::new(format!("{name}: ids changed while importing: run it again")));
+                        return Err(Failure::new(format!(
+                            "{name}: ids changed while importing: run it again"
+                        )));
                     }
                 }
                 Err(AppendError::WrongRevision { .. }) => {
@@ -203,7 +214,10 @@ impl Chunk {
                 }
                 Err(AppendError::BadEvent { index, what }) => {
                     let line = lines.get(index).copied().unwrap_or(last);
-                    let what = format!("{name} line {line}: {what}. Nothing from line {} on was stored", lines.first().copied().unwrap_or(line));
+                    let what = format!(
+                        "{name} line {line}: {what}. Nothing from line {} on was stored",
+                        lines.first().copied().unwrap_or(line)
+                    );
                     return Err(Failure::usage(what));
                 }
                 Err(error) => return Err(error.into()),
@@ -228,7 +242,9 @@ fn without_known(
                 kept.0.push(event);
                 kept.1.push(line);
             }
-            Err(error) => return Err(Failure::from(error).context(&format!("{name} line {line} into {topic}"))),
+            Err(error) => {
+                return Err(Failure::from(error).context(&format!("{name} line {line} into {topic}")));
+            }
         }
     }
     Ok(kept)
@@ -278,12 +294,19 @@ impl Rows {
         let source = match format {
             Format::Csv => {
                 let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(file);
-                let headers = reader.headers().map_err(|error| Failure::usage(format!("{name}: {error}")))?.clone();
+                let headers =
+                    reader.headers().map_err(|error| Failure::usage(format!("{name}: {error}")))?.clone();
                 RowSource::Csv(Box::new(reader), headers)
             }
             Format::Json => {
-                let with_fields = arguments.key.is_some() || arguments.time.is_some() || arguments.id.is_some();
-                RowSource::Json { lines: BufReader::with_capacity(1 << 18, file), line: 0, offset: 0, with_fields }
+                let with_fields =
+                    arguments.key.is_some() || arguments.time.is_some() || arguments.id.is_some();
+                RowSource::Json {
+                    lines: BufReader::with_capacity(1 << 18, file),
+                    line: 0,
+                    offset: 0,
+                    with_fields,
+                }
             }
         };
         Ok(Rows { source, count: 0, name: name.to_owned() })
@@ -299,7 +322,8 @@ impl Rows {
                 }
                 let fields: Map<String, Value> =
                     headers.iter().zip(&record).map(|(name, text)| (name.to_owned(), field(text))).collect();
-                let payload = serde_json::to_vec(&fields).map_err(|error| Failure::usage(error.to_string()))?;
+                let payload =
+                    serde_json::to_vec(&fields).map_err(|error| Failure::usage(error.to_string()))?;
                 let line = record.position().map_or(0, csv::Position::line);
                 Row { line, offset: reader.position().byte(), payload, fields }
             }
@@ -337,7 +361,8 @@ fn field(text: &str) -> Value {
     if text.is_empty() {
         return Value::Null;
     }
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'e' | b'E' | b'+'));
+    let is_number =
+        text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'e' | b'E' | b'+'));
     match serde_json::from_str::<serde_json::Number>(text) {
         Ok(number) if is_number => Value::Number(number),
         _ => Value::String(text.to_owned()),

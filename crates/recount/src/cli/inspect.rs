@@ -56,13 +56,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn format(out: &mut impl Write, root: &Path, seen: &Overview) -> Result<(), Failure> {
     let id: String = seen.format.database.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(out, "database {id}, format 1")?;
-    writeln!(out, "manifest {}, epoch {}, {} segments", seen.manifest.number, seen.manifest.epoch, seen.manifest.segments.len())?;
+    writeln!(
+        out,
+        "manifest {}, epoch {}, {} segments",
+        seen.manifest.number,
+        seen.manifest.epoch,
+        seen.manifest.segments.len()
+    )?;
     match &seen.closed {
         Some(closed) => writeln!(out, "closed cleanly at lsn {}", closed.last_lsn)?,
         None => writeln!(out, "not closed cleanly, or open")?,
     }
     if let Some(holder) = block_on(Holder::read(&real::env(), root)) {
-        let address = holder.address.map_or(String::new(), |address| format!(", which serves it at {address}"));
+        let address =
+            holder.address.map_or(String::new(), |address| format!(", which serves it at {address}"));
         writeln!(out, "last opened by process {}{address}", holder.pid)?;
     }
     Ok(())
@@ -85,7 +92,9 @@ fn frames(out: &mut impl Write, root: &Path, seen: &Overview, each: bool) -> Res
                 frames += 1;
                 if each { describe(out, &frame) } else { Ok(()) }
             }
-            Found::Superseded(location) => writeln!(out, "  {:>10}  a frame whose copy is in the next segment", location.offset),
+            Found::Superseded(location) => {
+                writeln!(out, "  {:>10}  a frame whose copy is in the next segment", location.offset)
+            }
             Found::Damage(damage) => {
                 damages += 1;
                 writeln!(out, "  {:>10}  DAMAGE: {}", damage.offset, damage.what)
@@ -105,7 +114,14 @@ fn frames(out: &mut impl Write, root: &Path, seen: &Overview, each: bool) -> Res
 
 fn describe(out: &mut impl Write, frame: &Frame) -> io::Result<()> {
     let header = &frame.header;
-    write!(out, "  {:>10}  {:8}  lsn {}  {} bytes", frame.location.offset, header.kind.name(), header.lsn, header.frame_bytes())?;
+    write!(
+        out,
+        "  {:>10}  {:8}  lsn {}  {} bytes",
+        frame.location.offset,
+        header.kind.name(),
+        header.lsn,
+        header.frame_bytes()
+    )?;
     if matches!(header.kind, FrameKind::Prologue | FrameKind::Seal) {
         return writeln!(out);
     }
@@ -117,7 +133,13 @@ fn describe(out: &mut impl Write, frame: &Frame) -> io::Result<()> {
     match GroupBody::decode(&frame.body) {
         Ok(group) => {
             let directory = &group.directory;
-            writeln!(out, "  {} appends, {} batches, {} transactions ended", directory.appends.len(), directory.entries.len(), directory.marks.len())
+            writeln!(
+                out,
+                "  {} appends, {} batches, {} transactions ended",
+                directory.appends.len(),
+                directory.entries.len(),
+                directory.marks.len()
+            )
         }
         Err(error) => writeln!(out, "  DAMAGE: {error}"),
     }
@@ -132,7 +154,9 @@ fn runs(out: &mut impl Write, root: &Path) -> Result<(), Failure> {
     };
     let mut count = 0;
     for name in names {
-        let Some((from, to)) = name.strip_suffix(".run").and_then(|range| range.split_once('-')) else { continue };
+        let Some((from, to)) = name.strip_suffix(".run").and_then(|range| range.split_once('-')) else {
+            continue;
+        };
         let (Ok(from), Ok(to)) = (from.parse::<u64>(), to.parse::<u64>()) else { continue };
         let file = block_on(env.files.open(&index.join(&name), OpenMode::Read))?;
         let bytes = block_on(file.len())?;

@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use recount::{
-    Database, Delivery, Direction, Event, From, Position, QueryItem, ReadRequest, Revision, Scope, StreamName, SubscribeRequest,
-    Tag, TopicName,
+    Database, Delivery, Direction, Event, From, Position, QueryItem, ReadRequest, Revision, Scope,
+    StreamName, SubscribeRequest, Tag, TopicName,
 };
 use recount_store::shown::event_json;
 use recount_store::time::{format_rfc3339, parse_rfc3339};

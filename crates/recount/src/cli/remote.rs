@@ -45,7 +45,8 @@ impl Remote {
         content_type: &str,
         body: &[u8],
     ) -> Result<Value, Failure> {
-        let mut request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
+        let mut request =
+            self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
         for (name, value) in query {
             request = request.query(*name, value);
         }
@@ -55,7 +56,8 @@ impl Remote {
         let answer = request.send(body).map_err(|error| self.unreachable(&error))?;
         let mut text = String::new();
         checked(answer)?.into_body().into_reader().read_to_string(&mut text)?;
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("the server's answer is not JSON: {error}")))
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format!("the server's answer is not JSON: {error}")))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {

@@ -42,9 +42,18 @@ impl Target {
 
     /// Closes it cleanly.
     pub(crate) fn close(self) -> Result<(), Failure> {
-        match self {
+        match &self {
             Target::Local(database) => Ok(database.close()?),
             Target::Remote(_) => Ok(()),
+        }
+    }
+}
+
+/// A command that fails closes the database all the same: nothing is left to recover.
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Target::Local(database) = self {
+            let _ = database.close();
         }
     }
 }

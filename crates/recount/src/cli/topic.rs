@@ -49,7 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::List => list(&target)?,
         Action::Show { name } => show(&target, name)?,
-        Action::Create { statement } if statement.contains(char::is_whitespace) => execute(&target, statement)?,
+        Action::Create { statement } if statement.contains(char::is_whitespace) => {
+            execute(&target, statement)?
+        }
         Action::Create { statement } => execute(&target, &format!("CREATE TOPIC {statement}"))?,
         Action::Alter { statement } => execute(&target, statement)?,
         Action::Drop { name } => execute(&target, &format!("DROP TOPIC {name}"))?,
@@ -62,7 +64,11 @@ fn list(target: &Target) -> Result<(), Failure> {
     match target {
         Target::Local(database) => {
             for topic in database.topics() {
-                writeln!(out, "{}\t{} partitions\tsince position {}", topic.name, topic.partitions, topic.created)?;
+                writeln!(
+                    out,
+                    "{}\t{} partitions\tsince position {}",
+                    topic.name, topic.partitions, topic.created
+                )?;
             }
         }
         Target::Remote(remote) => {

@@ -60,12 +60,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let streams = lengths.len();
     let head = database.head();
     database.close()?;
-    writeln!(io::stdout(), "ok: {frames} frames, head {head}, {events} events in {streams} streams, index and journal agree")?;
+    writeln!(
+        io::stdout(),
+        "ok: {frames} frames, head {head}, {events} events in {streams} streams, index and journal agree"
+    )?;
     Ok(())
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:40} {pos}/{len}  {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("{bar:40} {pos}/{len}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Every frame, before anything is opened.
