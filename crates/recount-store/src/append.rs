@@ -116,7 +116,8 @@ pub(crate) async fn append_definition(
     request: AppendRequest,
     definition: Definition,
 ) -> Result<Option<Appended>, AppendError> {
-    let Checked::New(mut prepared) = prepare::prepare(&database.inner, &request, Writer::Catalogue).await? else {
+    let Checked::New(mut prepared) = prepare::prepare(&database.inner, &request, Writer::Catalogue).await?
+    else {
         unreachable!("definitions have no ids");
     };
     prepared.catalogue = definition.catalogue;

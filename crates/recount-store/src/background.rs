@@ -11,8 +11,8 @@ use std::time::Duration;
 use recount_env::{Env, Signal};
 use recount_index::{WriteError, merge_runs, plan_merge};
 
-use crate::error::chain;
 use crate::drive::Database;
+use crate::error::chain;
 use crate::store::{Inner, lock};
 
 /// A seal is written when nothing was for so long.
@@ -99,8 +99,10 @@ async fn keep_time(env: Env, store: Weak<Database>, signals: Arc<Signals>) {
             lock(&inner.sequencer).seal_requested = true;
         }
         database.drive().await;
-        let until_seal = (!inner.is_sealed() && !inner.is_closed()).then(|| SEAL_AFTER_US.saturating_sub(idle_us).max(1000));
-        let until_deadline = lock(&inner.sequencer).next_deadline_us().map(|at| at.saturating_sub(now).max(1000));
+        let until_seal = (!inner.is_sealed() && !inner.is_closed())
+            .then(|| SEAL_AFTER_US.saturating_sub(idle_us).max(1000));
+        let until_deadline =
+            lock(&inner.sequencer).next_deadline_us().map(|at| at.saturating_sub(now).max(1000));
         let wait_us = [until_seal, until_deadline].into_iter().flatten().min();
         drop(database);
         env.tasks.wait(&signals.activity, seen, wait_us.map(Duration::from_micros)).await;

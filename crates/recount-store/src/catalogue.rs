@@ -144,7 +144,9 @@ impl Catalogue {
                     return Err(DdlError::Exists(name));
                 }
                 if self.by_name.len() >= TOPICS_MAX {
-                    return Err(DdlError::Invalid(format!("there are {TOPICS_MAX} topics, which is the limit")));
+                    return Err(DdlError::Invalid(format!(
+                        "there are {TOPICS_MAX} topics, which is the limit"
+                    )));
                 }
                 let partitions: u64 =
                     self.by_name.values().map(|topic| u64::from(topic.definition.partitions)).sum();
@@ -159,8 +161,7 @@ impl Catalogue {
             Statement::AlterTopic(alter) => {
                 let topic = self.live(&alter.name)?;
                 let definition = topic.definition.altered(&alter).map_err(DdlError::Invalid)?;
-                let change =
-                    Change::AlterTopic { id: topic.id.0, schema: topic.schema + 1, definition };
+                let change = Change::AlterTopic { id: topic.id.0, schema: topic.schema + 1, definition };
                 Ok((topic.name.clone(), change))
             }
             Statement::DropTopic(name) => {
@@ -199,13 +200,18 @@ impl Catalogue {
                 });
             }
             Change::AlterTopic { id, schema, definition } => {
-                let before = next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
-                let altered =
-                    TopicState { definition: definition.clone(), schema: *schema, ..TopicState::clone(before) };
+                let before =
+                    next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
+                let altered = TopicState {
+                    definition: definition.clone(),
+                    schema: *schema,
+                    ..TopicState::clone(before)
+                };
                 next.put(altered);
             }
             Change::DropTopic { id } => {
-                let before = next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
+                let before =
+                    next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
                 let dropped = TopicState { dropped: true, ..TopicState::clone(before) };
                 next.by_name.remove(&dropped.name);
                 next.by_id.insert(dropped.id, Arc::new(dropped));

@@ -56,7 +56,8 @@ pub struct QueryItem {
 impl QueryItem {
     /// True if an event of this type with these tags matches.
     pub fn matches(&self, event_type: Option<&str>, tags: &[Tag]) -> bool {
-        let type_fits = self.types.is_empty() || event_type.is_some_and(|t| self.types.iter().any(|x| x == t));
+        let type_fits =
+            self.types.is_empty() || event_type.is_some_and(|t| self.types.iter().any(|x| x == t));
         type_fits && self.tags.iter().all(|tag| tags.contains(tag))
     }
 }

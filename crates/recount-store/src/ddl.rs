@@ -35,13 +35,17 @@ impl Statement {
 pub fn parse(sql: &str) -> Result<Statement, String> {
     let words: Vec<&str> = sql.split_whitespace().collect();
     match words[..] {
-        ["CREATE", "TOPIC", name] => Ok(Statement::CreateTopic(TopicDefinition::untyped(TopicName::parse(name).map_err(|e| e.to_string())?))),
+        ["CREATE", "TOPIC", name] => Ok(Statement::CreateTopic(TopicDefinition::untyped(
+            TopicName::parse(name).map_err(|e| e.to_string())?,
+        ))),
         ["CREATE", "TOPIC", name, "PARTITIONS", n] => {
             let mut d = TopicDefinition::untyped(TopicName::parse(name).map_err(|e| e.to_string())?);
             d.partitions = n.parse().map_err(|_| "partitions")?;
             Ok(Statement::CreateTopic(d))
         }
-        ["DROP", "TOPIC", name] => Ok(Statement::DropTopic(TopicName::parse(name).map_err(|e| e.to_string())?)),
+        ["DROP", "TOPIC", name] => {
+            Ok(Statement::DropTopic(TopicName::parse(name).map_err(|e| e.to_string())?))
+        }
         _ => Err("unknown statement".to_owned()),
     }
 }

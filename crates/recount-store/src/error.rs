@@ -33,7 +33,12 @@ pub enum AppendError {
         what: String,
     },
     /// A stream is not at the expected revision.
-    #[error("conflict: {stream} {}, you expected {}. Read {} and decide again", describe_actual(actual), describe_expected(expected), read_from(expected, stream))]
+    #[error(
+        "conflict: {stream} {}, you expected {}. Read {} and decide again",
+        describe_actual(actual),
+        describe_expected(expected),
+        read_from(expected, stream)
+    )]
     WrongRevision {
         /// The stream.
         stream: StreamName,
@@ -51,7 +56,9 @@ pub enum AppendError {
         at: Position,
     },
     /// An id was used before with other content.
-    #[error("conflict: the id {id:?} was used in topic {topic} at position {at} for an event with other content. Use a new id")]
+    #[error(
+        "conflict: the id {id:?} was used in topic {topic} at position {at} for an event with other content. Use a new id"
+    )]
     IdReused {
         /// The topic.
         topic: TopicName,
@@ -61,7 +68,9 @@ pub enum AppendError {
         at: Position,
     },
     /// A query condition would have to look at too many events.
-    #[error("the condition would look at more than {limit} events after position {after}. Name a rarer tag, or a later position")]
+    #[error(
+        "the condition would look at more than {limit} events after position {after}. Name a rarer tag, or a later position"
+    )]
     ScanLimit {
         /// How many it may look at.
         limit: usize,
@@ -69,7 +78,9 @@ pub enum AppendError {
         after: Position,
     },
     /// Waited for an open transaction until the deadline.
-    #[error("the append waited for an open transaction of producer {producer} on {topic} partition {partition} until its deadline. Nothing of it was stored; retry, or end the transaction")]
+    #[error(
+        "the append waited for an open transaction of producer {producer} on {topic} partition {partition} until its deadline. Nothing of it was stored; retry, or end the transaction"
+    )]
     TransactionOpen {
         /// Who holds the partition.
         producer: i64,
@@ -82,7 +93,9 @@ pub enum AppendError {
     #[error("too many appends wait to be written. Nothing of this one was stored; retry")]
     Busy,
     /// The wall clock jumped ahead.
-    #[error("appends are stopped: the clock jumped ahead by {ahead_s} s. Set it right, or confirm it with `recount serve --accept-clock`")]
+    #[error(
+        "appends are stopped: the clock jumped ahead by {ahead_s} s. Set it right, or confirm it with `recount serve --accept-clock`"
+    )]
     ClockJumped {
         /// By how much, seconds.
         ahead_s: i64,
@@ -146,9 +159,9 @@ impl AppendError {
             AppendError::BadEvent { .. } | AppendError::BadRequest { .. } | AppendError::ScanLimit { .. } => {
                 Kind::Invalid
             }
-            AppendError::WrongRevision { .. } | AppendError::Matched { .. } | AppendError::IdReused { .. } => {
-                Kind::Conflict
-            }
+            AppendError::WrongRevision { .. }
+            | AppendError::Matched { .. }
+            | AppendError::IdReused { .. } => Kind::Conflict,
             AppendError::TransactionOpen { .. } | AppendError::Busy => Kind::Busy,
             AppendError::ClockJumped { .. } | AppendError::StorageFull { .. } | AppendError::Io { .. } => {
                 Kind::Unavailable

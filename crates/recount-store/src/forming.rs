@@ -126,7 +126,12 @@ impl Forming {
     }
 
     /// Adds a record at `offset`; returns its batch's index, and its position if it gets one.
-    pub(crate) fn push(&mut self, key: BatchKey, offset: Offset, record: &Encoded) -> (u32, Option<Position>) {
+    pub(crate) fn push(
+        &mut self,
+        key: BatchKey,
+        offset: Offset,
+        record: &Encoded,
+    ) -> (u32, Option<Position>) {
         let at = self.batch_for(key, offset, record.bytes_bound());
         let position = key.positioned.then(|| self.next_position());
         let batch = &mut self.batches[at];
@@ -280,5 +285,7 @@ impl Waiter {
 /// A bound on what records add to a body: their own bytes, the batches that they begin, their runs.
 pub(crate) fn cost(record_bytes: usize, batches: usize, runs: usize) -> usize {
     let full_batches = record_bytes / (BATCH_BYTES_TARGET / 2) + 1;
-    record_bytes + (batches + full_batches) * BATCH_OVERHEAD_BYTES + (runs + full_batches + 1) * RUN_OVERHEAD_BYTES
+    record_bytes
+        + (batches + full_batches) * BATCH_OVERHEAD_BYTES
+        + (runs + full_batches + 1) * RUN_OVERHEAD_BYTES
 }

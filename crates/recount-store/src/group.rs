@@ -164,7 +164,8 @@ impl<'a> GroupBody<'a> {
         let (prefix, rest) = body.split_first_chunk::<PREFIX_BYTES>().ok_or(GroupError("body is cut"))?;
         let directory_bytes = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]) as usize;
         let crc = u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]);
-        let (encoded, mut rest) = rest.split_at_checked(directory_bytes).ok_or(GroupError("directory is cut"))?;
+        let (encoded, mut rest) =
+            rest.split_at_checked(directory_bytes).ok_or(GroupError("directory is cut"))?;
         if crc32c::crc32c(encoded) != crc {
             return Err(GroupError("directory fails its checksum"));
         }

@@ -291,7 +291,6 @@ pub(crate) fn location(reader: &Reader, near: Option<FrameRef>) -> Result<Locati
 
 /// Where a frame of the index lies.
 pub(crate) fn location_of(frame: &FrameRef) -> Location {
-    let segment =
-        SegmentName { first_lsn: Lsn(frame.segment_first_lsn), epoch: Epoch(frame.segment_epoch) };
+    let segment = SegmentName { first_lsn: Lsn(frame.segment_first_lsn), epoch: Epoch(frame.segment_epoch) };
     Location { segment, offset: frame.offset }
 }

@@ -89,8 +89,7 @@ impl OpenStoreError {
 /// Opens a database.
 pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<Database, OpenStoreError> {
     let mode = if options.create { OpenMode::OpenOrCreate } else { OpenMode::Open };
-    let decision =
-        if options.accept_tail_loss { TailDecision::AcceptLoss } else { TailDecision::Refuse };
+    let decision = if options.accept_tail_loss { TailDecision::AcceptLoss } else { TailDecision::Refuse };
     let holder = Holder { pid: std::process::id(), address: None };
     let recovery = Recovery::open(&env, root, options.journal, mode, &holder, decision).await?;
     let format = recovery.format().clone();
@@ -329,7 +328,8 @@ impl Replay {
         for saved in std::mem::take(&mut self.state.pending) {
             let SavedBatch { location, entry, .. } = saved;
             let frame = self.reader.frames(location).next().await.map_err(ReadError::from)?;
-            let missing = || self.bad_group(location, "the prologue names a batch that is not there".to_owned());
+            let missing =
+                || self.bad_group(location, "the prologue names a batch that is not there".to_owned());
             let mut group = PlacedGroup::new(&self.reader, frame.ok_or_else(missing)?)?;
             if group.directory.entries.len() <= entry as usize {
                 return Err(missing());
@@ -364,7 +364,8 @@ fn tell(dropped: &Dropped) -> Option<String> {
 fn waiting(group: &mut PlacedGroup, index: usize) -> Result<(Waiting, Option<u64>), ReadError> {
     let records = group.batch(index)?;
     let entry = group.directory.entries[index];
-    let terms = records.iter().map(|record| record::all_terms(entry.topic, record)).collect::<Result<_, _>>()?;
+    let terms =
+        records.iter().map(|record| record::all_terms(entry.topic, record)).collect::<Result<_, _>>()?;
     let batch = Waiting {
         lsn: group.frame.header.lsn,
         entry: index as u32,

@@ -70,7 +70,9 @@ impl Salvage {
     fn define(&mut self, placed: &Placed) {
         let payload = placed.record.value.clone().unwrap_or_default();
         let change: Result<Change, _> = serde_json::from_slice(&payload);
-        if let Some(next) = change.ok().and_then(|change| self.catalogue.after(&change, Position(placed.position.0)).ok()) {
+        if let Some(next) =
+            change.ok().and_then(|change| self.catalogue.after(&change, Position(placed.position.0)).ok())
+        {
             self.catalogue = next;
         }
     }

@@ -328,7 +328,10 @@ impl Sequencer {
     fn append(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
         let stale = !Arc::ptr_eq(&prepared.catalogue, &self.catalogue)
             || prepared.covered < self.memtables_begin()
-            || prepared.events.iter().any(|event| event.id_term.as_ref().is_some_and(|id| self.in_memory(id, prepared.covered)));
+            || prepared
+                .events
+                .iter()
+                .any(|event| event.id_term.as_ref().is_some_and(|id| self.in_memory(id, prepared.covered)));
         if stale {
             return slot.answer(Answer::Again);
         }
@@ -491,7 +494,8 @@ impl Sequencer {
 
     /// Somebody whose append waits in the forming group or before it, to lead next.
     pub(crate) fn next_leader(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        let forming = self.forming.iter().flat_map(|forming| forming.waiters.iter().map(|waiter| &waiter.slot));
+        let forming =
+            self.forming.iter().flat_map(|forming| forming.waiters.iter().map(|waiter| &waiter.slot));
         forming.chain(self.queued.iter().map(|queued| &queued.slot))
     }
 
@@ -546,6 +550,3 @@ pub(crate) fn jumped_ahead(before: &ClockReading, now: &ClockReading) -> Option<
     let boot = now.boottime_us as i64 - before.boottime_us as i64;
     (wall - boot > CLOCK_JUMP_US_MAX).then_some(wall - boot)
 }
-
-#[cfg(test)]
-mod tests;

@@ -89,7 +89,8 @@ impl State {
         if input.len() as u64 != catalogue_bytes {
             return Err("the catalogue in the prologue is cut".to_owned());
         }
-        state.catalogue = Arc::new(Catalogue::load(input).map_err(|e| format!("the catalogue in the prologue: {e}"))?);
+        state.catalogue =
+            Arc::new(Catalogue::load(input).map_err(|e| format!("the catalogue in the prologue: {e}"))?);
         Ok(state)
     }
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use recount_env::{Env, Signal};
+use recount_index::{Term, TermKind};
 use recount_journal::Reader;
 use recount_journal::directory::{HeldLock, Holder};
-use recount_index::{Term, TermKind};
 use recount_types::{Position, StreamName, Time, TopicName};
 
 use crate::append;
@@ -78,7 +78,11 @@ impl Store {
     }
 
     /// Opens the database in a directory. See [`OpenOptions`].
-    pub async fn open(env: Env, root: &std::path::Path, options: OpenOptions) -> Result<Store, OpenStoreError> {
+    pub async fn open(
+        env: Env,
+        root: &std::path::Path,
+        options: OpenOptions,
+    ) -> Result<Store, OpenStoreError> {
         let database = Arc::new(open::open(env, root, options).await?);
         background::start(&database);
         Ok(Store { database })
@@ -117,7 +121,8 @@ impl Store {
         loop {
             let catalogue = lock(&self.inner().sequencer).catalogue.clone();
             let (topic, change) = catalogue.plan(statement.clone())?;
-            let payload = serde_json::to_vec(&change).map_err(|error| DdlError::Invalid(error.to_string()))?;
+            let payload =
+                serde_json::to_vec(&change).map_err(|error| DdlError::Invalid(error.to_string()))?;
             let event = recount_types::NewEvent { payload: payload.into(), ..Default::default() };
             let write = EventWrite {
                 topic: TopicName::parse("_catalog").map_err(|error| DdlError::Invalid(error.to_string()))?,
@@ -163,7 +168,8 @@ impl Store {
         {
             let mut sequencer = lock(&self.inner().sequencer);
             if time.0 > now.max(sequencer.last_append_time.0) {
-                let what = "that time has not come yet: nobody knows what will be appended until then".to_owned();
+                let what =
+                    "that time has not come yet: nobody knows what will be appended until then".to_owned();
                 return Err(ReadError::BadRequest { what });
             }
             sequencer.raise_floor(time);

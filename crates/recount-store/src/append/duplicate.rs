@@ -79,7 +79,9 @@ pub(super) async fn find(
 async fn position_of(inner: &Inner, id_term: &[u8]) -> Result<Option<Position>, ReadError> {
     let runs = {
         let sequencer = lock(&inner.sequencer);
-        let first = sequencer.memtables().find_map(|memtable| memtable.list(id_term).map(|list| list.first_position()));
+        let first = sequencer
+            .memtables()
+            .find_map(|memtable| memtable.list(id_term).map(|list| list.first_position()));
         if let Some(first) = first {
             return Ok(Some(Position(first)));
         }
@@ -107,4 +109,3 @@ async fn revision_of(inner: &Inner, term: &[u8], position: Position) -> Result<O
     let count = inner.count_up_to(term, position).await?;
     Ok(count.checked_sub(1).map(Revision))
 }
-

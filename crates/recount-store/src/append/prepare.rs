@@ -145,7 +145,11 @@ impl Streams {
     }
 }
 
-fn prepare_event(topic: &TopicState, write: &EventWrite, streams: &mut Streams) -> Result<PreparedEvent, String> {
+fn prepare_event(
+    topic: &TopicState,
+    write: &EventWrite,
+    streams: &mut Streams,
+) -> Result<PreparedEvent, String> {
     let facts = record::facts(&topic.definition, &write.event)?;
     let key = match (&facts.key, &write.key) {
         (Some(declared), Some(given)) if declared != given => {
@@ -168,14 +172,27 @@ fn prepare_event(topic: &TopicState, write: &EventWrite, streams: &mut Streams) 
     if facts.event_type.as_ref().is_some_and(|name| name.len() > TYPE_BYTES_MAX) {
         return Err(format!("the event type is longer than {TYPE_BYTES_MAX} bytes"));
     }
-    let terms = record::terms(topic.id, facts.event_type.as_deref(), facts.tags.iter().map(|tag| tag.as_str()));
-    let id_term =
-        write.event.id.as_ref().map(|id| Term::of(TermKind::ClientId, topic.id, id.as_bytes()).as_bytes().to_vec());
+    let terms =
+        record::terms(topic.id, facts.event_type.as_deref(), facts.tags.iter().map(|tag| tag.as_str()));
+    let id_term = write
+        .event
+        .id
+        .as_ref()
+        .map(|id| Term::of(TermKind::ClientId, topic.id, id.as_bytes()).as_bytes().to_vec());
     let stream = key.as_ref().map(|key| streams.index(topic, key));
     let partition: Partition = partition_of(key.as_deref(), topic.definition.partitions);
     let own_time = facts.time.is_some();
     let record = record::encode(facts, key, &write.event)?;
-    Ok(PreparedEvent { topic: topic.id, partition, schema: topic.schema, own_time, stream, record, terms, id_term })
+    Ok(PreparedEvent {
+        topic: topic.id,
+        partition,
+        schema: topic.schema,
+        own_time,
+        stream,
+        record,
+        terms,
+        id_term,
+    })
 }
 
 /// Whether an event is in its topic already, by its id.
@@ -204,14 +221,17 @@ pub(crate) fn prepare_batch(
     let catalogue = lock(&inner.sequencer).catalogue.clone();
     let topic = writable(&catalogue, topic, Writer::User)?;
     if partition.0 >= topic.definition.partitions {
-        let what = format!("topic {} has {} partitions, there is no partition {partition}", topic.name, topic.definition.partitions);
+        let what = format!(
+            "topic {} has {} partitions, there is no partition {partition}",
+            topic.name, topic.definition.partitions
+        );
         return Err(AppendError::BadRequest { what });
     }
     let mut streams = Streams::default();
     let mut events = Vec::with_capacity(writes.len());
     for (index, write) in writes.iter().enumerate() {
-        let mut event =
-            prepare_event(topic, write, &mut streams).map_err(|what| AppendError::BadEvent { index, what })?;
+        let mut event = prepare_event(topic, write, &mut streams)
+            .map_err(|what| AppendError::BadEvent { index, what })?;
         event.partition = partition;
         let stream = event.stream.take().and_then(|at| streams.list.get(at));
         event.terms.extend(stream.map(|stream| stream.term.clone()));

@@ -206,7 +206,9 @@ impl EventCursor {
         self.load_group(position).await?;
         let Some(group) = &mut self.group else {
             return Err(ReadError::Corrupt {
-                what: format!("the index names position {position}, which the journal does not have: delete the folder index and open again"),
+                what: format!(
+                    "the index names position {position}, which the journal does not have: delete the folder index and open again"
+                ),
             });
         };
         if let Some(entry) = group.local_entry(position)
@@ -242,7 +244,9 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
     let as_of = round_down(inner, request.as_of.min(head), head).await?;
     let (topics, stream_term) = scope(&catalogue, &request.scope)?;
     if stream_term.is_none() && matches!(request.from, From::Revision(_)) {
-        return Err(ReadError::BadRequest { what: "only a read of one stream can begin at a revision".to_owned() });
+        return Err(ReadError::BadRequest {
+            what: "only a read of one stream can begin at a revision".to_owned(),
+        });
     }
     let backward = request.direction == Direction::Backward;
     let (mut after, mut until) = (0, as_of.0);
@@ -252,7 +256,9 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
         (From::After(position), false) => after = position.0,
         (From::Position(position), true) => until = until.min(position.0),
         (From::After(position), true) => until = until.min(position.0.saturating_sub(1)),
-        (From::Time(time), false) => after = last_before(inner, recount_types::Time(time.0.saturating_sub(1))).await?.0,
+        (From::Time(time), false) => {
+            after = last_before(inner, recount_types::Time(time.0.saturating_sub(1))).await?.0
+        }
         (From::Time(time), true) => until = until.min(last_before(inner, time).await?.0),
     }
     let walk = |term: Vec<u8>| TermWalk::new(term, after, until, request.direction);
@@ -268,7 +274,11 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
     } else if filtered {
         let ids: Vec<TopicId> = match &topics {
             Topics::One(id) => vec![*id],
-            shown => catalogue.topics().map(|topic| topic.id).filter(|&id| shown.topic(&catalogue, id).is_some()).collect(),
+            shown => catalogue
+                .topics()
+                .map(|topic| topic.id)
+                .filter(|&id| shown.topic(&catalogue, id).is_some())
+                .collect(),
         };
         let mut terms = Vec::new();
         for topic in ids {
@@ -311,7 +321,10 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
 /// The terms of which every match of an item has one: its tag that the memtables know least, or else its types.
 fn item_terms(inner: &Inner, topic: TopicId, item: &QueryItem) -> Vec<Vec<u8>> {
     let sequencer = lock(&inner.sequencer);
-    let tags = item.tags.iter().map(|tag| Term::of(TermKind::Tag, topic, tag.as_str().as_bytes()).as_bytes().to_vec());
+    let tags = item
+        .tags
+        .iter()
+        .map(|tag| Term::of(TermKind::Tag, topic, tag.as_str().as_bytes()).as_bytes().to_vec());
     let rarest = tags.min_by_key(|term| sequencer.count_after(term, Position::ZERO));
     match rarest {
         Some(term) => vec![term],
@@ -355,7 +368,10 @@ pub(crate) async fn round_down(
 }
 
 /// The position of the last event appended at or before `time`.
-pub(crate) async fn last_before(inner: &Arc<Inner>, time: recount_types::Time) -> Result<Position, ReadError> {
+pub(crate) async fn last_before(
+    inner: &Arc<Inner>,
+    time: recount_types::Time,
+) -> Result<Position, ReadError> {
     let Some(near) = inner.frame_at(FrameKey::Time(time.0)).await? else { return Ok(Position::ZERO) };
     let mut cursor = inner.reader.frames(locate::location_of(&near));
     let mut last = Position(near.first_position.saturating_sub(1));

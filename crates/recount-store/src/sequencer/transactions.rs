@@ -87,7 +87,13 @@ impl Sequencer {
     }
 
     /// Ends a transaction. Its records, and what waited for them, get positions if that is now possible.
-    pub(super) fn end_transaction(&mut self, producer: u64, committed: bool, slot: Arc<Slot>, clock: &dyn Clock) {
+    pub(super) fn end_transaction(
+        &mut self,
+        producer: u64,
+        committed: bool,
+        slot: Arc<Slot>,
+        clock: &dyn Clock,
+    ) {
         let partitions = self.pending.partitions_of(producer);
         let forming = self.forming.as_mut().expect("the caller asked for room");
         let offsets: Vec<_> =
@@ -125,9 +131,11 @@ impl Sequencer {
         let partition = (event.topic, event.partition);
         let topic = self.catalogue.by_id(event.topic).map(|topic| topic.name.clone());
         match (self.pending.blocker(partition), topic) {
-            (Some(producer), Some(topic)) => {
-                AppendError::TransactionOpen { producer: producer as i64, topic, partition: event.partition.0 }
-            }
+            (Some(producer), Some(topic)) => AppendError::TransactionOpen {
+                producer: producer as i64,
+                topic,
+                partition: event.partition.0,
+            },
             _ => AppendError::Busy,
         }
     }
@@ -176,11 +184,15 @@ impl Pending {
     /// As a prologue names it: in the order in which it was written, which is the order of offsets.
     pub(crate) fn saved(&self, groups: &BTreeMap<Lsn, Location>) -> Vec<SavedBatch> {
         let saved = |id: NodeId, producer, decided, batch: &Waiting| {
-            let location = groups.get(&batch.lsn).copied().expect("groups with waiting records are remembered");
+            let location =
+                groups.get(&batch.lsn).copied().expect("groups with waiting records are remembered");
             SavedBatch { producer, decided, node: id, location, entry: batch.entry }
         };
         let mut batches: Vec<_> = self.batches().collect();
         batches.sort_by_key(|(_, _, _, batch)| (batch.lsn, batch.entry));
-        batches.into_iter().map(|(id, producer, decided, batch)| saved(id, producer, decided, batch)).collect()
+        batches
+            .into_iter()
+            .map(|(id, producer, decided, batch)| saved(id, producer, decided, batch))
+            .collect()
     }
 }
