@@ -39,7 +39,11 @@ pub async fn overview(env: &Env, root: &Path) -> Result<Overview, OpenError> {
     let journal = Paths::new(root).journal();
     let format = Format::read(env, root).await?.ok_or_else(|| OpenError::NotADatabase(root.to_owned()))?;
     let manifest = Manifest::read_current(env, &journal).await?.ok_or_else(|| {
-        OpenError::Corrupt(Corruption { file: journal.clone(), offset: 0, what: "has no MANIFEST file".to_owned() })
+        OpenError::Corrupt(Corruption {
+            file: journal.clone(),
+            offset: 0,
+            what: "has no MANIFEST file".to_owned(),
+        })
     })?;
     let closed = Closed::read(env, &journal).await?;
     Ok(Overview { format, manifest, closed })
@@ -65,7 +69,11 @@ pub async fn walk(
             Some(next) => end_told_by(env, &journal, next, listed.name).await?,
             None => None,
         };
-        let segment = Segment { journal: overview.format.database, path: journal.join(listed.name.file_name()), name: listed.name };
+        let segment = Segment {
+            journal: overview.format.database,
+            path: journal.join(listed.name.file_name()),
+            name: listed.name,
+        };
         if !segment.walk(&bytes, end, &mut visit) {
             return Ok(());
         }
@@ -120,7 +128,8 @@ impl Segment {
         }
         let whole = usize::try_from(header.frame_bytes()).ok().and_then(|bytes| rest.get(..bytes));
         let whole = whole.ok_or("a frame reaches beyond the end of its segment")?;
-        let body = frame::decode_body(&header, crc, &whole[HEADER_BYTES..]).map_err(|error| error.to_string())?;
+        let body =
+            frame::decode_body(&header, crc, &whole[HEADER_BYTES..]).map_err(|error| error.to_string())?;
         Ok(Frame { header, crc, location, body })
     }
 
@@ -152,7 +161,8 @@ async fn end_told_by(
     let Some(bytes) = read(env, journal, next).await? else { return Ok(None) };
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     let Ok((header, crc)) = FrameHeader::decode(header) else { return Ok(None) };
-    let stored = usize::try_from(header.frame_bytes()).ok().and_then(|length| bytes.get(HEADER_BYTES..length));
+    let stored =
+        usize::try_from(header.frame_bytes()).ok().and_then(|length| bytes.get(HEADER_BYTES..length));
     let body = stored.and_then(|stored| frame::decode_body(&header, crc, stored).ok());
     let predecessor = body.and_then(|body| Prologue::decode(&body)).and_then(|prologue| prologue.predecessor);
     Ok(predecessor.filter(|predecessor| predecessor.segment == segment).map(|predecessor| predecessor.end))

@@ -119,7 +119,12 @@ impl Recovery {
         let paths = Paths::new(root);
         let held = create::lock(env, &paths, mode, holder).await?;
         let format = match Format::read(env, root).await? {
-            Some(format) => format,
+            Some(format) => {
+                // A process killed before this call shows its names to the next one, and the disk may not have them.
+                let failed = OpenError::io(format!("sync {}", root.display()));
+                env.files.sync_dir(root).await.map_err(failed)?;
+                format
+            }
             None => create::create(env, &paths, mode, &settings).await?,
         };
         let journal = paths.journal();

@@ -80,7 +80,7 @@ impl Format {
         })?;
         if format.incompatible != 0 || format.read_only_compatible != 0 {
             return Err(too_new(format!(
-                "feature flags {:x}/{:x}",
+                "incompatible features {:x}, read-only-compatible features {:x}",
                 format.incompatible, format.read_only_compatible
             )));
         }

@@ -45,6 +45,10 @@ pub(super) async fn lock(
             if !created && names.iter().any(|name| !known.contains(&name.as_str())) {
                 return Err(OpenError::NotEmpty(root.clone()));
             }
+            if !created {
+                // Whoever made the directory may have been killed before its name was durable.
+                sync_parent(env, root).await?;
+            }
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound && mode == OpenMode::OpenOrCreate => {
             make_dir(env, root).await?;
@@ -177,12 +181,17 @@ pub(super) async fn quarantine(env: &Env, paths: &Paths, cut: &Cut) -> Result<St
 
 /// Creates a directory, durably.
 async fn make_dir(env: &Env, path: &Path) -> Result<(), OpenError> {
-    let failed = |what: &str| OpenError::io(format!("{what} {}", path.display()));
-    env.files.create_dir(path).await.map_err(failed("create"))?;
+    let failed = OpenError::io(format!("create {}", path.display()));
+    env.files.create_dir(path).await.map_err(failed)?;
+    sync_parent(env, path).await
+}
+
+async fn sync_parent(env: &Env, path: &Path) -> Result<(), OpenError> {
     let parent = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
         Some(parent) => parent.to_owned(),
         None => return Ok(()),
     };
-    env.files.sync_dir(&parent).await.map_err(failed("sync the directory of"))
+    let failed = OpenError::io(format!("sync the directory of {}", path.display()));
+    env.files.sync_dir(&parent).await.map_err(failed)
 }
