@@ -12,6 +12,7 @@ pub mod clock;
 pub mod executor;
 pub mod files;
 pub mod memory;
+pub mod planted;
 pub mod real;
 pub mod signal;
 pub mod sim;

@@ -17,6 +17,8 @@
 //! What remains undecidable is stated in `docs/durability.md`: a crash under load, together with a disk that
 //! returns a piece of the last acknowledged group as the zeros it held before.
 
+use recount_env::planted::{self, Bug};
+
 use crate::frame::{self, FrameHeader, HEADER_BYTES, HeaderError, Place};
 use crate::mask::{SECTOR, is_zero};
 
@@ -53,6 +55,7 @@ pub fn classify(place: &Place, rest: &[u8], proven_end: Option<u64>) -> Verdict 
         };
     }
     match later_frame(place, rest) {
+        Some(_) if planted::is(Bug::MidLogCut) => Verdict::Torn(found.what().to_owned()),
         Some(later) => {
             Verdict::Corrupt(format!("{}; a later frame at offset {later} is valid", found.what()))
         }

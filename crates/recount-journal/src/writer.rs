@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use recount_env::planted::{self, Bug};
 use recount_env::{Env, File};
 use recount_types::limits::GROUP_BYTES_MAX;
 use recount_types::{Lsn, Position, Time};
@@ -227,7 +228,10 @@ impl Writer {
             unreachable!("a frame is answered by a write");
         };
         let mut written = self.file.write_at(offset, self.core.bytes()).await.map_err(|e| ("write", e));
-        if written.is_ok() {
+        if written.is_ok() && !planted::is(Bug::AckBeforeSync) && !self.planted_late_sync(spec.kind) {
+            written = self.file.sync_data().await.map_err(|e| ("sync", e));
+        }
+        if written.is_err() && planted::is(Bug::RetriedSync) {
             written = self.file.sync_data().await.map_err(|e| ("sync", e));
         }
         if let Err((operation, error)) = written {
@@ -244,6 +248,11 @@ impl Writer {
         self.count(header.frame_bytes());
         self.plan_ahead();
         Ok(frame)
+    }
+
+    /// For the simulation to catch: the sync of every second group comes with the next one's.
+    fn planted_late_sync(&self, kind: FrameKind) -> bool {
+        planted::is(Bug::WriteBeforeSync) && kind.uses_lsn() && self.next_lsn().0 % 2 == 0
     }
 
     /// Writes a seal: proves that the group before it was synced. `state` is the store's, opaque here. A journal

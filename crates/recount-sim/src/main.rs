@@ -1,10 +1,12 @@
-//! `recount-sim --seeds N [--from S] | --seed S`: plays seeds on all cores; prints the replay line of one that fails.
+//! `recount-sim --seeds N [--from S] [--seconds T] | --seed S`: plays seeds on all cores; prints the replay line of
+//! one that fails. With `--planted BUG`, in a build with `--cfg planted`, it must fail.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use recount_env::planted::{self, Bug};
 use recount_sim::report::Report;
 use recount_sim::run::{Failure, run_seed};
 
@@ -14,7 +16,8 @@ const TWICE_ONE_IN: u64 = 50;
 struct Arguments {
     from: u64,
     seeds: u64,
-    minutes: Option<f64>,
+    seconds: Option<f64>,
+    planted: Option<Bug>,
     single: bool,
 }
 
@@ -22,7 +25,7 @@ fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(what) => {
-            eprintln!("{what}\nusage: cargo xtask sim --seeds N [--from S] [--minutes M] | --seed S");
+            eprintln!("{what}\nusage: cargo xtask sim --seeds N [--from S] [--seconds T] | --seed S");
             return ExitCode::from(2);
         }
     };
@@ -32,7 +35,13 @@ fn main() -> ExitCode {
     let failed = AtomicBool::new(false);
     let report = Mutex::new(Report::default());
     let started = Instant::now();
-    let stop_at = arguments.minutes.map(|minutes| started + Duration::from_secs_f64(minutes * 60.0));
+    let stop_at = arguments.seconds.map(|seconds| started + Duration::from_secs_f64(seconds));
+    if let Some(bug) = arguments.planted
+        && let Err(what) = plant(bug)
+    {
+        eprintln!("{what}");
+        return ExitCode::from(2);
+    }
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(arguments.seeds as usize);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -59,7 +68,22 @@ fn main() -> ExitCode {
     let report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     print!("{}", report.text());
     println!("{:.1} s", started.elapsed().as_secs_f64());
-    if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let caught = failed.into_inner();
+    if arguments.planted.is_some() {
+        println!("planted bug {}", if caught { "caught" } else { "NOT CAUGHT" });
+    }
+    if caught == arguments.planted.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(planted)]
+fn plant(bug: Bug) -> Result<(), String> {
+    planted::plant(bug);
+    Ok(())
+}
+
+#[cfg(not(planted))]
+fn plant(_bug: Bug) -> Result<(), String> {
+    Err("bugs can be planted only in a build with RUSTFLAGS=\"--cfg planted\"".to_owned())
 }
 
 fn play(seed: u64) -> Result<recount_sim::run::Played, Failure> {
@@ -87,15 +111,22 @@ fn show(failure: &Failure, with_trace: bool) {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments = Arguments { from: 0, seeds: 0, minutes: None, single: false };
+    let mut arguments = Arguments { from: 0, seeds: 0, seconds: None, planted: None, single: false };
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
         let number = value.parse::<u64>().map_err(|_| format!("{word} needs a number, not {value:?}"));
         match word.as_str() {
             "--seeds" => arguments.seeds = number?,
             "--from" => arguments.from = number?,
-            "--minutes" => {
-                arguments.minutes =
+            "--planted" => {
+                let known = planted::ALL.iter().find(|(name, _)| *name == value);
+                let names = planted::ALL.map(|(name, _)| name).join(", ");
+                let bug =
+                    known.ok_or_else(|| format!("there is no planted bug {value:?}; there are {names}"))?;
+                arguments.planted = Some(bug.1);
+            }
+            "--seconds" => {
+                arguments.seconds =
                     Some(value.parse().map_err(|_| format!("{word} needs a number, not {value:?}"))?);
             }
             "--seed" => (arguments.from, arguments.seeds, arguments.single) = (number?, 1, true),

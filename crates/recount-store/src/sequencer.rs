@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use recount_env::planted::{self, Bug};
 use recount_env::Clock;
 use recount_index::{FrameRef, Memtable, RunSet, Term};
 use recount_journal::Location;
@@ -370,6 +371,9 @@ impl Sequencer {
     fn refuse(&mut self, slot: Arc<Slot>, error: AppendError) {
         self.counts.refusals += 1;
         let waiter = Waiter { slot, answer: Err(error), append: None };
+        if planted::is(Bug::UnsyncedRefusal) {
+            return waiter.slot.answer(Answer::Done(waiter.answer));
+        }
         match (&mut self.forming, &mut self.in_flight) {
             (Some(forming), _) if !forming.is_empty() => forming.waiters.push(waiter),
             (_, Some(in_flight)) => in_flight.push(waiter),

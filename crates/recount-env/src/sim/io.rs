@@ -9,6 +9,7 @@ use std::task::Poll;
 use super::disk::{FileId, SECTOR};
 use super::faults::Site;
 use super::{Core, Handle, InFlight, World};
+use crate::planted::{self, Bug};
 use crate::{File, Files, Io, Lock, OpenMode};
 
 /// How far an operation gets before the process stops.
@@ -176,7 +177,9 @@ impl Files for Handle {
             if core.strikes("EIO on sync", core.faults.sync_eio_one_in, site) {
                 return Err(eio());
             }
-            core.disk.sync_dir(path);
+            if !planted::is(Bug::NoDirectorySync) {
+                core.disk.sync_dir(path);
+            }
             Ok(())
         }))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use recount_env::planted::{self, Bug};
 use recount_env::Clock;
 use recount_index::Term;
 use recount_journal::Location;
@@ -33,7 +34,8 @@ impl Sequencer {
     /// positions they get is not known yet.
     pub(super) fn produce(&mut self, produce: Produce, slot: Arc<Slot>) {
         let partition = (produce.topic, produce.partition);
-        let waits = produce.transaction.is_some() || self.pending.waits(partition);
+        let waits = (produce.transaction.is_some() && !planted::is(Bug::PositionBeforeCommit))
+            || self.pending.waits(partition);
         let forming = self.forming.as_mut().expect("the caller asked for room");
         let append = (!waits).then(|| forming.begin_append());
         let mut batches: Vec<Waiting> = Vec::new();
