@@ -11,9 +11,35 @@ pub(crate) struct Arguments {
     rest: Vec<String>,
 }
 
-/// Builds recount-sim for speed with assertions, and runs it.
+/// Builds recount-sim for speed with assertions, and runs it. `--planted` alone: plants each known protocol bug in
+/// turn, in a build of its own, and fails if one is not caught within 2,000 seeds.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.rest == ["--planted"] {
+        return planted();
+    }
     simulate(arguments.rest.iter().map(String::as_str))
+}
+
+/// The names in `recount_env::planted::ALL`.
+const PLANTED: [&str; 7] = [
+    "ack-before-sync",
+    "write-before-sync",
+    "retried-sync",
+    "no-directory-sync",
+    "mid-log-cut",
+    "position-before-commit",
+    "unsynced-refusal",
+];
+
+fn planted() -> Result<()> {
+    for bug in PLANTED {
+        println!("planted: {bug}");
+        let words = ["run", "--quiet", "--locked", "--profile", "sim", "-p", "recount-sim", "--"];
+        let mut command = run::cargo(words);
+        command.env("RUSTFLAGS", "--cfg planted").env("CARGO_TARGET_DIR", run::target()?.join("planted"));
+        run::loud(command.args(["--seeds", "2000", "--planted", bug]))?;
+    }
+    Ok(())
 }
 
 /// The run that is part of `test`: as many of 20,000 seeds as fit.

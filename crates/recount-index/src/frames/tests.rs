@@ -1,3 +1,5 @@
+//! Tests of `frames`.
+
 use super::*;
 
 fn frame(lsn: u64, segment: u64, offset: u64, first_position: u64, append_time: i64) -> FrameRef {

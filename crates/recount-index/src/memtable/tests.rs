@@ -1,3 +1,5 @@
+//! Tests of `memtable`.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `merge`.
+
 use super::*;
 
 /// Adds runs of the sizes given, merging as planned; returns bytes written by merges per byte flushed.

@@ -1,3 +1,5 @@
+//! Tests of `run`.
+
 use std::fmt::Write;
 use std::path::Path;
 

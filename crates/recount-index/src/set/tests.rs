@@ -1,3 +1,5 @@
+//! Tests of `set`.
+
 use std::path::Path;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of `classify`.
+
 use recount_types::{Epoch, Lsn, Position, Time};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `core`.
+
 use proptest::prelude::*;
 
 use super::*;

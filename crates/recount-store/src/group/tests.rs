@@ -1,3 +1,5 @@
+//! Tests of `group`.
+
 use recount_types::batch::BatchBuilder;
 
 use super::*;

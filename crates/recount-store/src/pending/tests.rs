@@ -1,3 +1,5 @@
+//! Tests of `pending`.
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};

@@ -1,3 +1,5 @@
+//! Tests of `batch`.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `block`.
+
 use super::*;
 
 const FRAME: Frame = Frame { from_position: 10, to_position: 1_000_000, block_offset: 5000 };

@@ -1,3 +1,5 @@
+//! Tests of `tree`.
+
 use super::*;
 use crate::run::footer::Covers;
 use crate::run::seal::Seal;
