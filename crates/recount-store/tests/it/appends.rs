@@ -1,0 +1,185 @@
+//! Appends: positions, revisions, conditions, ids, limits.
+
+use expect_test::expect;
+use recount_env::block_on;
+use recount_store::{AppendError, AppendRequest};
+use recount_types::Kind;
+
+use crate::support::{Bench, request};
+
+#[test]
+fn positions_run_on_and_revisions_by_stream() {
+    let bench = Bench::new();
+    expect![[r#"
+        3=a/1@0
+        4=a/1@1 5=a/2@0 6=b/1@0
+        7
+        8=a/@0
+    "#]]
+    .assert_eq(&bench.script("a/1\na/1 a/2 b/1\na\na/"));
+    let bench = bench.reopen();
+    expect!["9=a/1@2 10=a/1@3"].assert_eq(&bench.append("a/1 a/1"));
+}
+
+#[test]
+fn expected_revisions() {
+    let bench = Bench::new();
+    expect![[r#"
+        3=a/1@0
+        conflict: a/1 is at revision 0, you expected no stream. Read a/1 and decide again
+        4=a/1@1
+        conflict: a/1 is at revision 1, you expected 0. Read from 1 and decide again
+        conflict: a/2 has no events, you expected an existing stream. Read a/2 and decide again
+        5=a/2@0
+        6=b/1@0
+        conflict: a/1 is at revision 1, you expected no stream. Read a/1 and decide again
+    "#]]
+    .assert_eq(&bench.script(
+        "a/1 if a/1 none
+        a/1 if a/1 none
+        a/1 if a/1 0
+        a/1 if a/1 0
+        a/2 if a/2 some
+        a/2 if a/2 any
+        b/1 if a/1 some if a/2 0 if b/1 none
+        b/1 if b/1 0 if a/1 none",
+    ));
+    // The same after a restart, where the counts come from replay.
+    expect!["conflict: a/1 is at revision 1, you expected 0. Read from 1 and decide again"]
+        .assert_eq(&bench.reopen().append("a/1 if a/1 0"));
+}
+
+#[test]
+fn nothing_matches_after_a_position() {
+    let bench = Bench::new();
+    expect![[r##"
+        3=a/1@0
+        4=b/1@0
+        conflict: an event that matches the condition was appended at position 3, after 2. Read from 3 and decide again
+        5=a/9@0
+        conflict: an event that matches the condition was appended at position 4, after 0. Read from 1 and decide again
+        6=a/9@1
+        7=a/9@2
+        conflict: an event that matches the condition was appended at position 4, after 0. Read from 1 and decide again
+        8=a/9@3
+        9=a/9@4
+        conflict: an event that matches the condition was appended at position 3, after 0. Read from 1 and decide again
+    "##]]
+    .assert_eq(&bench.script(
+        "a/1:opened #owner:ann #city:ulm
+        b/1:closed #owner:ann
+        a/9 unless #owner:ann after 2
+        a/9 unless #owner:ann after 4
+        a/9 unless closed #owner:ann after 0
+        a/9 unless in:a closed #owner:ann after 0
+        a/9 unless opened #owner:bob after 0
+        a/9 unless #owner:bob or closed after 0
+        a/9 unless #city:ulm after 3
+        a/9 unless #owner:bob or in:b opened after 0
+        a/9 unless #city:ulm #owner:ann after 0",
+    ));
+}
+
+#[test]
+fn a_condition_on_everything_is_refused() {
+    let bench = Bench::new();
+    expect!["a condition must name at least one type or tag in each of its items. Nothing of this append was stored"]
+        .assert_eq(&bench.append("a/1 unless in:a after 0"));
+}
+
+#[test]
+fn the_same_ids_are_the_same_append() {
+    let bench = Bench::new();
+    expect![[r#"
+        3=a/1@0 4=a/2@0
+        3=a/1@0 4=a/2@0 again
+        3=a/1@0 4=a/2@0 again
+        conflict: the id "x" was used in topic a at position 3 for an event with other content. Use a new id
+        conflict: the id "x" was used in topic a at position 3 for an event with other content. Use a new id
+        5=b/1@0
+        event 1: its id occurs twice in this append. Nothing of this append was stored
+    "#]]
+    .assert_eq(&bench.script(
+        "a/1 !x a/2 !y
+        a/1 !x a/2 !y
+        a/1 !x a/2 !y if a/1 none
+        a/1 !x ={\"n\":2}
+        a/1 !x a/2 !z
+        b/1 !x
+        a/1 !w a/2 !w",
+    ));
+    let bench = bench.reopen();
+    expect!["3=a/1@0 4=a/2@0 again"].assert_eq(&bench.append("a/1 !x a/2 !y"));
+}
+
+#[test]
+fn what_is_refused_says_why_and_leaves_nothing() {
+    let bench = Bench::new();
+    let before = bench.store.head();
+    expect![[r#"
+        there is no topic c. Create it first: CREATE TOPIC c
+        topic _catalog belongs to the system; only Recount itself writes to it
+        topic _imports belongs to the system; only Recount itself writes to it
+        there is no topic c. Create it first: CREATE TOPIC c
+        there is no topic c. Create it first: CREATE TOPIC c
+    "#]]
+    .assert_eq(&bench.script("c/1\n_catalog/a\n_imports/a\na/1 if c/1 none\na/1 unless in:c opened after 0"));
+    let none = block_on(bench.store.append(AppendRequest::default())).unwrap_err();
+    assert_eq!(none.kind(), Kind::Invalid);
+    let mut many = request("a/1");
+    many.events = vec![many.events[0].clone(); 10_001];
+    let many = block_on(bench.store.append(many)).unwrap_err();
+    expect!["the append has 10001 events, the limit is 10000: split it. Nothing of this append was stored"].assert_eq(&many.to_string());
+    let mut large = request("a/1");
+    large.events[0].event.payload = format!("\"{}\"", "x".repeat(7 << 20)).into();
+    let large = block_on(bench.store.append(large)).unwrap_err();
+    assert!(matches!(&large, AppendError::BadRequest { what } if what.contains("the limit is 7340032")), "{large}");
+    let mut long_key = request("a/1");
+    long_key.events[0].key = Some(vec![b'k'; 65_537].into());
+    let long_key = block_on(bench.store.append(long_key)).unwrap_err();
+    expect!["event 0: the key has 65537 bytes, the limit is 65536. Nothing of this append was stored"].assert_eq(&long_key.to_string());
+    assert_eq!(bench.store.head(), before);
+}
+
+#[test]
+fn the_largest_append_and_the_longest_key_are_taken() {
+    let bench = Bench::new();
+    let mut most = request("a/1");
+    most.events = vec![most.events[0].clone(); 10_000];
+    let appended = block_on(bench.store.append(most)).unwrap();
+    assert_eq!(appended.events.len(), 10_000);
+    let mut large = request("a/1");
+    large.events[0].event.payload = format!("\"{}\"", "x".repeat((7 << 20) - 200)).into();
+    large.events[0].key = Some(vec![b'k'; 65_536].into());
+    large.events[0].event.payload = large.events[0].event.payload.slice(..(7 << 20) - 70_000);
+    let mut payload = large.events[0].event.payload.to_vec();
+    payload.push(b'"');
+    large.events[0].event.payload = payload.into();
+    block_on(bench.store.append(large)).unwrap();
+    let bench = bench.reopen();
+    assert_eq!(bench.store.head().0, 2 + 10_000 + 1);
+}
+
+/// An append that nobody waits for any more may have been leading the others: another must take over.
+#[test]
+fn appends_that_are_dropped_stop_nobody() {
+    let bench = Bench::new();
+    for round in 0..50 {
+        let dropped = bench.store.append(request("a/dropped"));
+        drop(dropped);
+        let mut polled = Box::pin(bench.store.append(request("a/polled")));
+        let waker = std::task::Waker::noop();
+        let _ = polled.as_mut().poll(&mut std::task::Context::from_waker(waker));
+        drop(polled);
+        let answer = bench.append("a/kept");
+        assert!(answer.ends_with(&format!("a/kept@{round}")), "{answer}");
+    }
+}
+
+#[test]
+fn nothing_is_accepted_after_closing() {
+    let bench = Bench::new();
+    block_on(bench.store.close()).unwrap();
+    block_on(bench.store.close()).unwrap();
+    expect!["the database is closed. Whether this append was stored is unknown: restart, then read it back"].assert_eq(&bench.append("a/1"));
+}

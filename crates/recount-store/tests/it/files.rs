@@ -1,0 +1,139 @@
+//! What opening does with the files: locks, a lost index, evidence of loss, clocks.
+
+use std::path::{Path, PathBuf};
+
+use recount_env::sim::World;
+use recount_env::{Env, block_on};
+use recount_store::{AppendError, OpenOptions, OpenStoreError, Store};
+use recount_types::Kind;
+
+use crate::support::{Bench, all, request};
+
+fn class(_: &Path) -> &'static str {
+    "file"
+}
+
+async fn open(env: Env, options: OpenOptions) -> Result<Store, OpenStoreError> {
+    Store::open(env, Path::new("/db"), options).await
+}
+
+/// Opens on a simulated machine, appends, and closes or is killed.
+fn session(world: &World, options: OpenOptions, appends: u64, close: bool) -> Result<u64, OpenStoreError> {
+    let (process, env) = world.start();
+    let done = process.run(async move {
+        let store = open(env, options).await?;
+        if store.topic("a").is_none() {
+            store.execute("CREATE TOPIC a").await.unwrap();
+        }
+        for _ in 0..appends {
+            store.append(request("a/1")).await.unwrap();
+        }
+        if close {
+            store.close().await.unwrap();
+        }
+        Ok(store.head().0)
+    });
+    world.kill();
+    done.unwrap()
+}
+
+#[test]
+fn one_directory_is_one_process() {
+    let bench = Bench::new();
+    let again = block_on(Store::open(bench.env.clone(), Path::new("/db"), OpenOptions::default()));
+    assert_eq!(again.unwrap_err().kind(), Kind::Busy);
+}
+
+#[test]
+fn only_opening_with_leave_creates() {
+    let world = World::new(1, class);
+    let options = OpenOptions { create: false, ..OpenOptions::default() };
+    assert_eq!(session(&world, options, 0, true).unwrap_err().kind(), Kind::NotFound);
+}
+
+/// The index is disposable: without it the same is answered.
+#[test]
+fn a_lost_index_is_made_again() {
+    let world = World::new(2, class);
+    let small = OpenOptions { memtable_bytes_max: 1, ..OpenOptions::default() };
+    assert_eq!(session(&world, small.clone(), 20, true).unwrap(), 21);
+    let runs: Vec<PathBuf> = world.disk(|disk| disk.paths());
+    let runs: Vec<PathBuf> = runs.into_iter().filter(|path| path.starts_with("/db/index")).collect();
+    assert!(!runs.is_empty());
+    for run in runs {
+        world.disk(|disk| disk.tamper_remove(&run));
+    }
+    assert_eq!(session(&world, small, 1, true).unwrap(), 22);
+}
+
+/// An index that knows more than the journal has is evidence that acknowledged groups are gone.
+#[test]
+fn an_index_ahead_of_the_journal_is_corruption() {
+    let world = World::new(3, class);
+    let small = OpenOptions { memtable_bytes_max: 1, ..OpenOptions::default() };
+    session(&world, small.clone(), 0, true).unwrap();
+    let journal = |world: &World| -> Vec<(PathBuf, Vec<u8>)> {
+        world.disk(|disk| {
+            let paths = disk.paths().into_iter().filter(|path| path.starts_with("/db/journal"));
+            paths.map(|path| (path.clone(), disk.bytes(&path).unwrap())).collect()
+        })
+    };
+    let before = journal(&world);
+    session(&world, small.clone(), 20, true).unwrap();
+    for (path, _) in journal(&world) {
+        world.disk(|disk| disk.tamper_remove(&path));
+    }
+    for (path, bytes) in before {
+        world.disk(|disk| disk.tamper(&path, bytes));
+    }
+    let refused = session(&world, small, 0, true).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Corrupt);
+    assert!(refused.to_string().contains("acknowledged groups are missing"), "{refused}");
+}
+
+/// A clock that jumps ahead would date everything after it wrongly, and no later time could be told from it.
+#[test]
+fn a_clock_that_jumps_ahead_stops_appends_until_confirmed() {
+    let world = World::new(4, class);
+    session(&world, OpenOptions::default(), 1, true).unwrap();
+    world.jump_wall(6 * 60 * 1_000_000);
+    let (process, env) = world.start();
+    let answer = process.run(async move {
+        let store = open(env, OpenOptions::default()).await.unwrap();
+        let answer = store.append(request("a/1")).await;
+        store.close().await.unwrap();
+        answer
+    });
+    world.kill();
+    assert_eq!(answer.unwrap().unwrap_err(), AppendError::ClockJumped { ahead_s: 360 });
+    let confirmed = OpenOptions { accept_clock: true, ..OpenOptions::default() };
+    assert_eq!(session(&world, confirmed, 1, true).unwrap(), 3);
+    world.jump_wall(-3_600_000_000);
+    assert_eq!(session(&world, OpenOptions::default(), 1, true).unwrap(), 4, "a jump back is no danger");
+}
+
+#[test]
+fn a_killed_store_opens_again_with_all_of_it() {
+    let world = World::new(5, class);
+    for round in 1..=5 {
+        assert_eq!(session(&world, OpenOptions::default(), 10, false).unwrap(), 1 + 10 * round);
+    }
+}
+
+#[test]
+fn a_store_without_a_close_keeps_nothing_open() {
+    let bench = Bench::new();
+    bench.append("a/1");
+    let Bench { env, store } = bench;
+    drop(store);
+    // The background tasks let go once they notice.
+    let store = loop {
+        match block_on(open(env.clone(), OpenOptions::default())) {
+            Ok(store) => break store,
+            Err(error) => assert_eq!(error.kind(), Kind::Busy),
+        }
+        std::thread::yield_now();
+    };
+    let bench = Bench { env, store };
+    assert_eq!(bench.positions(all()), [3]);
+}

@@ -1,0 +1,85 @@
+//! Producers' batches and transactions: offsets at once, positions when their turn comes.
+
+use std::thread;
+use std::time::Duration;
+
+use expect_test::expect;
+use recount_env::block_on;
+use recount_store::{AppendRequest, ProduceRequest};
+use recount_types::{Partition, TopicName};
+
+use crate::support::{Bench, all, request, shown};
+
+fn produce(bench: &Bench, transaction: Option<u64>, words: &str) {
+    let events = request(words).events;
+    let topic = events[0].topic.clone();
+    let request = ProduceRequest { topic, partition: Partition(0), transaction, events };
+    block_on(bench.store.produce(request)).unwrap();
+}
+
+#[test]
+fn records_of_a_transaction_are_seen_once_it_is_committed() {
+    for reopened in [false, true] {
+        let mut bench = Bench::new();
+        produce(&bench, Some(1), "a/1 a/2");
+        produce(&bench, None, "a/3");
+        produce(&bench, None, "b/1");
+        produce(&bench, Some(1), "a/1");
+        expect!["3 b/1 {}\n"].assert_eq(&bench.read(all()));
+        if reopened {
+            bench = bench.reopen();
+        }
+        block_on(bench.store.end_transaction(1, true)).unwrap();
+        expect![[r#"
+            3 b/1 {}
+            4 a/1 {}
+            5 a/2 {}
+            6 a/3 {}
+            7 a/1 {}
+        "#]]
+        .assert_eq(&bench.read(all()));
+        let offsets: Vec<i64> =
+            bench.events(crate::support::of_topic("a")).iter().map(|event| event.offset.0).collect();
+        assert_eq!(offsets, [0, 1, 2, 3]);
+        assert_eq!(bench.positions(crate::support::of_stream("a/1")), [4, 7]);
+        expect!["8=a/1@2"].assert_eq(&bench.append("a/1 if a/1 1"));
+    }
+}
+
+#[test]
+fn an_abort_leaves_no_trace_in_positions() {
+    let bench = Bench::new();
+    produce(&bench, Some(1), "a/1 a/2");
+    produce(&bench, None, "a/3");
+    block_on(bench.store.end_transaction(1, false)).unwrap();
+    expect!["3 a/3 {}\n"].assert_eq(&bench.read(all()));
+    let bench = bench.reopen();
+    expect!["3 a/3 {}\n"].assert_eq(&bench.read(all()));
+    expect!["4=a/1@0"].assert_eq(&bench.append("a/1"));
+}
+
+#[test]
+fn an_append_waits_for_the_transaction_before_it() {
+    let bench = Bench::new();
+    produce(&bench, Some(7), "a/1");
+    let late = AppendRequest { deadline: Some(Duration::from_millis(1)), ..request("a/2") };
+    expect!["the append waited for an open transaction of producer 7 on a partition 0 until its deadline. Nothing of it was stored; retry, or end the transaction"]
+        .assert_eq(&shown(&block_on(bench.store.append(late))));
+    expect!["3=b/1@0"].assert_eq(&bench.append("b/1"));
+    let waiting = {
+        let store = bench.store.clone();
+        thread::spawn(move || shown(&block_on(store.append(request("a/2")))))
+    };
+    block_on(bench.store.end_transaction(7, true)).unwrap();
+    expect!["5=a/2@0"].assert_eq(&waiting.join().unwrap());
+}
+
+#[test]
+fn a_batch_for_a_partition_that_is_not_there() {
+    let bench = Bench::new();
+    let events = request("b/1").events;
+    let topic = TopicName::parse("b").unwrap();
+    let request = ProduceRequest { topic, partition: Partition(3), transaction: None, events };
+    let refused = block_on(bench.store.produce(request)).unwrap_err();
+    expect!["topic b has 3 partitions, there is no partition 3. Nothing of this append was stored"].assert_eq(&refused.to_string());
+}
