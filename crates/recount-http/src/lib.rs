@@ -1,1 +1,26 @@
-//! recount-http
+//! HTTP: appends, reads and subscriptions as JSON, health and metrics. Speaks the protocol and holds no rules:
+//! what may be appended is for the store to say.
+//!
+//! ```text
+//!  serve.rs      connections ─▶ router.rs   path and method ─▶ append.rs, read.rs, topics.rs, sql.rs, health.rs
+//!  endpoints.rs  the list of what there is; openapi.rs describes it to programs
+//!  problem.rs    every answer that is not a success
+//! ```
+
+mod append;
+mod body;
+mod endpoints;
+mod front;
+mod health;
+pub mod metrics;
+pub mod openapi;
+mod parameters;
+mod path;
+mod problem;
+mod read;
+mod router;
+mod serve;
+mod sql;
+mod topics;
+
+pub use serve::{Limits, serve};

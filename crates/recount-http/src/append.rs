@@ -1,0 +1,162 @@
+//! `POST /topics/{topic}/events`: appends one event or many to one topic. What they are is said by the body's
+//! content type; what they have in common by the query and by headers.
+
+use std::str::FromStr;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use recount_store::time::{format_rfc3339, parse_rfc3339};
+use recount_store::{AppendRequest, Appended, Condition, EventWrite, Expected};
+use recount_types::{NewEvent, Revision, StreamName, Tag};
+
+use crate::body;
+use crate::front::Front;
+use crate::parameters::{Parameters, decoded_header, header, percent_decoded};
+use crate::path;
+use crate::problem::Problem;
+
+mod base64;
+pub(crate) mod many;
+mod payloads;
+
+/// The names of its parameters.
+pub(crate) const PARAMETERS: &[&str] = &["key"];
+
+/// Answers the request.
+pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let topic = path::topic(parts.uri.path())?;
+    let mut parameters = Parameters::parse(parts.uri.query())?;
+    let key = parameters.take_bytes("key")?.map(Bytes::from);
+    parameters.finish(PARAMETERS)?;
+    let expected = expected_revision(&parts.headers)?;
+    let content_type = content_type(&parts.headers)?;
+    let common = common(&parts.headers)?;
+    let body = body::collect(&parts.headers, body).await?;
+    let events = payloads::events(content_type, body, common)?;
+    let events: Vec<EventWrite> = events
+        .into_iter()
+        .map(|event| EventWrite { topic: topic.clone(), key: key.clone(), event })
+        .collect();
+    let conditions = match expected {
+        Expected::Any => Vec::new(),
+        expected => vec![Condition::Stream { stream: one_stream(front, &events)?, expected }],
+    };
+    let appended = front.append(AppendRequest { events, conditions, deadline: None }).await?;
+    Ok(appended_response(&appended))
+}
+
+/// What all events of the request have in common, said by headers.
+fn common(headers: &HeaderMap) -> Result<NewEvent, Problem> {
+    let time = decoded_header(headers, "ce-time")?;
+    let time = time
+        .map(|text| parse_rfc3339(&text).map_err(|error| Problem::bad_request(format!("ce-time: {error}"))));
+    let tags = header(headers, "recount-tags")?.unwrap_or_default();
+    let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(|tag| {
+        let decoded = percent_decoded(tag).and_then(|bytes| String::from_utf8(bytes).ok());
+        let decoded = decoded.ok_or_else(|| format!("{tag:?} is not percent-encoded UTF-8"))?;
+        Tag::parse(&decoded).map_err(|error| error.to_string())
+    });
+    let tags: Result<Vec<Tag>, String> = tags.collect();
+    Ok(NewEvent {
+        id: decoded_header(headers, "ce-id")?,
+        event_type: decoded_header(headers, "ce-type")?,
+        time: time.transpose()?,
+        tags: tags.map_err(|error| Problem::bad_request(format!("recount-tags: {error}")))?,
+        ..NewEvent::default()
+    })
+}
+
+/// The header `Recount-Expected-Revision`.
+fn expected_revision(headers: &HeaderMap) -> Result<Expected, Problem> {
+    const NAME: &str = "recount-expected-revision";
+    let Some(text) = header(headers, NAME)? else { return Ok(Expected::Any) };
+    let wrong = || format!("the header {NAME} is {text:?}, it must be any, no-stream, exists or a revision");
+    parse_expected(text).ok_or_else(|| Problem::bad_request(wrong()))
+}
+
+/// Reads `any`, `no-stream`, `exists` or a revision.
+fn parse_expected(text: &str) -> Option<Expected> {
+    match text {
+        "any" => Some(Expected::Any),
+        "no-stream" => Some(Expected::NoStream),
+        "exists" => Some(Expected::Exists),
+        revision => number(revision).map(|revision| Expected::Exact(Revision(revision))),
+    }
+}
+
+/// A number of ours: decimal digits, at most 2⁶³ − 1.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    u64::from_str(text).ok().filter(|&number| digits && number <= recount_types::number::NUMBER_MAX)
+}
+
+/// The stream to which all events go.
+fn one_stream(front: &Front, events: &[EventWrite]) -> Result<StreamName, Problem> {
+    let mut stream = None;
+    for (index, write) in events.iter().enumerate() {
+        let none =
+            || Problem::bad_event(index, "an expected revision needs a stream: give the parameter key");
+        let key = front.store.key_of(write)?.ok_or_else(none)?;
+        let this = StreamName { topic: write.topic.clone(), key };
+        match &stream {
+            None => stream = Some(this),
+            Some(first) if *first == this => {}
+            Some(first) => {
+                let what = format!(
+                    "it is of stream {this}, the first of {first}: an expected revision is for one stream"
+                );
+                return Err(Problem::bad_event(index, what));
+            }
+        }
+    }
+    stream.ok_or_else(|| Problem::bad_request("the body has no events"))
+}
+
+/// The media type of the body, lower case and without its parameters; JSON if it is not said.
+pub(crate) fn content_type(headers: &HeaderMap) -> Result<ContentType, Problem> {
+    let whole = header(headers, header::CONTENT_TYPE.as_str())?.unwrap_or("application/json").trim();
+    let essence = whole.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    Ok(ContentType { essence, whole: whole.to_owned() })
+}
+
+/// A media type.
+#[derive(Debug)]
+pub(crate) struct ContentType {
+    /// Without parameters, lower case.
+    pub(crate) essence: String,
+    /// As given.
+    pub(crate) whole: String,
+}
+
+/// The answer to an append: 201, or 200 if it had been made before.
+fn appended_response(appended: &Appended) -> Response {
+    use std::fmt::Write;
+
+    let mut json = String::with_capacity(96 + 80 * appended.events.len());
+    let _ = write!(
+        json,
+        "{{\"position\":{},\"appendTime\":\"{}\",\"duplicate\":{},\"events\":[",
+        appended.position(),
+        format_rfc3339(appended.append_time),
+        appended.duplicate
+    );
+    for (index, event) in appended.events.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(json, "{comma}{{\"position\":{}", event.position);
+        if let Some(stream) = &event.stream {
+            let name = serde_json::Value::String(stream.to_string());
+            let _ = write!(json, ",\"stream\":{name}");
+        }
+        if let Some(revision) = event.revision {
+            let _ = write!(json, ",\"revision\":{revision}");
+        }
+        json.push('}');
+    }
+    json.push_str("]}");
+    let status = if appended.duplicate { StatusCode::OK } else { StatusCode::CREATED };
+    (status, [(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
+}
