@@ -18,6 +18,7 @@ pub struct BatchBuilder {
     attributes: i16,
     producer_id: i64,
     producer_epoch: i16,
+    base_sequence: i32,
 }
 
 impl BatchBuilder {
@@ -27,12 +28,21 @@ impl BatchBuilder {
             bytes: vec![0; HEADER_BYTES],
             base_offset,
             base_timestamp: 0,
-            max_timestamp: -1,
+            max_timestamp: 0,
             count: 0,
             attributes: 0,
             producer_id: -1,
             producer_epoch: -1,
+            base_sequence: -1,
         }
+    }
+
+    /// Its records are numbered by their producer, from `base_sequence`.
+    pub fn producer(mut self, producer_id: i64, producer_epoch: i16, base_sequence: i32) -> BatchBuilder {
+        self.producer_id = producer_id;
+        self.producer_epoch = producer_epoch;
+        self.base_sequence = base_sequence;
+        self
     }
 
     /// Its records belong to the producer's open transaction.
@@ -70,6 +80,7 @@ impl BatchBuilder {
     ) {
         if self.count == 0 {
             self.base_timestamp = timestamp_ms;
+            self.max_timestamp = timestamp_ms;
         }
         self.max_timestamp = self.max_timestamp.max(timestamp_ms);
         let timestamp_delta = timestamp_ms.wrapping_sub(self.base_timestamp);
@@ -133,7 +144,7 @@ impl BatchBuilder {
         put(&self.max_timestamp.to_be_bytes());
         put(&self.producer_id.to_be_bytes());
         put(&self.producer_epoch.to_be_bytes());
-        put(&(-1i32).to_be_bytes());
+        put(&self.base_sequence.to_be_bytes());
         put(&self.count.to_be_bytes());
         debug_assert_eq!(at, HEADER_BYTES);
         let crc = crc32c::crc32c(&bytes[CRC_FROM..]);

@@ -19,29 +19,59 @@ fn build(base_offset: i64, owned: &[Owned]) -> Vec<u8> {
     batch
 }
 
-/// What `org.apache.kafka.common.record.MemoryRecords` writes for one record k → v with header h → x at time 5.
+/// What `MemoryRecords` of kafka-clients 4.3.1 writes, and `withEndTransactionMarker` for the control batches.
 #[test]
-fn golden_bytes() {
-    let header = (b"h".to_vec(), Some(b"x".to_vec()));
-    let batch = build(7, &[(5, Some(b"k".to_vec()), Some(b"v".to_vec()), vec![header])]);
-    let golden = [
-        0, 0, 0, 0, 0, 0, 0, 7, // base offset
-        0, 0, 0, 62, // length
-        255, 255, 255, 255, // leader epoch
-        2,   // magic
-        0, 0, 0, 0, // CRC, checked below
-        0, 0, // attributes
-        0, 0, 0, 0, // last offset delta
-        0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 5, // timestamps
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, // producer
-        0, 0, 0, 1, // count
-        24, 0, 0, 0, 2, b'k', 2, b'v', 2, 2, b'h', 2, b'x',
+fn golden_bytes_of_apache_kafka() {
+    let some = |text: &str| Some(text.as_bytes().to_vec());
+    let header = |name: &str, value| (name.as_bytes().to_vec(), value);
+    let one = build(7, &[(5, some("k"), some("v"), vec![header("h", some("x"))])]);
+    assert_eq!(
+        hex(&one),
+        "00000000000000070000003effffffff02c0bfda3e0000000000000000000000000005\
+         0000000000000005ffffffffffffffffffffffffffff0000000118000000026b02760202680278"
+    );
+    let payload = r#"{"accountId": 1, "amount": -20.0, "timestamp": 1702468800}"#;
+    let records = [
+        (1_702_468_800_000, None, some(payload), vec![header("ce_id", some("a")), header("n", None)]),
+        (1_702_468_799_000, some(""), None, vec![]),
+        (1_702_468_900_000, some("key"), some(""), vec![]),
     ];
-    let mut without_crc = batch.clone();
-    without_crc[CRC_AT..CRC_FROM].fill(0);
-    assert_eq!(without_crc[..61], golden[..61]);
-    assert_eq!(without_crc[61..], golden[61..]);
-    assert_eq!(batch[CRC_AT..CRC_FROM], crc32c::crc32c(&golden[CRC_FROM..]).to_be_bytes());
+    assert_eq!(
+        hex(&build(1_234_567_890_123, &records)),
+        "0000011f71fb04cb00000092ffffffff0265f9ee670000000000020000018c630c4e00\
+         0000018c630dd4a0ffffffffffffffffffffffffffff00000003960100000001747b22\
+         6163636f756e744964223a20312c2022616d6f756e74223a202d32302e302c20227469\
+         6d657374616d70223a20313730323436383830307d040a63655f69640261026e010e00\
+         cf0f020001001600c09a0c04066b65790000"
+    );
+    let mut transactional = BatchBuilder::new(3).producer(9001, 4, 77).transactional(9001, 4);
+    transactional.push(10, Some(b"k"), Some(b"v"), std::iter::empty());
+    transactional.push(11, Some(b"k"), Some(b"w"), std::iter::empty());
+    assert_eq!(
+        hex(&transactional.finish()),
+        "000000000000000300000043ffffffff0254b9cb08001000000001000000000000000a\
+         000000000000000b000000000000232900040000004d0000000210000000026b027600\
+         10000202026b027700"
+    );
+    for (committed, crc, kind) in [(true, "89111e11", "01"), (false, "7d2fc859", "00")] {
+        let golden = format!(
+            "000000000000000300000042ffffffff02{crc}0030000000000000000000000000000000\
+             000000000000000000000023290004ffffffff000000012000000008000000{kind}0c000000\
+             00000000"
+        );
+        assert_eq!(hex(&BatchBuilder::control(3, 9001, 4, committed).finish()), golden);
+    }
+}
+
+#[test]
+fn the_greatest_of_times_before_1970() {
+    let batch = build(0, &[(-9, None, None, vec![]), (-3, None, None, vec![]), (-7, None, None, vec![])]);
+    let header = verify(&batch).unwrap();
+    assert_eq!((header.base_timestamp, header.max_timestamp), (-9, -3));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
