@@ -19,7 +19,7 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 
 /// Most conditions in a request.
-const CONDITIONS_MAX: usize = 1000;
+pub(crate) const CONDITIONS_MAX: usize = 1000;
 
 /// The body.
 #[derive(Deserialize)]

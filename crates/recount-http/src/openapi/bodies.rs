@@ -1,0 +1,89 @@
+//! The bodies of requests, and those of answers that are successes.
+
+use serde_json::{Value, json};
+
+use super::schemas::named;
+use crate::endpoints::Endpoint;
+
+/// The body that an endpoint takes.
+pub(super) fn request(endpoint: Endpoint) -> Option<Value> {
+    let content = match endpoint {
+        Endpoint::AppendToTopic => json!({
+            "application/json": { "schema": {
+                "description": "An object is one payload; an array is many.",
+                "oneOf": [
+                    { "type": "object" },
+                    { "type": "array", "items": { "type": "object" }, "minItems": 1 },
+                ],
+            } },
+            "application/x-ndjson": { "schema": { "type": "string", "description": "A payload a line." } },
+            "application/octet-stream": { "schema": { "type": "string", "description": "One payload as it is; any other type likewise." } },
+        }),
+        Endpoint::Append => json!({ "application/json": { "schema": named("Append") } }),
+        Endpoint::Sql => json!({
+            "text/plain": { "schema": { "type": "string", "example": "CREATE TOPIC transactions" } },
+            "application/json": { "schema": {
+                "type": "object",
+                "required": ["sql"],
+                "additionalProperties": false,
+                "properties": { "sql": { "type": "string" } },
+            } },
+        }),
+        _ => return None,
+    };
+    Some(json!({ "required": true, "content": content }))
+}
+
+/// The successes of an endpoint, by status.
+pub(super) fn successes(endpoint: Endpoint) -> Value {
+    match endpoint {
+        Endpoint::AppendToTopic | Endpoint::Append => json!({
+            "200": in_json("The same append had been made before.", named("Appended")),
+            "201": in_json("Appended, and on disk.", named("Appended")),
+        }),
+        Endpoint::ReadTopic | Endpoint::ReadStream | Endpoint::ReadEverything => json!({ "200": {
+            "description": "The events.",
+            "content": {
+                "application/json": { "schema": named("Events") },
+                "application/x-ndjson": { "schema": { "type": "string", "description": "An Event a line." } },
+                "text/event-stream": { "schema": {
+                    "type": "string",
+                    "description": "A subscription: an Event a message, its position as id; caught-up messages between.",
+                } },
+            },
+        } }),
+        Endpoint::Sql => ok("Done, and on disk.", named("Executed")),
+        Endpoint::ListTopics => ok(
+            "The topics, by name.",
+            json!({
+                "type": "object",
+                "required": ["topics"],
+                "properties": { "topics": { "type": "array", "items": named("Definition") } },
+            }),
+        ),
+        Endpoint::ShowTopic => ok("The topic.", named("Definition")),
+        Endpoint::Live => ok("It does.", status("live")),
+        Endpoint::Ready => ok("They are.", status("ready")),
+        Endpoint::Metrics => json!({ "200": {
+            "description": "The metrics.",
+            "content": { "text/plain": { "schema": { "type": "string" } } },
+        } }),
+        Endpoint::OpenApi => ok("This.", json!({ "type": "object" })),
+    }
+}
+
+fn ok(description: &str, schema: Value) -> Value {
+    json!({ "200": in_json(description, schema) })
+}
+
+fn in_json(description: &str, schema: Value) -> Value {
+    json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+}
+
+fn status(word: &str) -> Value {
+    json!({
+        "type": "object",
+        "required": ["status"],
+        "properties": { "status": { "const": word }, "position": named("Position") },
+    })
+}

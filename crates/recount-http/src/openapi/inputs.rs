@@ -1,0 +1,102 @@
+//! The parameters of the endpoints.
+
+use serde_json::{Value, json};
+
+use super::schemas::named;
+use crate::endpoints::Endpoint;
+use crate::read::{LIMIT_DEFAULT, LIMIT_MAX};
+
+/// The parameters of an endpoint, those in its path included.
+pub(super) fn parameters(endpoint: Endpoint) -> Value {
+    let topic = || in_path("topic", named("Topic"));
+    match endpoint {
+        Endpoint::AppendToTopic => {
+            let mut list = vec![topic()];
+            list.extend(of_append());
+            Value::Array(list)
+        }
+        Endpoint::ReadTopic => of_read([topic()], false),
+        Endpoint::ReadStream => {
+            let key = json!({ "type": "string", "minLength": 1, "description": "Percent-encoded bytes." });
+            of_read([topic(), in_path("key", key)], false)
+        }
+        Endpoint::ReadEverything => of_read([], true),
+        Endpoint::ShowTopic => json!([topic()]),
+        Endpoint::Append
+        | Endpoint::Sql
+        | Endpoint::ListTopics
+        | Endpoint::Live
+        | Endpoint::Ready
+        | Endpoint::Metrics
+        | Endpoint::OpenApi => json!([]),
+    }
+}
+
+fn of_append() -> [Value; 6] {
+    let text = || json!({ "type": "string", "pattern": "^[!-$&-~]+$", "maxLength": 255 });
+    [
+        in_query("key", "Key of the stream; its bytes percent-encoded.", json!({ "type": "string" })),
+        in_header(
+            "Recount-Expected-Revision",
+            "What the one stream of all events must be like: any, no-stream, exists, or its last revision.",
+            json!({ "type": "string", "pattern": "^(any|no-stream|exists|[0-9]{1,18})$" }),
+        ),
+        in_header("ce-id", "Id of the one event, unique within the topic; percent-encoded.", text()),
+        in_header("ce-type", "Type of all events; percent-encoded.", text()),
+        in_header("ce-time", "When all events happened.", named("Time")),
+        in_header(
+            "Recount-Tags",
+            "Tags of all events, name:value, between commas; percent-encoded.",
+            json!({ "type": "string", "pattern": "^[a-z]+:[a-z0-9]+(,[a-z]+:[a-z0-9]+)*$", "maxLength": 255 }),
+        ),
+    ]
+}
+
+fn of_read<const N: usize>(in_path: [Value; N], everything: bool) -> Value {
+    let list = |item: Value| json!({ "type": "array", "items": item });
+    let mut parameters = Vec::from(in_path);
+    parameters.extend([
+        in_query("from", "Begin at this position.", named("Position")),
+        in_query("after", "Begin after this position; backward: before it.", named("Position")),
+        in_query("revision", "Begin at this revision of the stream.", named("Revision")),
+        in_query("time", "Begin at this append time.", named("Time")),
+        in_query(
+            "direction",
+            "Oldest or newest first.",
+            json!({ "enum": ["forward", "backward"], "default": "forward" }),
+        ),
+        in_query(
+            "limit",
+            "At most so many events.",
+            json!({
+                "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT,
+            }),
+        ),
+        in_query("type", "Only events of one of these types.", list(json!({ "type": "string" }))),
+        in_query("tag", "Only events with all of these tags.", list(named("Tag"))),
+        in_query("position", "As of this position; rounds down to a whole append.", named("Position")),
+        in_query("system_as_of", "As recorded by this time.", named("Time")),
+    ]);
+    if everything {
+        let schema = json!({ "type": "boolean", "default": false });
+        parameters.push(in_query("system", "With the topics whose names begin with _.", schema));
+    }
+    parameters.push(in_header(
+        "Last-Event-ID",
+        "Resume a subscription after this position.",
+        named("Position"),
+    ));
+    Value::Array(parameters)
+}
+
+fn in_path(name: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "schema": schema })
+}
+
+fn in_query(name: &str, description: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "query", "description": description, "schema": schema })
+}
+
+fn in_header(name: &str, description: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "header", "description": description, "schema": schema })
+}
