@@ -55,9 +55,9 @@ pub enum AppendError {
         /// The position of a matching event.
         at: Position,
     },
-    /// An id was used before with other content.
+    /// An id was used before, for other content or in another append.
     #[error(
-        "conflict: the id {id:?} was used in topic {topic} at position {at} for an event with other content. Use a new id"
+        "conflict: the id {id:?} was used in topic {topic} at position {at}, for other content or in another append. Use a new id"
     )]
     IdReused {
         /// The topic.

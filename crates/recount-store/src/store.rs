@@ -233,10 +233,13 @@ impl Store {
         }
     }
 
-    /// Finishes what was accepted, seals the journal and marks it as closed. Later calls fail.
+    /// Finishes what was accepted, seals the journal and marks it as closed. Later calls of anything else fail; later
+    /// calls of this do nothing.
     pub async fn close(&self) -> Result<(), CloseError> {
         let inner = self.inner();
-        lock(&inner.sequencer).closing = true;
+        if std::mem::replace(&mut lock(&inner.sequencer).closing, true) {
+            return Ok(());
+        }
         inner.signals.stop();
         inner.visible.notify();
         self.database.become_leader().await;

@@ -51,13 +51,18 @@ pub(super) async fn find(
     let mut answer = Vec::with_capacity(events.len());
     let mut append_time = Time(0);
     for (index, (event, position)) in events.iter().zip(&positions).enumerate() {
-        let write = &request.events[index];
-        let other = |at: Position| {
+        let known = |index: usize, at: Position| {
+            let write = &request.events[index];
             let id = write.event.id.clone().unwrap_or_default();
             Known::Other(AppendError::IdReused { topic: write.topic.clone(), id, at })
         };
-        let first_known = positions.iter().flatten().next().copied().unwrap_or(Position::ZERO);
-        let Some(position) = *position else { return Ok(Some(other(first_known))) };
+        let Some(position) = *position else {
+            // Some events of this append were appended before and this one was not.
+            let first = positions.iter().enumerate().find_map(|(index, position)| Some((index, (*position)?)));
+            let (index, at) = first.unwrap_or((index, Position::ZERO));
+            return Ok(Some(known(index, at)));
+        };
+        let other = |at| known(index, at);
         let group = locate::group_of_position(&**inner, &inner.reader, position.0).await?;
         let Some(mut group) = group else { return Ok(Some(other(position))) };
         let placed = locate::placed(&**inner, &inner.reader, &mut group, position.0).await?;

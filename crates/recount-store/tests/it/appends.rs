@@ -94,8 +94,8 @@ fn the_same_ids_are_the_same_append() {
         3=a/1@0 4=a/2@0
         3=a/1@0 4=a/2@0 again
         3=a/1@0 4=a/2@0 again
-        conflict: the id "x" was used in topic a at position 3 for an event with other content. Use a new id
-        conflict: the id "x" was used in topic a at position 3 for an event with other content. Use a new id
+        conflict: the id "x" was used in topic a at position 3, for other content or in another append. Use a new id
+        conflict: the id "x" was used in topic a at position 3, for other content or in another append. Use a new id
         5=b/1@0
         event 1: its id occurs twice in this append. Nothing of this append was stored
     "#]]

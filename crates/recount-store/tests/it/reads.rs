@@ -37,7 +37,7 @@ fn everything_a_topic_a_stream() {
         "#]]
         .assert_eq(&bench.read(of_stream("a/1")));
         assert_eq!(bench.positions(of_topic("b")), [5, 7]);
-        assert_eq!(bench.positions(of_stream("a/none")), []);
+        assert!(bench.positions(of_stream("a/none")).is_empty());
         let system = ReadRequest::all(Scope::All { system: true });
         assert_eq!(bench.positions(system), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
@@ -96,7 +96,7 @@ fn filters_by_type_and_tag() {
     assert_eq!(filtered(all(), &[item(&["opened"], &["owner:bob"]), item(&["moved"], &[])]), [4, 5, 8]);
     assert_eq!(filtered(of_topic("a"), &[item(&["opened"], &[])]), [3, 6]);
     assert_eq!(filtered(of_stream("a/1"), &[item(&["moved"], &[])]), [4, 8]);
-    assert_eq!(filtered(all(), &[item(&["nothing"], &[])]), []);
+    assert!(filtered(all(), &[item(&["nothing"], &[])]).is_empty());
     assert_eq!(filtered(all(), &[item(&[], &[]), item(&["moved"], &[])]), [3, 4, 5, 6, 7, 8]);
 }
 
