@@ -25,6 +25,7 @@ pub enum OpenMode {
 pub trait Lock: Send + Sync {}
 
 /// An open file. Reads and writes name their offset; there is no cursor.
+#[expect(clippy::len_without_is_empty, reason = "nobody asks whether a file is empty")]
 pub trait File: Send + Sync {
     /// Reads up to `buf.len()` bytes at `offset`; fewer only at the end of the file. Retries `EINTR` and short reads.
     fn read_at<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Io<'a, usize>;
@@ -66,7 +67,7 @@ pub trait Files: Send + Sync {
     /// Takes the exclusive lock of a file, creating the file if needed; `WouldBlock` if another holds it.
     fn lock<'a>(&'a self, path: &'a Path) -> Io<'a, Box<dyn Lock>>;
 
-    /// The name of the file system that holds `path`, if blocks written there beforehand are not used by later
-    /// writes (it copies on write), so that zero-filling a file gains nothing.
+    /// The name of the file system that holds `path`, if zero-filling a file gains nothing there: later writes
+    /// go to other blocks (it copies on write), or there are no blocks (tmpfs).
     fn zero_fill_pointless<'a>(&'a self, path: &'a Path) -> Io<'a, Option<&'static str>>;
 }

@@ -3,12 +3,13 @@
 //! The futures do their system call when they are polled and are ready at once.
 
 use std::fs;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,54 +33,59 @@ pub(crate) struct RealFiles;
 
 impl Files for RealFiles {
     fn open<'a>(&'a self, path: &'a Path, mode: OpenMode) -> Io<'a, Arc<dyn File>> {
-        let mut options = fs::OpenOptions::new();
-        match mode {
-            OpenMode::Read => options.read(true),
-            OpenMode::ReadWrite => options.read(true).write(true),
-            OpenMode::CreateNew => options.read(true).write(true).create_new(true).mode(0o600),
-        };
-        now(options.open(path).map(|file| Arc::new(RealFile(file)) as Arc<dyn File>))
+        when_polled(move || Ok(Arc::new(RealFile(open(path, mode)?)) as Arc<dyn File>))
     }
 
     fn create_dir<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        now(fs::create_dir(path))
+        when_polled(move || fs::create_dir(path))
     }
 
     fn list<'a>(&'a self, path: &'a Path) -> Io<'a, Vec<String>> {
-        now(list(path))
+        when_polled(move || list(path))
     }
 
     fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> Io<'a, ()> {
-        now(fs::rename(from, to))
+        when_polled(move || fs::rename(from, to))
     }
 
     fn remove<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        now(fs::remove_file(path))
+        when_polled(move || fs::remove_file(path))
     }
 
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        now(fs::File::open(path).and_then(|directory| directory.sync_all()))
+        when_polled(move || fs::File::open(path)?.sync_all())
     }
 
     fn lock<'a>(&'a self, path: &'a Path) -> Io<'a, Box<dyn Lock>> {
-        now(lock(path))
+        when_polled(move || lock(path))
     }
 
     fn zero_fill_pointless<'a>(&'a self, path: &'a Path) -> Io<'a, Option<&'static str>> {
-        now(rustix::fs::statfs(path)
-            .map(|found| copying_filesystem(found.f_type as u64))
-            .map_err(io::Error::from))
+        when_polled(move || Ok(not_written_in_place(rustix::fs::statfs(path)?.f_type as u64)))
     }
 }
 
-/// File systems that write changed blocks to a new place, so that blocks prepared before are not used.
-fn copying_filesystem(magic: u64) -> Option<&'static str> {
-    match magic {
+/// File systems where a write does not go to the blocks that zeros went to before.
+fn not_written_in_place(magic: u64) -> Option<&'static str> {
+    match magic & 0xffff_ffff {
         0x9123_683e => Some("btrfs"),
         0x2fc1_2fc1 => Some("ZFS"),
         0xca45_1a4e => Some("bcachefs"),
+        0xf2f5_2010 => Some("F2FS"),
+        0x3434 => Some("NILFS"),
+        0x0102_1994 => Some("tmpfs"),
         _ => None,
     }
+}
+
+fn open(path: &Path, mode: OpenMode) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    match mode {
+        OpenMode::Read => options.read(true),
+        OpenMode::ReadWrite => options.read(true).write(true),
+        OpenMode::CreateNew => options.read(true).write(true).create_new(true).mode(0o600),
+    };
+    options.open(path)
 }
 
 fn list(path: &Path) -> io::Result<Vec<String>> {
@@ -110,23 +116,23 @@ struct RealFile(fs::File);
 
 impl File for RealFile {
     fn read_at<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Io<'a, usize> {
-        now(read_fully(&self.0, offset, buf))
+        when_polled(move || read_fully(&self.0, offset, buf))
     }
 
     fn write_at<'a>(&'a self, offset: u64, data: &'a [u8]) -> Io<'a, ()> {
-        now(self.0.write_all_at(data, offset))
+        when_polled(move || self.0.write_all_at(data, offset))
     }
 
     fn sync_data(&self) -> Io<'_, ()> {
-        now(self.0.sync_data())
+        when_polled(|| self.0.sync_data())
     }
 
     fn set_len(&self, len: u64) -> Io<'_, ()> {
-        now(self.0.set_len(len))
+        when_polled(move || self.0.set_len(len))
     }
 
     fn len(&self) -> Io<'_, u64> {
-        now(self.0.metadata().map(|metadata| metadata.len()))
+        when_polled(|| Ok(self.0.metadata()?.len()))
     }
 }
 
@@ -143,9 +149,9 @@ fn read_fully(file: &fs::File, offset: u64, buf: &mut [u8]) -> io::Result<usize>
     Ok(done)
 }
 
-/// A result that is there already.
-pub(crate) fn now<'a, T: Send + 'a>(result: io::Result<T>) -> Io<'a, T> {
-    Box::pin(ready(result))
+/// Makes the call when it is polled, and is ready at once.
+pub(crate) fn when_polled<'a, T: 'a>(call: impl FnOnce() -> io::Result<T> + Send + 'a) -> Io<'a, T> {
+    Box::pin(async move { call() })
 }
 
 pub(crate) struct RealClock {
@@ -201,14 +207,15 @@ impl Tasks for RealTasks {
         seen: u64,
         timeout: Option<Duration>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        // A time past all times is no deadline.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         Box::pin(poll_fn(move |cx| {
             let changed = signal.poll_changed(seen, cx);
             if let Some(deadline) = deadline
                 && changed.is_pending()
             {
                 if Instant::now() >= deadline {
-                    return std::task::Poll::Ready(());
+                    return Poll::Ready(());
                 }
                 poll_again_at(deadline);
             }

@@ -1,12 +1,12 @@
 //! What may go wrong, and counts of what did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// An operation on a kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site {
-    /// `open`, `create`, `read`, `write`, `sync_data`, `set_len`, `rename`, `remove`, `sync_dir`, `create_dir`, `list`, `lock`.
+    /// `open`, `create`, `read`, `write`, `sync_data`, `set_len`, `rename`, `remove`, `sync_dir`, `create_dir`, `list`, `lock`, `len`.
     pub operation: &'static str,
     /// What the path is.
     pub class: &'static str,
@@ -27,27 +27,101 @@ pub enum CrashAt {
     Site(Site, u64),
 }
 
+/// A thing that goes wrong in an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// A write fails; part of it may have reached the page cache.
+    WriteEio,
+    /// A sync fails; the pages count as clean from then on, and what they held never reaches the disk. Neither
+    /// do the changes of a directory whose sync failed.
+    SyncEio,
+    /// A read fails.
+    ReadEio,
+    /// A write, creation or growth finds no space.
+    NoSpace,
+    /// A write is reported and never reaches the disk, although synced.
+    LostWrite,
+    /// A write reaches another place of its file as well.
+    MisdirectedWrite,
+    /// A write reaches another place of its file instead.
+    MisplacedWrite,
+    /// A write reaches another file as well.
+    MisfiledWrite,
+    /// A bit of what is read was flipped on the disk.
+    BitFlip,
+}
+
+impl Fault {
+    /// What it is called in counts and traces.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::WriteEio => "EIO on write",
+            Fault::SyncEio => "EIO on sync",
+            Fault::ReadEio => "EIO on read",
+            Fault::NoSpace => "ENOSPC",
+            Fault::LostWrite => "lost write",
+            Fault::MisdirectedWrite => "misdirected write",
+            Fault::MisplacedWrite => "misplaced write",
+            Fault::MisfiledWrite => "misfiled write",
+            Fault::BitFlip => "bit flip",
+        }
+    }
+}
+
+/// A fault at one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strike {
+    /// What goes wrong; it must be possible at that site.
+    pub fault: Fault,
+    /// Where.
+    pub site: Site,
+    /// At the n-th operation there, from 0.
+    pub n: u64,
+}
+
 /// What may go wrong. Each `one_in` is the mean number of operations between two faults; 0 = never.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
     /// Stop the process at an operation: before it, half-way, or after it but before it is reported.
     pub crash: Option<CrashAt>,
-    /// A write fails; part of it may have reached the page cache.
-    pub write_eio_one_in: u64,
-    /// A sync fails; the pages count as clean from then on, and what they held never reaches the disk.
-    pub sync_eio_one_in: u64,
-    /// A read fails.
-    pub read_eio_one_in: u64,
-    /// A write, creation or growth finds no space.
-    pub enospc_one_in: u64,
+    /// One fault at one operation.
+    pub strike: Option<Strike>,
     /// Bytes that the disk holds; 0 = without limit.
     pub capacity_bytes: u64,
-    /// A write is reported and never reaches the disk, although synced.
+    /// [`Fault::WriteEio`].
+    pub write_eio_one_in: u64,
+    /// [`Fault::SyncEio`].
+    pub sync_eio_one_in: u64,
+    /// [`Fault::ReadEio`].
+    pub read_eio_one_in: u64,
+    /// [`Fault::NoSpace`].
+    pub enospc_one_in: u64,
+    /// [`Fault::LostWrite`].
     pub lost_write_one_in: u64,
-    /// A write reaches another place of its file as well.
+    /// [`Fault::MisdirectedWrite`].
     pub misdirected_one_in: u64,
-    /// A bit of what is read was flipped on the disk.
+    /// [`Fault::MisplacedWrite`].
+    pub misplaced_one_in: u64,
+    /// [`Fault::MisfiledWrite`].
+    pub misfiled_one_in: u64,
+    /// [`Fault::BitFlip`].
     pub bit_flip_one_in: u64,
+}
+
+impl Faults {
+    pub(crate) fn one_in(&self, fault: Fault) -> u64 {
+        match fault {
+            Fault::WriteEio => self.write_eio_one_in,
+            Fault::SyncEio => self.sync_eio_one_in,
+            Fault::ReadEio => self.read_eio_one_in,
+            Fault::NoSpace => self.enospc_one_in,
+            Fault::LostWrite => self.lost_write_one_in,
+            Fault::MisdirectedWrite => self.misdirected_one_in,
+            Fault::MisplacedWrite => self.misplaced_one_in,
+            Fault::MisfiledWrite => self.misfiled_one_in,
+            Fault::BitFlip => self.bit_flip_one_in,
+        }
+    }
 }
 
 /// How often what happened, by site.
@@ -93,5 +167,26 @@ impl Counts {
 
     pub(crate) fn fault(&mut self, fault: &'static str, site: Site) {
         *self.faults.entry((fault, site)).or_default() += 1;
+    }
+}
+
+/// A line a site, a column a kind of fault.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: BTreeSet<&str> = self.faults.keys().map(|&(fault, _)| fault).collect();
+        write!(f, "{:24}{:>12}", "site", "operations")?;
+        for name in &names {
+            write!(f, "{name:>18}")?;
+        }
+        for (&site, operations) in &self.sites {
+            write!(f, "\n{:24}{operations:>12}", site.to_string())?;
+            for name in &names {
+                match self.faults.get(&(*name, site)) {
+                    Some(count) => write!(f, "{count:>18}")?,
+                    None => write!(f, "{:>18}", "-")?,
+                }
+            }
+        }
+        Ok(())
     }
 }

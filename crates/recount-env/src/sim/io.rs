@@ -1,201 +1,251 @@
 //! I/O on the simulated machine: every call takes time, is counted, and may meet a fault.
 
-use std::future::poll_fn;
-use std::io::{self, ErrorKind};
+use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use super::disk::{FileId, SECTOR};
-use super::faults::Site;
-use super::{Core, Handle, InFlight, World};
+use super::faults::{Fault, Faults, Site};
+use super::handle::Handle;
+use super::{Core, World};
 use crate::planted::{self, Bug};
 use crate::{File, Files, Io, Lock, OpenMode};
 
-/// How far an operation gets before the process stops.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Crash {
-    Before,
-    Within,
-    After,
+/// How much of an operation is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// As much of it as the seed says; nobody hears of it.
+    Part,
 }
 
-impl Handle {
-    /// Lets an operation take its time, then does it. Stops the process if that is due; then this never ends.
-    async fn operate<T>(
-        &self,
-        operation: &'static str,
-        path: &Path,
-        mut act: impl FnMut(&mut Core, Site, bool) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let id = self.world.lock().begin_io();
-        let ended = EndIo { world: &self.world, id };
-        poll_fn(|cx| {
-            let mut core = self.world.lock();
-            if core.incarnation != self.incarnation || core.stopped {
+/// One operation: begins when first polled, is done when its time is over.
+struct Operation<'a, T, A: FnMut(&mut Core, Site, Extent) -> io::Result<T>> {
+    handle: &'a Handle,
+    kind: &'static str,
+    path: &'a Path,
+    act: A,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    New,
+    InFlight(u64),
+    Over,
+}
+
+impl<T, A: FnMut(&mut Core, Site, Extent) -> io::Result<T> + Unpin> Future for Operation<'_, T, A> {
+    type Output = io::Result<T>;
+
+    /// Stops the process if that is due; then this never ends.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let this = self.get_mut();
+        let mut core = this.handle.world.lock();
+        if core.incarnation != this.handle.incarnation || core.stopped {
+            return Poll::Pending;
+        }
+        match this.stage {
+            Stage::New => {
+                this.stage = Stage::InFlight(core.begin_io(cx.waker().clone()));
                 return Poll::Pending;
             }
-            match core.in_flight.get_mut(&id) {
-                Some(InFlight { ended: false, waker, .. }) => {
-                    *waker = Some(cx.waker().clone());
-                    Poll::Pending
+            Stage::InFlight(id) => match core.in_flight.get_mut(&id) {
+                Some(io) if !io.ended => {
+                    io.waker = Some(cx.waker().clone());
+                    return Poll::Pending;
                 }
-                _ => Poll::Ready(()),
-            }
-        })
-        .await;
-        drop(ended);
-        let result = {
-            let mut core = self.world.lock();
-            let site = Site { operation, class: (core.classify)(path) };
-            let crash = core
-                .crash_due(site)
-                .then(|| [Crash::Before, Crash::Within, Crash::After][core.rng.below(3) as usize]);
-            core.counts.operation(site);
-            core.note(format!("{operation} {}", path.display()));
-            if let Some(crash) = crash {
-                let name = match crash {
-                    Crash::Before => "crash before",
-                    Crash::Within => "crash within",
-                    Crash::After => "crash after",
-                };
-                core.counts.fault(name, site);
-                if crash != Crash::Before {
-                    let _ = act(&mut core, site, crash == Crash::Within);
-                }
-                core.note(name.to_owned());
-                core.stopped = true;
-                None
-            } else {
-                Some(act(&mut core, site, false))
-            }
+                _ => core.in_flight.remove(&id),
+            },
+            Stage::Over => return Poll::Pending,
         };
-        match result {
-            Some(result) => result,
-            None => std::future::pending().await,
+        this.stage = Stage::Over;
+        let site = Site { operation: this.kind, class: (core.classify)(this.path) };
+        let crashes = core.crash_due(site);
+        core.counts.operation(site);
+        core.note(format!("{} {}", this.kind, this.path.display()));
+        if !crashes {
+            return Poll::Ready((this.act)(&mut core, site, Extent::Whole));
         }
+        let (name, extent) = match core.rng.below(3) {
+            0 => ("crash before", None),
+            1 => ("crash within", Some(Extent::Part)),
+            _ => ("crash after", Some(Extent::Whole)),
+        };
+        core.counts.fault(name, site);
+        let unheard = extent.map(|extent| (this.act)(&mut core, site, extent));
+        core.note(name.to_owned());
+        core.stopped = true;
+        drop(core);
+        // A lock that nobody has any more comes back here.
+        drop(unheard);
+        Poll::Pending
     }
 }
 
-/// Forgets an I/O that nobody waits for any more.
-struct EndIo<'a> {
-    world: &'a World,
-    id: u64,
+/// An operation that nobody waits for any more may be done all the same: wholly, in part, or not.
+impl<T, A: FnMut(&mut Core, Site, Extent) -> io::Result<T>> Drop for Operation<'_, T, A> {
+    fn drop(&mut self) {
+        let Stage::InFlight(id) = self.stage else { return };
+        let mut core = self.handle.world.lock();
+        let forgotten = core.in_flight.remove(&id);
+        let incarnation = self.handle.incarnation;
+        if core.incarnation == incarnation || core.ending == Some(incarnation) {
+            let (extent, name) = match core.rng.below(3) {
+                0 => (None, "not done"),
+                1 => (Some(Extent::Part), "done in part"),
+                _ => (Some(Extent::Whole), "done"),
+            };
+            core.note(format!("{} {} is dropped, {name}", self.kind, self.path.display()));
+            // Faults are for those who hear of them.
+            let none = Faults { capacity_bytes: core.faults.capacity_bytes, ..Faults::default() };
+            let faults = std::mem::replace(&mut core.faults, none);
+            let site = Site { operation: self.kind, class: (core.classify)(self.path) };
+            let unheard = extent.map(|extent| (self.act)(&mut core, site, extent));
+            core.faults = faults;
+            drop(core);
+            // A lock that nobody has any more comes back here.
+            drop(unheard);
+        }
+        drop(forgotten);
+    }
 }
 
-impl Drop for EndIo<'_> {
-    fn drop(&mut self) {
-        let forgotten = self.world.lock().in_flight.remove(&self.id);
-        drop(forgotten);
+impl Handle {
+    fn operate<'a, T: Send + 'a>(
+        &'a self,
+        kind: &'static str,
+        path: &'a Path,
+        act: impl FnMut(&mut Core, Site, Extent) -> io::Result<T> + Unpin + Send + 'a,
+    ) -> Io<'a, T> {
+        Box::pin(Operation { handle: self, kind, path, act, stage: Stage::New })
     }
 }
 
 impl Core {
     /// True if a fault strikes here.
-    fn strikes(&mut self, fault: &'static str, one_in: u64, site: Site) -> bool {
-        let strikes = self.rng.one_in(one_in);
+    fn strikes(&mut self, fault: Fault, site: Site) -> bool {
+        let appointed = (self.faults.strike)
+            .is_some_and(|at| at.fault == fault && at.site == site && at.n + 1 == self.counts.of(site));
+        let strikes = self.rng.one_in(self.faults.one_in(fault)) || appointed;
         if strikes {
-            self.counts.fault(fault, site);
-            self.note(fault.to_owned());
+            self.counts.fault(fault.name(), site);
+            self.note(fault.name().to_owned());
         }
         strikes
     }
 
-    fn has_space(&mut self, more: u64, site: Site) -> bool {
-        let full = self.faults.capacity_bytes > 0 && self.disk.used() + more > self.faults.capacity_bytes;
-        if full {
-            self.counts.fault("ENOSPC", site);
+    /// Refuses what the disk has no room for.
+    fn check_space(&mut self, more: u64, site: Site) -> io::Result<()> {
+        let capacity = self.faults.capacity_bytes;
+        if capacity > 0 && more > 0 && self.disk.used() + more > capacity {
+            self.counts.fault(Fault::NoSpace.name(), site);
+            return Err(enospc());
         }
-        !full && !self.strikes("ENOSPC", self.faults.enospc_one_in, site)
+        if self.strikes(Fault::NoSpace, site) { Err(enospc()) } else { Ok(()) }
     }
-}
 
-fn eio() -> io::Error {
-    io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error())
+    fn write(&mut self, id: FileId, offset: u64, data: &[u8], site: Site, extent: Extent) -> io::Result<()> {
+        let len = self.disk.len(id);
+        let grows = (offset + data.len() as u64).saturating_sub(len);
+        if grows > 0 {
+            self.check_space(grows, site)?;
+        }
+        let fails = extent == Extent::Whole && self.strikes(Fault::WriteEio, site);
+        if extent == Extent::Part || fails {
+            // A prefix, cut at a sector, reached the page cache.
+            let sectors = self.rng.below((data.len() / SECTOR) as u64 + 1) as usize;
+            self.disk.write(id, offset, &data[..sectors * SECTOR])?;
+            return if fails { Err(eio()) } else { Ok(()) };
+        }
+        self.disk.write(id, offset, data)?;
+        if self.strikes(Fault::LostWrite, site) {
+            self.disk.lose(id, offset, data.len());
+        }
+        if len > data.len() as u64 {
+            if self.strikes(Fault::MisdirectedWrite, site) {
+                self.damage(id, data);
+            }
+            if self.strikes(Fault::MisplacedWrite, site) {
+                self.disk.lose(id, offset, data.len());
+                self.damage(id, data);
+            }
+        }
+        if self.strikes(Fault::MisfiledWrite, site) {
+            let others: Vec<FileId> = self.disk.named().into_iter().filter(|&other| other != id).collect();
+            let chosen = self.rng.below(others.len() as u64) as usize;
+            others.get(chosen).into_iter().for_each(|&other| self.damage(other, data));
+        }
+        Ok(())
+    }
+
+    /// Puts data on some sectors of a file where it does not belong.
+    fn damage(&mut self, id: FileId, data: &[u8]) {
+        let places = self.disk.len(id).saturating_sub(data.len() as u64) / SECTOR as u64 + 1;
+        let offset = self.rng.below(places) * SECTOR as u64;
+        self.disk.overwrite(id, offset, data);
+        self.note(format!("damage at {offset}"));
+    }
 }
 
 fn enospc() -> io::Error {
     io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
 }
 
+fn eio() -> io::Error {
+    io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error())
+}
+
 impl Files for Handle {
     fn open<'a>(&'a self, path: &'a Path, mode: OpenMode) -> Io<'a, Arc<dyn File>> {
-        let operation = if mode == OpenMode::CreateNew { "create" } else { "open" };
-        Box::pin(async move {
-            let id = self
-                .operate(operation, path, |core, site, _| match (core.disk.find(path), mode) {
-                    (Some(_), OpenMode::CreateNew) => Err(ErrorKind::AlreadyExists.into()),
-                    (Some(id), _) => Ok(id),
-                    (None, OpenMode::CreateNew) if core.has_space(0, site) => Ok(core.disk.create(path)),
-                    (None, OpenMode::CreateNew) => Err(enospc()),
-                    (None, _) => Err(ErrorKind::NotFound.into()),
-                })
-                .await?;
-            let handle = Handle {
-                world: self.world.clone(),
-                incarnation: self.incarnation,
-                woken: self.woken.clone(),
-            };
-            Ok(Arc::new(SimFile { handle, id, path: path.to_owned() }) as Arc<dyn File>)
+        let kind = if mode == OpenMode::CreateNew { "create" } else { "open" };
+        self.operate(kind, path, move |core, site, _| {
+            if mode == OpenMode::CreateNew {
+                core.check_space(0, site)?;
+            }
+            let id = core.disk.open(path, mode)?;
+            Ok(Arc::new(SimFile { handle: self.clone(), id, path: path.to_owned(), mode }) as Arc<dyn File>)
         })
     }
 
     fn create_dir<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        Box::pin(self.operate("create_dir", path, move |core, site, _| {
-            if !core.has_space(0, site) {
-                return Err(enospc());
-            }
-            if core.disk.create_dir(path) { Ok(()) } else { Err(ErrorKind::AlreadyExists.into()) }
-        }))
+        self.operate("create_dir", path, move |core, site, _| {
+            core.check_space(0, site)?;
+            core.disk.create_dir(path)
+        })
     }
 
     fn list<'a>(&'a self, path: &'a Path) -> Io<'a, Vec<String>> {
-        Box::pin(
-            self.operate("list", path, move |core, _, _| {
-                core.disk.list(path).ok_or(ErrorKind::NotFound.into())
-            }),
-        )
+        self.operate("list", path, move |core, _, _| core.disk.list(path))
     }
 
     fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> Io<'a, ()> {
-        Box::pin(self.operate("rename", to, move |core, _, _| {
-            if core.disk.rename(from, to) { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
-        }))
+        self.operate("rename", to, move |core, _, _| core.disk.rename(from, to))
     }
 
     fn remove<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        Box::pin(self.operate("remove", path, move |core, _, _| {
-            if core.disk.remove(path) { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
-        }))
+        self.operate("remove", path, move |core, _, _| core.disk.remove(path))
     }
 
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Io<'a, ()> {
-        Box::pin(self.operate("sync_dir", path, move |core, site, partly| {
-            if partly {
+        self.operate("sync_dir", path, move |core, site, extent| {
+            if extent == Extent::Part {
                 return Ok(());
             }
-            if core.strikes("EIO on sync", core.faults.sync_eio_one_in, site) {
+            if core.strikes(Fault::SyncEio, site) {
+                core.disk.fail_sync_dir(path);
                 return Err(eio());
             }
-            if !planted::is(Bug::NoDirectorySync) {
-                core.disk.sync_dir(path);
-            }
-            Ok(())
-        }))
+            if planted::is(Bug::NoDirectorySync) { Ok(()) } else { core.disk.sync_dir(path) }
+        })
     }
 
     fn lock<'a>(&'a self, path: &'a Path) -> Io<'a, Box<dyn Lock>> {
-        Box::pin(async move {
-            self.operate("lock", path, |core, _, _| {
-                if !core.disk.lock(path) {
-                    return Err(ErrorKind::WouldBlock.into());
-                }
-                if core.disk.find(path).is_none() {
-                    core.disk.create(path);
-                }
-                Ok(())
-            })
-            .await?;
+        self.operate("lock", path, move |core, _, _| {
+            core.disk.lock(path)?;
             let lock =
                 SimLock { world: self.world.clone(), incarnation: self.incarnation, path: path.to_owned() };
             Ok(Box::new(lock) as Box<dyn Lock>)
@@ -228,87 +278,68 @@ struct SimFile {
     handle: Handle,
     id: FileId,
     path: PathBuf,
+    mode: OpenMode,
+}
+
+impl SimFile {
+    fn check_writable(&self) -> io::Result<()> {
+        match self.mode {
+            OpenMode::Read => Err(io::Error::from_raw_os_error(rustix::io::Errno::BADF.raw_os_error())),
+            OpenMode::ReadWrite | OpenMode::CreateNew => Ok(()),
+        }
+    }
 }
 
 impl File for SimFile {
     fn read_at<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Io<'a, usize> {
-        let id = self.id;
-        Box::pin(self.handle.operate("read", &self.path, move |core, site, _| {
-            if core.strikes("EIO on read", core.faults.read_eio_one_in, site) {
+        self.handle.operate("read", &self.path, move |core, site, _| {
+            if core.strikes(Fault::ReadEio, site) {
                 return Err(eio());
             }
-            let len = core.disk.len(id);
-            if len > offset && core.rng.one_in(core.faults.bit_flip_one_in) {
-                let within = core.rng.below((len - offset).min(buf.len().max(1) as u64));
+            let bytes = core.disk.len(self.id).saturating_sub(offset).min(buf.len() as u64);
+            if bytes > 0 && core.strikes(Fault::BitFlip, site) {
+                let at = offset + core.rng.below(bytes);
                 let bit = core.rng.below(8) as u8;
-                if core.disk.rot(id, offset + within, bit) {
-                    core.counts.fault("bit flip", site);
-                    core.note(format!("bit flip at {}", offset + within));
-                }
+                core.disk.rot(self.id, at, bit);
+                core.note(format!("bit {bit} of byte {at}"));
             }
-            Ok(core.disk.read(id, offset, buf))
-        }))
+            Ok(core.disk.read(self.id, offset, buf))
+        })
     }
 
     fn write_at<'a>(&'a self, offset: u64, data: &'a [u8]) -> Io<'a, ()> {
-        let id = self.id;
-        Box::pin(self.handle.operate("write", &self.path, move |core, site, partly| {
-            let len = core.disk.len(id);
-            let grows = (offset + data.len() as u64).saturating_sub(len);
-            if grows > 0 && !core.has_space(grows, site) {
-                return Err(enospc());
-            }
-            let fails = !partly && core.strikes("EIO on write", core.faults.write_eio_one_in, site);
-            if partly || fails {
-                // A prefix, cut at a sector, reached the page cache.
-                let sectors = core.rng.below(data.len() as u64 / SECTOR as u64 + 1) as usize;
-                core.disk.write(id, offset, &data[..sectors * SECTOR]);
-                return if fails { Err(eio()) } else { Ok(()) };
-            }
-            core.disk.write(id, offset, data);
-            if core.strikes("lost write", core.faults.lost_write_one_in, site) {
-                core.disk.lose(id, offset, data.len());
-            }
-            if len > data.len() as u64
-                && core.strikes("misdirected write", core.faults.misdirected_one_in, site)
-            {
-                let sectors = (len - data.len() as u64) / SECTOR as u64;
-                let elsewhere = core.rng.below(sectors + 1) * SECTOR as u64;
-                core.disk.write(id, elsewhere, data);
-            }
-            Ok(())
-        }))
+        self.handle.operate("write", &self.path, move |core, site, extent| {
+            self.check_writable()?;
+            core.write(self.id, offset, data, site, extent)
+        })
     }
 
     fn sync_data(&self) -> Io<'_, ()> {
-        let id = self.id;
-        Box::pin(self.handle.operate("sync_data", &self.path, move |core, site, partly| {
-            if partly {
+        self.handle.operate("sync_data", &self.path, move |core, site, extent| {
+            if extent == Extent::Part {
                 return Ok(());
             }
-            if core.strikes("EIO on sync", core.faults.sync_eio_one_in, site) {
-                core.disk.fail_sync(id);
+            if core.strikes(Fault::SyncEio, site) {
+                core.disk.fail_sync(self.id);
                 return Err(eio());
             }
-            core.disk.sync(id);
+            core.disk.sync(self.id);
             Ok(())
-        }))
+        })
     }
 
     fn set_len(&self, len: u64) -> Io<'_, ()> {
-        let id = self.id;
-        Box::pin(self.handle.operate("set_len", &self.path, move |core, site, _| {
-            let grows = len.saturating_sub(core.disk.len(id));
-            if grows > 0 && !core.has_space(grows, site) {
-                return Err(enospc());
+        self.handle.operate("set_len", &self.path, move |core, site, _| {
+            self.check_writable()?;
+            let grows = len.saturating_sub(core.disk.len(self.id));
+            if grows > 0 {
+                core.check_space(grows, site)?;
             }
-            core.disk.set_len(id, len);
-            Ok(())
-        }))
+            core.disk.set_len(self.id, len)
+        })
     }
 
     fn len(&self) -> Io<'_, u64> {
-        let id = self.id;
-        Box::pin(self.handle.operate("open", &self.path, move |core, _, _| Ok(core.disk.len(id))))
+        self.handle.operate("len", &self.path, move |core, _, _| Ok(core.disk.len(self.id)))
     }
 }

@@ -25,7 +25,7 @@ impl Rng {
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         let wide = u64::from(self.next_u32()) << 32 | u64::from(self.next_u32());
-        (u128::from(wide) * u128::from(bound.max(1)) >> 64) as u64
+        ((u128::from(wide) * u128::from(bound.max(1))) >> 64) as u64
     }
 
     /// True once in `n` times; never if `n` is 0.
