@@ -44,7 +44,7 @@ struct Event<'a> {
     #[serde(default)]
     headers: Vec<(String, String)>,
     content_type: Option<String>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     data_base64: Option<String>,
 }
@@ -81,6 +81,11 @@ struct Item {
     types: Vec<String>,
     #[serde(default)]
     tags: Vec<String>,
+}
+
+/// A member that is there, which `null` is too.
+fn present<'de, D: serde::Deserializer<'de>>(member: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(member).map(Some)
 }
 
 /// Answers the request.
@@ -145,7 +150,7 @@ impl Event<'_> {
         }
         let event = NewEvent {
             payload,
-            content_type: self.content_type.filter(|content_type| content_type != "application/json"),
+            content_type: self.content_type,
             id: self.id,
             event_type: self.r#type,
             time,

@@ -21,6 +21,7 @@ async fn several_streams_and_topics_go_together() {
                   "time": "2023-12-13T12:00:00Z", "headers": [["trace", "a%FF"]] },
                 { "topic": "u", "key": "%C3%A9", "dataBase64": "AP8=", "contentType": "image/png" },
                 { "topic": "u", "data": null },
+                { "topic": "u", "data": "é", "contentType": "application/json; charset=utf-8" },
             ],
             "conditions": [
                 { "stream": "t/1", "expected": "no-stream" },
@@ -37,6 +38,7 @@ async fn several_streams_and_topics_go_together() {
             { "position": 3, "stream": "t/1", "revision": 0 },
             { "position": 4, "stream": "u/%C3%A9", "revision": 0 },
             { "position": 5 },
+            { "position": 6 },
         ])
     );
     let events = server.get("/events").await.json()["events"].clone();
@@ -44,6 +46,7 @@ async fn several_streams_and_topics_go_together() {
     assert_eq!(events[0]["data"], json!({"amount": -5}));
     assert_eq!((&events[1]["key"], &events[1]["dataBase64"]), (&"%C3%A9".into(), &"AP8=".into()));
     assert_eq!(events[2].get("data"), Some(&Value::Null));
+    assert_eq!(events[3].get("data"), Some(&"é".into()));
 }
 
 #[tokio::test]
