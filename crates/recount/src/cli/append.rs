@@ -53,25 +53,27 @@ fn parse_expected(text: &str) -> Result<Expected, String> {
 
 /// Appends line after line; stops at the first that is refused.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let target = Target::open(&arguments.database, false)?;
     let input: Box<dyn Read> = if arguments.file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
         let name = arguments.file.display().to_string();
         Box::new(File::open(&arguments.file).map_err(|error| Failure::new(error.to_string()).context(&name))?)
     };
-    for (number, line) in BufReader::new(input).lines().enumerate() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
+    Target::with(&arguments.database, false, |target| {
+        for (number, line) in BufReader::new(input).lines().enumerate() {
+            let line = line?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let appended = match target {
+                Target::Local(database) => local(database, arguments, line),
+                Target::Remote(remote) => over_http(remote, arguments, &line),
+            };
+            appended
+                .map_err(|failure| failure.context(&format!("{} line {}", arguments.topic, number + 1)))?;
         }
-        let appended = match &target {
-            Target::Local(database) => local(database, arguments, line),
-            Target::Remote(remote) => over_http(remote, arguments, &line),
-        };
-        appended.map_err(|failure| failure.context(&format!("{} line {}", arguments.topic, number + 1)))?;
-    }
-    target.close()
+        Ok(())
+    })
 }
 
 fn local(database: &Database, arguments: &Arguments, payload: String) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use recount::{Database, EventWrite, NewEvent, TopicName};
 
 use super::failure::Failure;
-use super::target::Target;
+use super::target::with_directory;
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,10 @@ pub(crate) struct Arguments {
 
 /// Appends for a while and prints rate and latencies.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let database = Target::open_directory(&arguments.directory, true)?;
+    with_directory(&arguments.directory, true, |database| measure(database, arguments))
+}
+
+fn measure(database: &Database, arguments: &Arguments) -> Result<(), Failure> {
     let topic = TopicName::parse("bench").map_err(|error| Failure::usage(error.to_string()))?;
     if database.store().topic("bench").is_none() {
         database.execute("CREATE TOPIC bench")?;
@@ -35,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let next = AtomicU64::new(0);
     let began = Instant::now();
     let results: Vec<Result<Vec<u64>, Failure>> = thread::scope(|scope| {
-        let writer = || write(&database, &topic, &next, until);
+        let writer = || write(database, &topic, &next, until);
         let writers: Vec<_> = (0..arguments.writers.max(1)).map(|_| scope.spawn(writer)).collect();
         let join = |writer: thread::ScopedJoinHandle<'_, _>| {
             writer.join().unwrap_or_else(|_| Err(Failure::new("a writer panicked")))
@@ -58,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         at(0.99),
         at(1.0)
     )?;
-    Ok(database.close()?)
+    Ok(())
 }
 
 fn write(

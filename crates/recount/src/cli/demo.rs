@@ -14,7 +14,6 @@ use recount_types::Time;
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::target::Target;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -281,7 +280,7 @@ fn kill_a_writer(directory: &Path) -> Result<u64, Failure> {
 
 /// Appends and tells of each acknowledgement, for ever.
 fn victim(directory: &Path) -> Result<(), Failure> {
-    let database = Target::open_directory(&directory.display().to_string(), false)?;
+    let database = Database::open(directory)?;
     database.execute("CREATE TOPIC victims")?;
     let stream = stream("victim")?;
     let mut out = io::stdout().lock();

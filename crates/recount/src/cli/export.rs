@@ -24,19 +24,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.salvage {
         return super::inspect::salvage(&arguments.database, arguments.scope.as_deref());
     }
-    let target = Target::open(&arguments.database, false)?;
-    match &target {
+    Target::with(&arguments.database, false, |target| match target {
         Target::Local(database) => {
             let scope: Scope = parse_scope(arguments.scope.as_deref(), false)?;
             let mut printer = Printer::for_a_program();
             for event in database.read_with(ReadRequest::all(scope))? {
                 printer.print(&event?)?;
             }
-            printer.flush()?;
+            printer.flush()
         }
-        Target::Remote(_) => {
-            return Err(Failure::usage("export a served database with `recount read URL`"));
-        }
-    }
-    target.close()
+        Target::Remote(_) => Err(Failure::usage("export a served database with `recount read URL`")),
+    })
 }

@@ -16,7 +16,7 @@ use recount_types::{Kind, Time};
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
-use super::target::Target;
+use super::target::with_directory;
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -61,9 +61,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let name = arguments.file.display().to_string();
     let topic = TopicName::parse(&arguments.topic).map_err(|error| Failure::usage(error.to_string()))?;
     let bytes = arguments.file.metadata().map_err(|error| Failure::from(error).context(&name))?.len();
-    let database = Target::open_directory(&arguments.directory, false)?;
     let source = source_of(&arguments.file, &topic).map_err(|failure| failure.context(&name))?;
-    let mut progress = Progress::read(&database, source)?;
+    with_directory(&arguments.directory, false, |database| import(arguments, database, &topic, source, bytes))
+}
+
+fn import(
+    arguments: &Arguments,
+    database: &Database,
+    topic: &TopicName,
+    source: StreamName,
+    bytes: u64,
+) -> Result<(), Failure> {
+    let name = arguments.file.display().to_string();
+    let mut progress = Progress::read(database, source)?;
     let bar = bar(bytes);
     let skipped = progress.line;
     let mut rows = Rows::open(arguments, &name)?;
@@ -74,14 +84,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             continue;
         }
         if chunk.events.len() == CHUNK_ROWS || chunk.bytes + row.payload.len() > CHUNK_BYTES {
-            imported += chunk.append(&database, &topic, &name, &mut progress)?;
+            imported += chunk.append(database, topic, &name, &mut progress)?;
         }
         bar.set_position(row.offset);
-        chunk.push(arguments, &topic, row, &name)?;
+        chunk.push(arguments, topic, row, &name)?;
     }
-    imported += chunk.append(&database, &topic, &name, &mut progress)?;
+    imported += chunk.append(database, topic, &name, &mut progress)?;
     bar.finish_and_clear();
-    database.close()?;
     writeln!(io::stdout(), "{imported} rows imported, {} rows were there before", rows.count - imported)?;
     Ok(())
 }

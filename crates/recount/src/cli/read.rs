@@ -63,13 +63,11 @@ fn parse_time(text: &str) -> Result<Time, String> {
 
 /// Reads and prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let target = Target::open(&arguments.database, false)?;
-    match &target {
-        Target::Local(database) if arguments.follow => follow(database, arguments)?,
-        Target::Local(database) => read(database, arguments)?,
-        Target::Remote(remote) => over_http(remote, arguments)?,
-    }
-    target.close()
+    Target::with(&arguments.database, false, |target| match target {
+        Target::Local(database) if arguments.follow => follow(database, arguments),
+        Target::Local(database) => read(database, arguments),
+        Target::Remote(remote) => over_http(remote, arguments),
+    })
 }
 
 pub(super) fn parse_scope(scope: Option<&str>, system: bool) -> Result<Scope, Failure> {

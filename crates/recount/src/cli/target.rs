@@ -18,47 +18,47 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Opens the database that `argument` names. A directory that a server holds is reached through it.
-    pub(crate) fn open(argument: &str, create: bool) -> Result<Target, Failure> {
+    /// Works on the database that `argument` names, and closes it cleanly however the work ends. A directory that
+    /// a server holds is reached through it.
+    pub(crate) fn with(
+        argument: &str,
+        create: bool,
+        work: impl FnOnce(&Target) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         if argument.starts_with("http://") {
-            return Ok(Target::Remote(Remote::new(argument)));
+            return work(&Target::Remote(Remote::new(argument)));
         }
-        match open_local(argument, create) {
-            Ok(database) => Ok(Target::Local(database)),
+        match open(argument, create) {
+            Ok(database) => closing(database, |database| work(&Target::Local(database))),
             Err(OpenStoreError::Journal(OpenError::Locked { address: Some(address), .. })) => {
-                Ok(Target::Remote(Remote::new(&address)))
+                work(&Target::Remote(Remote::new(&address)))
             }
             Err(error) => Err(error.into()),
         }
     }
-
-    /// Opens a directory; what only the process that opens it can do.
-    pub(crate) fn open_directory(argument: &str, create: bool) -> Result<Database, Failure> {
-        if argument.starts_with("http://") {
-            return Err(Failure::usage("this needs the directory of the database, not the URL of a server"));
-        }
-        Ok(open_local(argument, create)?)
-    }
-
-    /// Closes it cleanly.
-    pub(crate) fn close(self) -> Result<(), Failure> {
-        match &self {
-            Target::Local(database) => Ok(database.close()?),
-            Target::Remote(_) => Ok(()),
-        }
-    }
 }
 
-/// A command that fails closes the database all the same: nothing is left to recover.
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Target::Local(database) = self {
-            let _ = database.close();
-        }
+/// Works on the database in a directory: what only the process that opens it can do.
+pub(crate) fn with_directory(
+    argument: &str,
+    create: bool,
+    work: impl FnOnce(&Database) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if argument.starts_with("http://") {
+        return Err(Failure::usage("this needs the directory of the database, not the URL of a server"));
     }
+    closing(open(argument, create)?, |database| work(&database))
 }
 
-fn open_local(directory: &str, create: bool) -> Result<Database, OpenStoreError> {
+/// Closes what the work leaves open: a command that fails leaves nothing to recover.
+fn closing(database: Database, work: impl FnOnce(Database) -> Result<(), Failure>) -> Result<(), Failure> {
+    let done = work(database.clone());
+    let closed = database.close();
+    done?;
+    Ok(closed?)
+}
+
+fn open(directory: &str, create: bool) -> Result<Database, OpenStoreError> {
     let options = OpenOptions { create, ..OpenOptions::default() };
     let database = Database::open_with(Path::new(directory), options)?;
     for note in database.store().notes() {

@@ -45,18 +45,15 @@ enum Action {
 
 /// Runs the action.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let target = Target::open(&arguments.database, matches!(arguments.action, Action::Create { .. }))?;
-    match &arguments.action {
-        Action::List => list(&target)?,
-        Action::Show { name } => show(&target, name)?,
-        Action::Create { statement } if statement.contains(char::is_whitespace) => {
-            execute(&target, statement)?
-        }
-        Action::Create { statement } => execute(&target, &format!("CREATE TOPIC {statement}"))?,
-        Action::Alter { statement } => execute(&target, statement)?,
-        Action::Drop { name } => execute(&target, &format!("DROP TOPIC {name}"))?,
-    }
-    target.close()
+    let create = matches!(arguments.action, Action::Create { .. });
+    Target::with(&arguments.database, create, |target| match &arguments.action {
+        Action::List => list(target),
+        Action::Show { name } => show(target, name),
+        Action::Create { statement } if statement.contains(char::is_whitespace) => execute(target, statement),
+        Action::Create { statement } => execute(target, &format!("CREATE TOPIC {statement}")),
+        Action::Alter { statement } => execute(target, statement),
+        Action::Drop { name } => execute(target, &format!("DROP TOPIC {name}")),
+    })
 }
 
 fn list(target: &Target) -> Result<(), Failure> {

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use recount::{OpenStoreError, Position, ReadRequest, Scope, StreamName};
+use recount::{Database, OpenStoreError, Position, ReadRequest, Scope, StreamName};
 use recount_env::{block_on, real};
 use recount_journal::inspect::{Found, overview, walk};
 use recount_types::Kind;
 
 use super::failure::Failure;
-use super::target::Target;
+use super::target::with_directory;
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,10 @@ pub(crate) struct Arguments {
 /// Fails with 4 at the first damage.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let frames = frames(Path::new(&arguments.directory))?;
-    let database = Target::open_directory(&arguments.directory, false)?;
+    with_directory(&arguments.directory, false, |database| events(database, frames))
+}
+
+fn events(database: &Database, frames: u64) -> Result<(), Failure> {
     let bar = ProgressBar::new(database.head().0);
     bar.set_style(style());
     let wrong = |what: String| Failure::Of { what, kind: Kind::Corrupt };
@@ -59,7 +62,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     let streams = lengths.len();
     let head = database.head();
-    database.close()?;
     writeln!(
         io::stdout(),
         "ok: {frames} frames, head {head}, {events} events in {streams} streams, index and journal agree"
