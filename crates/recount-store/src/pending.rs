@@ -38,6 +38,14 @@ pub(crate) struct Waiting {
     pub(crate) terms: Vec<Vec<Vec<u8>>>,
 }
 
+impl Waiting {
+    /// Memory that it holds, about.
+    fn bytes(&self) -> usize {
+        let terms = self.terms.iter().flatten().map(|term| term.len() + size_of::<Vec<u8>>()).sum::<usize>();
+        terms + size_of::<Waiting>()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Node {
     producer: Option<u64>,
@@ -56,6 +64,7 @@ pub(crate) struct Pending {
     queues: BTreeMap<PartitionId, VecDeque<NodeId>>,
     open: BTreeMap<u64, NodeId>,
     next: NodeId,
+    bytes: usize,
 }
 
 impl Pending {
@@ -109,6 +118,7 @@ impl Pending {
         if queue.back() != Some(&id) {
             queue.push_back(id);
         }
+        self.bytes += batch.bytes();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.batches.push(batch);
         }
@@ -130,6 +140,11 @@ impl Pending {
         self.nodes.iter().flat_map(|(&id, node)| {
             node.batches.iter().map(move |batch| (id, node.producer, node.decided, batch))
         })
+    }
+
+    /// Memory that the batches hold, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many batches wait.
@@ -174,7 +189,8 @@ impl Pending {
     }
 
     fn remove(&mut self, ids: &BTreeSet<NodeId>) {
-        self.nodes.retain(|id, _| !ids.contains(id));
+        let gone = ids.iter().filter_map(|id| self.nodes.remove(id)).flat_map(|node| node.batches);
+        self.bytes -= gone.map(|batch| batch.bytes()).sum::<usize>();
         for queue in self.queues.values_mut() {
             queue.retain(|id| !ids.contains(id));
             let merged = queue.iter().copied().fold(VecDeque::new(), |mut kept: VecDeque<NodeId>, id| {

@@ -14,8 +14,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use recount_env::planted::{self, Bug};
 use recount_env::Clock;
+use recount_env::planted::{self, Bug};
 use recount_index::{FrameRef, Memtable, RunSet, Term};
 use recount_journal::Location;
 use recount_types::{Lsn, Offset, Partition, Position, Revision, StreamName, Time, TopicId};
@@ -143,6 +143,17 @@ pub(crate) enum Work {
     },
 }
 
+impl Work {
+    /// A bound on the bytes of its records in a body.
+    fn bytes(&self) -> usize {
+        match self {
+            Work::Append(prepared) => prepared.bytes,
+            Work::Produce(produce) => produce.bytes,
+            Work::End { .. } => 0,
+        }
+    }
+}
+
 /// Work that waits for a group with room.
 #[derive(Debug)]
 struct Queued {
@@ -165,8 +176,11 @@ pub(crate) struct Counts {
     pub(crate) refusals: u64,
 }
 
-/// Appends that wait beyond this many are refused.
-const QUEUED_MAX: usize = 10_000;
+/// Appends that wait beyond this many, or beyond this many bytes together, are refused.
+const WAITING_MAX: usize = 10_000;
+const WAITING_BYTES_MAX: usize = 64 << 20;
+/// Records of open transactions, and what waits behind them, beyond these bytes are refused.
+const PENDING_BYTES_MAX: usize = 64 << 20;
 /// A jump of the wall clock beyond this stops appends.
 pub(crate) const CLOCK_JUMP_US_MAX: i64 = 5 * 60 * 1_000_000;
 
@@ -244,7 +258,7 @@ impl Sequencer {
             slot.answer(Answer::Done(Err(error)));
         } else if self.queued.is_empty() && self.has_room(&work) {
             self.sequence(work, slot, clock);
-        } else if self.queued.len() >= QUEUED_MAX {
+        } else if self.is_overfull(work.bytes()) {
             slot.answer(Answer::Done(Err(AppendError::Busy)));
         } else {
             self.queued.push_back(Queued { work, slot });
@@ -257,6 +271,16 @@ impl Sequencer {
         self.failure.clone().or_else(closing).map(|what| AppendError::Closed { what })
     }
 
+    /// True if too much waits already for so many bytes to wait as well.
+    fn is_overfull(&self, bytes: usize) -> bool {
+        let count = self.queued.len() + self.blocked.len();
+        let waiting = || {
+            let queued: usize = self.queued.iter().map(|queued| queued.work.bytes()).sum();
+            queued + self.blocked.iter().map(|blocked| blocked.prepared.bytes).sum::<usize>()
+        };
+        count >= WAITING_MAX || (count > 0 && waiting() + bytes > WAITING_BYTES_MAX)
+    }
+
     fn has_room(&self, work: &Work) -> bool {
         self.forming.as_ref().is_some_and(|forming| forming.fits(self.bytes_of(work)))
     }
@@ -264,8 +288,7 @@ impl Sequencer {
     /// A bound on what work adds to a body.
     fn bytes_of(&self, work: &Work) -> usize {
         match work {
-            Work::Append(prepared) => prepared.bytes,
-            Work::Produce(produce) => produce.bytes,
+            Work::Append(_) | Work::Produce(_) => work.bytes(),
             Work::End { producer, .. } => {
                 cost(0, self.pending.partitions_of(*producer).len(), self.pending.batch_count())
             }
@@ -321,6 +344,9 @@ impl Sequencer {
     fn sequence(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) {
         match work {
             Work::Append(prepared) => self.append(prepared, slot, clock),
+            Work::Produce(produce) if self.pending.bytes() + produce.bytes > PENDING_BYTES_MAX => {
+                self.refuse(slot, AppendError::Busy);
+            }
             Work::Produce(produce) => self.produce(*produce, slot),
             Work::End { producer, committed } => self.end_transaction(producer, committed, slot, clock),
         }
@@ -338,6 +364,9 @@ impl Sequencer {
         }
         let waits = |event: &PreparedEvent| self.pending.waits((event.topic, event.partition));
         if prepared.events.iter().any(waits) {
+            if self.is_overfull(prepared.bytes) {
+                return self.refuse(slot, AppendError::Busy);
+            }
             self.blocked.push(Blocked { prepared, slot });
             self.new_deadline = true;
             return;

@@ -58,7 +58,8 @@ pub(super) async fn find(
         };
         let Some(position) = *position else {
             // Some events of this append were appended before and this one was not.
-            let first = positions.iter().enumerate().find_map(|(index, position)| Some((index, (*position)?)));
+            let first =
+                positions.iter().enumerate().find_map(|(index, position)| Some((index, (*position)?)));
             let (index, at) = first.unwrap_or((index, Position::ZERO));
             return Ok(Some(known(index, at)));
         };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use recount_env::planted::{self, Bug};
 use recount_env::Clock;
+use recount_env::planted::{self, Bug};
 use recount_index::Term;
 use recount_journal::Location;
 use recount_types::{Lsn, Partition, Position, Time, TopicId};

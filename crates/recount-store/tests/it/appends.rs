@@ -129,15 +129,20 @@ fn what_is_refused_says_why_and_leaves_nothing() {
     let mut many = request("a/1");
     many.events = vec![many.events[0].clone(); 10_001];
     let many = block_on(bench.store.append(many)).unwrap_err();
-    expect!["the append has 10001 events, the limit is 10000: split it. Nothing of this append was stored"].assert_eq(&many.to_string());
+    expect!["the append has 10001 events, the limit is 10000: split it. Nothing of this append was stored"]
+        .assert_eq(&many.to_string());
     let mut large = request("a/1");
     large.events[0].event.payload = format!("\"{}\"", "x".repeat(7 << 20)).into();
     let large = block_on(bench.store.append(large)).unwrap_err();
-    assert!(matches!(&large, AppendError::BadRequest { what } if what.contains("the limit is 7340032")), "{large}");
+    assert!(
+        matches!(&large, AppendError::BadRequest { what } if what.contains("the limit is 7340032")),
+        "{large}"
+    );
     let mut long_key = request("a/1");
     long_key.events[0].key = Some(vec![b'k'; 65_537].into());
     let long_key = block_on(bench.store.append(long_key)).unwrap_err();
-    expect!["event 0: the key has 65537 bytes, the limit is 65536. Nothing of this append was stored"].assert_eq(&long_key.to_string());
+    expect!["event 0: the key has 65537 bytes, the limit is 65536. Nothing of this append was stored"]
+        .assert_eq(&long_key.to_string());
     assert_eq!(bench.store.head(), before);
 }
 
@@ -181,5 +186,6 @@ fn nothing_is_accepted_after_closing() {
     let bench = Bench::new();
     block_on(bench.store.close()).unwrap();
     block_on(bench.store.close()).unwrap();
-    expect!["the database is closed. Whether this append was stored is unknown: restart, then read it back"].assert_eq(&bench.append("a/1"));
+    expect!["the database is closed. Whether this append was stored is unknown: restart, then read it back"]
+        .assert_eq(&bench.append("a/1"));
 }

@@ -119,7 +119,8 @@ fn positions_by_time() {
         assert_eq!(at(Time(event.append_time.0 - 1)), before);
     }
     let future = block_on(bench.store.position_at(Time(i64::MAX))).unwrap_err();
-    expect!["that time has not come yet: nobody knows what will be appended until then"].assert_eq(&future.to_string());
+    expect!["that time has not come yet: nobody knows what will be appended until then"]
+        .assert_eq(&future.to_string());
     let third = events[2].append_time;
     let from = ReadRequest { from: From::Time(third), ..ReadRequest::all(Scope::All { system: true }) };
     assert_eq!(bench.events(from).first().map(|event| event.position.0), Some(3));

@@ -2,8 +2,8 @@
 
 use recount_env::{Env, block_on, memory::memory_env};
 use recount_store::{
-    AppendError, AppendRequest, Appended, Condition, Direction, EventQuery, EventWrite, Expected, OpenOptions, QueryItem,
-    ReadRequest, Scope, Store,
+    AppendError, AppendRequest, Appended, Condition, Direction, EventQuery, EventWrite, Expected,
+    OpenOptions, QueryItem, ReadRequest, Scope, Store,
 };
 use recount_types::{Event, NewEvent, Position, Revision, StreamName, Tag, TopicName};
 
@@ -58,7 +58,8 @@ impl Bench {
 
     /// Positions of a read in both directions; they must agree.
     pub(crate) fn positions(&self, request: ReadRequest) -> Vec<u64> {
-        let positions = |request| self.events(request).iter().map(|event| event.position.0).collect::<Vec<_>>();
+        let positions =
+            |request| self.events(request).iter().map(|event| event.position.0).collect::<Vec<_>>();
         let forward = positions(request.clone());
         let mut backward = positions(ReadRequest { direction: Direction::Backward, ..request });
         backward.reverse();
@@ -124,7 +125,9 @@ pub(crate) fn request(words: &str) -> AppendRequest {
                         "after" => break,
                         "or" => query.items.push(std::mem::take(&mut item)),
                         _ if word.starts_with('#') => item.tags.push(Tag::parse(&word[1..]).unwrap()),
-                        _ if word.starts_with("in:") => query.topics.push(TopicName::parse(&word[3..]).unwrap()),
+                        _ if word.starts_with("in:") => {
+                            query.topics.push(TopicName::parse(&word[3..]).unwrap())
+                        }
                         _ => item.types.push(word.to_owned()),
                     }
                 }
@@ -138,8 +141,11 @@ pub(crate) fn request(words: &str) -> AppendRequest {
             _ => {
                 let (stream, event_type) = word.split_once(':').map_or((word, None), |(s, t)| (s, Some(t)));
                 let (topic, key) = stream.split_once('/').map_or((stream, None), |(t, k)| (t, Some(k)));
-                let event =
-                    NewEvent { payload: "{}".into(), event_type: event_type.map(str::to_owned), ..NewEvent::default() };
+                let event = NewEvent {
+                    payload: "{}".into(),
+                    event_type: event_type.map(str::to_owned),
+                    ..NewEvent::default()
+                };
                 let key = key.map(|key| key.to_owned().into());
                 request.events.push(EventWrite { topic: TopicName::parse(topic).unwrap(), key, event });
             }

@@ -81,5 +81,6 @@ fn a_batch_for_a_partition_that_is_not_there() {
     let topic = TopicName::parse("b").unwrap();
     let request = ProduceRequest { topic, partition: Partition(3), transaction: None, events };
     let refused = block_on(bench.store.produce(request)).unwrap_err();
-    expect!["topic b has 3 partitions, there is no partition 3. Nothing of this append was stored"].assert_eq(&refused.to_string());
+    expect!["topic b has 3 partitions, there is no partition 3. Nothing of this append was stored"]
+        .assert_eq(&refused.to_string());
 }
