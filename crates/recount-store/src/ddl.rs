@@ -1,6 +1,29 @@
-//! Statements.
-use crate::schema::TopicDefinition;
+//! Statements that define topics, from their text.
+//!
+//! ```text
+//! CREATE TOPIC name ["(" column {"," column} ")"] {event | clause}
+//! ALTER TOPIC name ADD [COLUMN] column [DEFAULT literal]
+//! ALTER TOPIC name ALTER [COLUMN] name TYPE type                       -- to a wider one
+//! DROP TOPIC name
+//! column = name type {NOT NULL | FROM string | UNIT (SECONDS|MILLIS|MICROS|NANOS) | FORMAT string}
+//! event  = EVENT name [AS string] ["(" column {"," column} ")"]
+//! clause = KEY "(" name {"," name} ")" | TYPE "(" name ")" | TIMESTAMP BY name | TAG name "(" name ")"
+//!        | PARTITIONS number | ON ERROR (REFUSE|KEEP)
+//! ```
+//!
+//! Names fold as in Postgres; the field of a column is the name as written. Tokens are sqlparser's. What a
+//! definition must fulfil by itself is checked here; what depends on the topics that exist, in the catalogue.
+
 use recount_types::TopicName;
+
+use crate::schema::{Column, ColumnType, TopicDefinition};
+
+mod check;
+mod error;
+mod parser;
+mod tokens;
+
+pub use error::{ParseError, Problem};
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +41,26 @@ pub enum Statement {
 pub struct AlterTopic {
     /// Which.
     pub name: TopicName,
+    /// What changes.
+    pub alteration: Alteration,
+}
+
+/// What ALTER TOPIC changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alteration {
+    /// A column more, nullable or with a default. Events of before stay as they are.
+    AddColumn(Column),
+    /// A column gets a type that has every value of its present one.
+    WidenColumn {
+        /// Its name.
+        column: String,
+        /// Its new type.
+        column_type: ColumnType,
+    },
 }
 
 impl Statement {
-    /// Its name.
+    /// The words that it begins with.
     pub fn name(&self) -> &'static str {
         match self {
             Statement::CreateTopic(_) => "CREATE TOPIC",
@@ -31,21 +70,10 @@ impl Statement {
     }
 }
 
-/// Parses.
-pub fn parse(sql: &str) -> Result<Statement, String> {
-    let words: Vec<&str> = sql.split_whitespace().collect();
-    match words[..] {
-        ["CREATE", "TOPIC", name] => Ok(Statement::CreateTopic(TopicDefinition::untyped(
-            TopicName::parse(name).map_err(|e| e.to_string())?,
-        ))),
-        ["CREATE", "TOPIC", name, "PARTITIONS", n] => {
-            let mut d = TopicDefinition::untyped(TopicName::parse(name).map_err(|e| e.to_string())?);
-            d.partitions = n.parse().map_err(|_| "partitions")?;
-            Ok(Statement::CreateTopic(d))
-        }
-        ["DROP", "TOPIC", name] => {
-            Ok(Statement::DropTopic(TopicName::parse(name).map_err(|e| e.to_string())?))
-        }
-        _ => Err("unknown statement".to_owned()),
-    }
+/// Reads one statement, with or without a semicolon after it.
+pub fn parse(sql: &str) -> Result<Statement, ParseError> {
+    parser::statement(&mut tokens::Tokens::new(sql)?)
 }
+
+#[cfg(test)]
+mod tests;

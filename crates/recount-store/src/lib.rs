@@ -15,12 +15,14 @@
 pub mod append;
 mod background;
 pub mod catalogue;
+pub mod cloudevents;
 pub mod condition;
 pub mod ddl;
 mod drive;
 pub mod error;
 mod forming;
 pub mod group;
+mod json;
 mod locate;
 mod open;
 mod partition;

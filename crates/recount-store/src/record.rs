@@ -1,16 +1,42 @@
 //! A record as it goes into a batch, and the terms under which the index knows it.
+//!
+//! What an event says beside its key and payload is in headers, by the names of the CloudEvents binding for Kafka:
+//!
+//! ```text
+//!  ce_id          the id that the client gave            absent = none
+//!  ce_type        the event type                         absent = none
+//!  ce_time        when it happened, RFC 3339             only if the record's timestamp, in ms, does not say it
+//!  content-type   media type of the payload              absent = application/json
+//!  recount-tags   JSON array of strings, no white space  absent = none
+//!  others         the client's own, verbatim
+//! ```
+//!
+//! [`facts`] works out what an event says, by its topic's definition; [`encode`] writes it, [`decode`] reads it.
+//! Reading trusts nothing: a header that `encode` would not have written so is damage.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use recount_index::Term;
-use recount_types::TopicId;
+use recount_types::{Event, NewEvent, Revision, Tag, Time, TopicId};
+
+use crate::catalogue::TopicState;
+use crate::error::ReadError;
+use crate::json;
+use crate::locate::{Placed, RawRecord};
+use crate::time::{format_rfc3339, parse_rfc3339};
+
+mod facts;
+
+pub(crate) use facts::{Facts, facts};
 
 /// An event in the form of a record.
 #[derive(Debug, Clone)]
 pub(crate) struct Encoded {
     /// When it happened, ms; unused in batches whose records have the append's time.
     pub(crate) timestamp_ms: i64,
+    /// Whether it says when it happened.
+    pub(crate) own_time: bool,
     /// Its stream's key.
     pub(crate) key: Option<Bytes>,
     /// Its payload.
@@ -44,105 +70,172 @@ pub(crate) fn terms<'a>(
     terms
 }
 
-/// What an event says of itself, once its topic's declarations were applied.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) key: Option<Bytes>,
-    pub(crate) event_type: Option<String>,
-    pub(crate) time: Option<recount_types::Time>,
-    pub(crate) tags: Vec<recount_types::Tag>,
-}
-
-pub(crate) fn facts(
-    _definition: &crate::schema::TopicDefinition,
-    event: &recount_types::NewEvent,
-) -> Result<Facts, String> {
-    Ok(Facts { key: None, event_type: event.event_type.clone(), time: event.time, tags: event.tags.clone() })
-}
-
-pub(crate) fn encode(
-    facts: Facts,
-    key: Option<Bytes>,
-    event: &recount_types::NewEvent,
-) -> Result<Encoded, String> {
-    let mut headers: Vec<(Cow<'static, str>, Bytes)> = Vec::new();
+/// Writes an event.
+pub(crate) fn encode(facts: Facts, key: Option<Bytes>, event: &NewEvent) -> Result<Encoded, String> {
+    let mut headers = Vec::with_capacity(event.headers.len() + 4);
+    let mut header = |name: &'static str, value: Bytes| headers.push((Cow::Borrowed(name), value));
     if let Some(id) = &event.id {
-        headers.push(("ce_id".into(), id.clone().into()));
+        header(ID, id.clone().into());
     }
-    if let Some(t) = facts.event_type {
-        headers.push(("ce_type".into(), t.into()));
+    if let Some(event_type) = facts.event_type {
+        header(TYPE, event_type.into());
     }
-    for tag in facts.tags {
-        headers.push(("recount-tags".into(), tag.as_str().to_owned().into()));
+    if let Some(time) = facts.time.filter(|time| time.0.rem_euclid(1000) != 0) {
+        header(TIME, format_rfc3339(time).into());
     }
-    Ok(Encoded {
-        timestamp_ms: facts.time.map_or(0, |t| t.0.div_euclid(1000)),
-        key,
-        value: event.payload.clone(),
-        headers,
-    })
+    if let Some(content_type) = event.content_type.as_ref().filter(|text| !facts::is_plain_json(text)) {
+        header(CONTENT_TYPE, content_type.clone().into());
+    }
+    if !facts.tags.is_empty() {
+        header(TAGS, encode_tags(&facts.tags).into());
+    }
+    headers.extend(event.headers.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.clone())));
+    let timestamp_ms = facts.time.map_or(0, |time| time.0.div_euclid(1000));
+    let own_time = facts.time.is_some();
+    Ok(Encoded { timestamp_ms, own_time, key, value: event.payload.clone(), headers })
 }
 
+/// Reads an event. `revision` is given by who knows the stream.
 pub(crate) fn decode(
-    placed: crate::locate::Placed,
-    topic: &crate::catalogue::TopicState,
-    revision: Option<recount_types::Revision>,
-) -> Result<recount_types::Event, crate::error::ReadError> {
-    let text = |name: &str| {
-        placed
-            .record
-            .headers
-            .iter()
-            .filter(|(n, _)| &n[..] == name.as_bytes())
-            .filter_map(|(_, v)| v.as_ref())
-            .map(|v| String::from_utf8_lossy(v).into_owned())
-            .collect::<Vec<_>>()
+    placed: Placed,
+    topic: &TopicState,
+    revision: Option<Revision>,
+) -> Result<Event, ReadError> {
+    let Placed { position, append_time, entry, record } = placed;
+    let damaged = |error: BadHeader| ReadError::Corrupt {
+        what: format!("the event at position {position} of topic {}: {error}", topic.name),
     };
-    Ok(recount_types::Event {
-        position: placed.position,
+    let own = OwnHeaders::read(&record.headers).map_err(damaged)?;
+    let mut tags = Vec::new();
+    if let Some(array) = own.tags {
+        for tag in json::strings(array) {
+            let tag = tag.and_then(|tag| Tag::parse(&tag).ok());
+            tags.push(tag.ok_or_else(|| damaged(BadHeader(TAGS)))?);
+        }
+    }
+    let time = own.time.map(parse_rfc3339).transpose().map_err(|_| damaged(BadHeader(TIME)))?;
+    let stamped = match record.timestamp_ms {
+        Some(ms) => Some(Time(ms.checked_mul(1000).ok_or_else(|| damaged(BadHeader("timestamp")))?)),
+        None => None,
+    };
+    let (id, event_type) = (own.id.map(str::to_owned), own.event_type.map(str::to_owned));
+    let content_type = own.content_type.map(str::to_owned);
+    let mut headers = Vec::with_capacity(own.others);
+    if own.others > 0 {
+        for (name, value) in record.headers.iter().filter(|(name, _)| !is_own(name)) {
+            let name = std::str::from_utf8(name).map_err(|_| damaged(BadHeader("name")))?;
+            headers.push((name.to_owned(), value.clone().unwrap_or_default()));
+        }
+    }
+    Ok(Event {
+        position,
         topic: topic.name.clone(),
-        key: placed.record.key.clone(),
+        key: record.key,
         revision,
-        partition: placed.entry.partition,
-        offset: placed.record.offset,
-        id: text("ce_id").pop(),
-        event_type: text("ce_type").pop(),
-        event_time: placed
-            .record
-            .timestamp_ms
-            .map_or(placed.append_time, |ms| recount_types::Time(ms * 1000)),
-        append_time: placed.append_time,
-        tags: text("recount-tags").iter().filter_map(|t| recount_types::Tag::parse(t).ok()).collect(),
-        content_type: None,
-        headers: Vec::new(),
-        payload: placed.record.value.unwrap_or_default(),
+        partition: entry.partition,
+        offset: record.offset,
+        id,
+        event_type,
+        event_time: time.or(stamped).unwrap_or(append_time),
+        append_time,
+        tags,
+        content_type,
+        headers,
+        payload: record.value.unwrap_or_default(),
     })
 }
 
-pub(crate) fn all_terms(
-    topic: TopicId,
-    record: &crate::locate::RawRecord,
-) -> Result<Vec<Vec<u8>>, crate::error::ReadError> {
-    let text = |name: &str| {
-        record
-            .headers
-            .iter()
-            .filter(|(n, _)| &n[..] == name.as_bytes())
-            .filter_map(|(_, v)| v.as_ref())
-            .map(|v| String::from_utf8_lossy(v).into_owned())
-            .collect::<Vec<_>>()
+/// The terms of a record: its stream's, its id's, its type's and its tags'.
+pub(crate) fn all_terms(topic: TopicId, record: &RawRecord) -> Result<Vec<Vec<u8>>, ReadError> {
+    let damaged = |error: BadHeader| ReadError::Corrupt {
+        what: format!("the record at offset {} of topic number {topic}: {error}", record.offset),
     };
-    let tags = text("recount-tags");
-    let mut out = terms(topic, text("ce_type").pop().as_deref(), tags.iter().map(String::as_str));
-    if let Some(id) = text("ce_id").pop() {
-        out.push(Term::new().client_id(topic, &id).to_vec());
+    let own = OwnHeaders::read(&record.headers).map_err(damaged)?;
+    let mut term = Term::new();
+    let mut terms = Vec::with_capacity(3);
+    terms.extend(record.key.as_ref().map(|key| term.stream(topic, key).to_vec()));
+    terms.extend(own.id.map(|id| term.client_id(topic, id).to_vec()));
+    terms.extend(own.event_type.map(|name| term.event_type(topic, name).to_vec()));
+    for tag in own.tags.into_iter().flat_map(json::strings) {
+        let tag = tag.ok_or_else(|| damaged(BadHeader(TAGS)))?;
+        let term = term.tag(topic, &tag);
+        if !terms.iter().any(|known: &Vec<u8>| known == term) {
+            terms.push(term.to_vec());
+        }
     }
-    if let Some(key) = &record.key {
-        out.push(Term::new().stream(topic, key).to_vec());
-    }
-    Ok(out)
+    Ok(terms)
 }
 
-pub(crate) fn same(record: &crate::locate::RawRecord, encoded: &Encoded) -> bool {
-    record.key == encoded.key && record.value.as_ref() == Some(&encoded.value)
+/// Whether a record is what this event was written as: key, payload, type, tags, time and headers.
+pub(crate) fn same(record: &RawRecord, encoded: &Encoded) -> bool {
+    record.key == encoded.key
+        && record.value.as_ref() == Some(&encoded.value)
+        && record.timestamp_ms == encoded.own_time.then_some(encoded.timestamp_ms)
+        && record.headers.len() == encoded.headers.len()
+        && record.headers.iter().zip(&encoded.headers).all(|((name, value), (own_name, own_value))| {
+            name[..] == *own_name.as_bytes() && value.as_ref() == Some(own_value)
+        })
 }
+
+const ID: &str = "ce_id";
+const TYPE: &str = "ce_type";
+const TIME: &str = "ce_time";
+const CONTENT_TYPE: &str = "content-type";
+const TAGS: &str = "recount-tags";
+
+/// A header that is not as [`encode`] writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("its header {0} is malformed")]
+struct BadHeader(&'static str);
+
+/// The headers of a record that are ours.
+#[derive(Debug, Default)]
+struct OwnHeaders<'a> {
+    id: Option<&'a str>,
+    event_type: Option<&'a str>,
+    time: Option<&'a str>,
+    content_type: Option<&'a str>,
+    tags: Option<&'a str>,
+    /// How many are not ours.
+    others: usize,
+}
+
+impl<'a> OwnHeaders<'a> {
+    fn read(headers: &'a [(Bytes, Option<Bytes>)]) -> Result<OwnHeaders<'a>, BadHeader> {
+        let mut own = OwnHeaders::default();
+        for (name, value) in headers {
+            let (slot, name) = match &name[..] {
+                b"ce_id" => (&mut own.id, ID),
+                b"ce_type" => (&mut own.event_type, TYPE),
+                b"ce_time" => (&mut own.time, TIME),
+                b"content-type" => (&mut own.content_type, CONTENT_TYPE),
+                b"recount-tags" => (&mut own.tags, TAGS),
+                _ => {
+                    own.others += 1;
+                    continue;
+                }
+            };
+            let text = value.as_ref().and_then(|value| std::str::from_utf8(value).ok());
+            if slot.replace(text.ok_or(BadHeader(name))?).is_some() {
+                return Err(BadHeader(name));
+            }
+        }
+        Ok(own)
+    }
+}
+
+fn is_own(name: &[u8]) -> bool {
+    matches!(name, b"ce_id" | b"ce_type" | b"ce_time" | b"content-type" | b"recount-tags")
+}
+
+fn encode_tags(tags: &[Tag]) -> String {
+    let mut array = String::with_capacity(tags.iter().map(|tag| tag.as_str().len() + 3).sum::<usize>() + 1);
+    for tag in tags {
+        array.push(if array.is_empty() { '[' } else { ',' });
+        json::push_quoted(&mut array, tag.as_str());
+    }
+    array + "]"
+}
+
+#[cfg(test)]
+mod tests;

@@ -162,6 +162,11 @@ impl TopicDefinition {
         self.columns.iter().chain(of_events).filter(move |column| column.name == name)
     }
 
+    /// Whether the text of a column's values is kept in keys or tags, and so cannot change.
+    pub(crate) fn is_frozen(&self, column: &str) -> bool {
+        self.key.iter().any(|name| name == column) || self.tags.iter().any(|tag| tag.column == column)
+    }
+
     /// The definition after an ALTER TOPIC.
     pub fn altered(&self, alter: &AlterTopic) -> Result<TopicDefinition, String> {
         let mut next = self.clone();
@@ -184,7 +189,7 @@ impl TopicDefinition {
     }
 
     fn widen(&mut self, name: &str, to: ColumnType) -> Result<(), String> {
-        let frozen = self.key.iter().any(|key| key == name) || self.tags.iter().any(|tag| tag.column == name);
+        let frozen = self.is_frozen(name);
         let of_events = self.events.iter_mut().flat_map(|event| &mut event.columns);
         let mut found = false;
         for column in self.columns.iter_mut().chain(of_events).filter(|column| column.name == name) {

@@ -7,6 +7,11 @@ use recount_types::Time;
 
 const DAY_US: i64 = 86_400_000_000;
 
+/// The first instant that has a text.
+pub const TIME_MIN: Time = Time(-62_135_596_800_000_000);
+/// The last.
+pub const TIME_MAX: Time = Time(253_402_300_799_999_999);
+
 /// Writes `2023-12-13T12:00:00Z`, with six digits of a second if they are not all zero.
 pub fn format_rfc3339(time: Time) -> String {
     let micros = time.0.rem_euclid(1_000_000);
@@ -39,7 +44,19 @@ pub fn parse_rfc3339(text: &str) -> Result<Time, BadTime> {
     parse(text.as_bytes()).ok_or_else(|| BadTime(text.chars().take(80).collect()))
 }
 
+/// µs since 1970-01-01T00:00:00 of `2023-12-13T12:00:00`, which says no zone; `None` if the text is something else.
+pub fn parse_without_zone(text: &str) -> Option<i64> {
+    let (us, rest) = parse_shown(text.as_bytes())?;
+    rest.is_empty().then_some(us)
+}
+
 fn parse(text: &[u8]) -> Option<Time> {
+    let (us, zone) = parse_shown(text)?;
+    Some(Time(us - parse_zone(zone)? * 1_000_000))
+}
+
+/// What a clock shows, as µs since 1970-01-01T00:00:00, and what follows in the text.
+fn parse_shown(text: &[u8]) -> Option<(i64, &[u8])> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = parse_date(date)?;
     let (separator, rest) = rest.split_first()?;
@@ -49,8 +66,7 @@ fn parse(text: &[u8]) -> Option<Time> {
     let (clock, rest) = rest.split_at_checked(8)?;
     let seconds = parse_clock(clock)?;
     let (micros, rest) = parse_fraction(rest)?;
-    let offset_seconds = parse_zone(rest)?;
-    Some(Time(days * DAY_US + (seconds - offset_seconds) * 1_000_000 + micros))
+    Some((days * DAY_US + seconds * 1_000_000 + micros, rest))
 }
 
 /// Days since 1970-01-01 of `2023-12-13`.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Most digits of a DECIMAL.
-pub const DECIMAL_DIGITS_MAX: u8 = 38;
+const DECIMAL_DIGITS_MAX: u8 = 38;
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,9 @@ pub struct TimeFormat(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFormat {
     /// It has letters or digits without a meaning.
-    #[error("{0:?} means nothing in a FORMAT: use YYYY YY MM DD HH24 MI SS MS US TZH TZM, and other text in double quotes")]
+    #[error(
+        "{0:?} means nothing in a FORMAT: use YYYY YY MM DD HH24 MI SS MS US TZH TZM, and other text in double quotes"
+    )]
     Unknown(String),
     /// It leaves the date open.
     #[error("a FORMAT needs a year, MM and DD")]
@@ -90,7 +92,11 @@ impl TimeFormat {
         if year && short_year {
             return Err(BadFormat::Twice("the year"));
         }
-        if (year || short_year) && month && day { Ok(TimeFormat(text.to_owned())) } else { Err(BadFormat::NoDate) }
+        if (year || short_year) && month && day {
+            Ok(TimeFormat(text.to_owned()))
+        } else {
+            Err(BadFormat::NoDate)
+        }
     }
 
     /// The pattern.
@@ -100,12 +106,24 @@ impl TimeFormat {
 
     /// Whether it says the zone: by `TZH`, or by a `"Z"` in quotes.
     pub(crate) fn has_zone(&self) -> bool {
-        self.0.contains("TZH") || self.0.ends_with("\"Z\"")
+        self.parts().any(|part| matches!(part, Part::Field(Field::ZoneHour) | Part::Literal("Z")))
     }
 
-    /// Whether it says the time of day.
+    /// Whether it says anything of the time of day.
     pub(crate) fn has_clock(&self) -> bool {
-        ["HH24", "MI", "SS", "MS", "US", "TZH", "TZM"].iter().any(|field| self.0.contains(field))
+        use Field::{Day, Month, ShortYear, Year};
+        self.parts().any(
+            |part| matches!(part, Part::Field(field) if !matches!(field, Year | ShortYear | Month | Day)),
+        )
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let mut rest = self.0.as_str();
+        std::iter::from_fn(move || {
+            let (part, after) = next_part(rest).ok()??;
+            rest = after;
+            Some(part)
+        })
     }
 
     /// Reads a text; `None` if it is not written so.
@@ -153,7 +171,10 @@ impl TimeFormat {
         if !text.is_empty() || !is_date || crate::time::civil_from_days(days) != (year, month, day) {
             return None;
         }
-        Some(CivilTime { shown_us: days * 86_400_000_000 + clock_us, ahead_us: zone_sign * ahead_s * 1_000_000 })
+        Some(CivilTime {
+            shown_us: days * 86_400_000_000 + clock_us,
+            ahead_us: zone_sign * ahead_s * 1_000_000,
+        })
     }
 }
 
