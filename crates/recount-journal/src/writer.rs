@@ -252,7 +252,7 @@ impl Writer {
 
     /// For the simulation to catch: the sync of every second group comes with the next one's.
     fn planted_late_sync(&self, kind: FrameKind) -> bool {
-        planted::is(Bug::WriteBeforeSync) && kind.uses_lsn() && self.next_lsn().0 % 2 == 0
+        planted::is(Bug::WriteBeforeSync) && kind.uses_lsn() && self.next_lsn().0.is_multiple_of(2)
     }
 
     /// Writes a seal: proves that the group before it was synced. `state` is the store's, opaque here. A journal

@@ -214,7 +214,9 @@ pub async fn check_reads(store: &Store, events: &[Event], live: &BTreeSet<String
     let mut tags: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for event in events.iter().filter(|event| live.contains(event.topic.as_str())) {
         topics.entry(event.topic.clone()).or_default().push(event.position.0);
-        event.stream().map(|stream| streams.entry(stream).or_default().push(event.position.0));
+        if let Some(stream) = event.stream() {
+            streams.entry(stream).or_default().push(event.position.0);
+        }
         for tag in &event.tags {
             tags.entry(tag.as_str().to_owned()).or_default().push(event.position.0);
         }

@@ -66,6 +66,7 @@ pub struct TopicInfo {
 /// What an event of `_catalog` says. Persisted as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::enum_variant_names, reason = "named as the statements are")]
 pub(crate) enum Change {
     /// A topic came to be.
     CreateTopic {

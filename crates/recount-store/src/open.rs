@@ -24,7 +24,7 @@ use crate::error::{ReadError, chain};
 use crate::locate::{self, Frames, PlacedGroup};
 use crate::pending::{Pending, SavedBatch, Waiting};
 use crate::record;
-use crate::sequencer::{self, Sequencer};
+use crate::sequencer::{self, Recovered, Sequencer};
 use crate::state::{State, decode_seal};
 use crate::store::Inner;
 
@@ -146,16 +146,16 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
     let head = replay.state.next_position.0 - 1;
     let writer = recovered.writer;
     let writer_is_sealed = writer.is_sealed();
-    let sequencer = Sequencer::new(
-        replay.state,
-        replay.pending,
-        replay.pending_groups,
-        replay.memtable,
-        replay.runs,
-        writer.next_lsn(),
-        format.hash_key,
-        options.memtable_bytes_max,
-    );
+    let sequencer = Sequencer::new(Recovered {
+        state: replay.state,
+        pending: replay.pending,
+        pending_groups: replay.pending_groups,
+        memtable: replay.memtable,
+        runs: replay.runs,
+        next_lsn: writer.next_lsn(),
+        hash_key: format.hash_key,
+        memtable_bytes_max: options.memtable_bytes_max,
+    });
     let inner = Arc::new(Inner {
         root: root.to_owned(),
         held: Mutex::new(Some(recovered.lock)),

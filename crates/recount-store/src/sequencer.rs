@@ -127,6 +127,23 @@ pub(crate) struct Sequencer {
     memtable_bytes_max: usize,
 }
 
+/// Where a sequencer goes on.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) state: State,
+    pub(crate) pending: Pending,
+    /// Where the groups lie that have records without positions.
+    pub(crate) pending_groups: BTreeMap<Lsn, Location>,
+    /// All that is newer than the runs.
+    pub(crate) memtable: Memtable,
+    pub(crate) runs: RunSet,
+    /// The lsn of the next group.
+    pub(crate) next_lsn: Lsn,
+    pub(crate) hash_key: [u8; 16],
+    /// Size at which a memtable is frozen.
+    pub(crate) memtable_bytes_max: usize,
+}
+
 /// What is to be sequenced.
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -194,17 +211,18 @@ pub(crate) struct Taken {
 }
 
 impl Sequencer {
-    /// Goes on from a recovered state. `next_lsn` is the next group's.
-    pub(crate) fn new(
-        state: State,
-        pending: Pending,
-        pending_groups: BTreeMap<Lsn, Location>,
-        memtable: Memtable,
-        runs: RunSet,
-        next_lsn: Lsn,
-        hash_key: [u8; 16],
-        memtable_bytes_max: usize,
-    ) -> Sequencer {
+    /// Goes on from what was recovered.
+    pub(crate) fn new(recovered: Recovered) -> Sequencer {
+        let Recovered {
+            state,
+            pending,
+            pending_groups,
+            memtable,
+            runs,
+            next_lsn,
+            hash_key,
+            memtable_bytes_max,
+        } = recovered;
         Sequencer {
             catalogue: state.catalogue,
             next_offsets: state.next_offsets,

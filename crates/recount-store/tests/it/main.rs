@@ -1,5 +1,7 @@
 //! The store as its fronts see it, on memory and on the simulated machine.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod appends;
 mod files;
 mod reads;
