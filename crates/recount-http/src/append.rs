@@ -18,7 +18,7 @@ use crate::parameters::{Parameters, decoded_header, header, percent_decoded};
 use crate::path;
 use crate::problem::Problem;
 
-mod base64;
+mod limited;
 pub(crate) mod many;
 mod payloads;
 
@@ -34,13 +34,11 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
     parameters.finish(PARAMETERS)?;
     let expected = expected_revision(&parts.headers)?;
     let content_type = content_type(&parts.headers)?;
-    let common = common(&parts.headers)?;
-    let body = body::collect(&parts.headers, body).await?;
-    let events = payloads::events(content_type, body, common)?;
-    let events: Vec<EventWrite> = events
-        .into_iter()
-        .map(|event| EventWrite { topic: topic.clone(), key: key.clone(), event })
-        .collect();
+    let common = Common::read(&parts.headers, key)?;
+    let body = body::collect(&front.large_bodies, &parts.headers, body).await?;
+    let events = payloads::events(content_type, &body.bytes, common)?;
+    let events: Vec<EventWrite> =
+        events.into_iter().map(|(key, event)| EventWrite { topic: topic.clone(), key, event }).collect();
     let conditions = match expected {
         Expected::Any => Vec::new(),
         expected => vec![Condition::Stream { stream: one_stream(front, &events)?, expected }],
@@ -49,25 +47,68 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
     Ok(appended_response(&appended))
 }
 
-/// What all events of the request have in common, said by headers.
-fn common(headers: &HeaderMap) -> Result<NewEvent, Problem> {
-    let time = decoded_header(headers, "ce-time")?;
-    let time = time
-        .map(|text| parse_rfc3339(&text).map_err(|error| Problem::bad_request(format!("ce-time: {error}"))));
-    let tags = header(headers, "recount-tags")?.unwrap_or_default();
-    let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(|tag| {
+/// What the query and the headers say of all events of the request.
+#[derive(Debug)]
+struct Common {
+    key: Option<Bytes>,
+    event: NewEvent,
+}
+
+impl Common {
+    /// Reads the headers: `Recount-Tags`, and the attributes of CloudEvents' binary mode
+    /// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>, 3.1), of
+    /// which all but `ce-id`, `ce-type` and `ce-time` are kept as headers of the event, and none is demanded.
+    fn read(headers: &HeaderMap, key: Option<Bytes>) -> Result<Common, Problem> {
+        let mut common = Common { key, event: NewEvent::default() };
+        for name in headers.keys() {
+            let name = name.as_str();
+            match name.strip_prefix("ce-") {
+                Some(attribute) => {
+                    common.attribute(attribute, decoded_header(headers, name)?.unwrap_or_default())?
+                }
+                None if name == "recount-tags" => {
+                    common.event.tags = tags(header(headers, name)?.unwrap_or_default())?
+                }
+                None => {}
+            }
+        }
+        Ok(common)
+    }
+
+    fn attribute(&mut self, name: &str, value: String) -> Result<(), Problem> {
+        match name {
+            "specversion" if value != "1.0" => {
+                return Err(Problem::bad_request(format!("ce-specversion is {value:?}: only 1.0 is known")));
+            }
+            "specversion" => {}
+            "id" => self.event.id = Some(value),
+            "type" => self.event.event_type = Some(value),
+            "time" => {
+                let time = parse_rfc3339(&value);
+                self.event.time =
+                    Some(time.map_err(|error| Problem::bad_request(format!("ce-time: {error}")))?);
+            }
+            "partitionkey" if self.key.as_ref().is_some_and(|key| *key != value) => {
+                let what = "ce-partitionkey is another than the parameter key: give one of them";
+                return Err(Problem::bad_request(what));
+            }
+            "partitionkey" => self.key = Some(value.into()),
+            _ => self.event.headers.push((format!("ce_{name}"), value.into())),
+        }
+        Ok(())
+    }
+}
+
+/// Tags between commas, percent-encoded.
+fn tags(text: &str) -> Result<Vec<Tag>, Problem> {
+    let read = |tag: &str| {
         let decoded = percent_decoded(tag).and_then(|bytes| String::from_utf8(bytes).ok());
         let decoded = decoded.ok_or_else(|| format!("{tag:?} is not percent-encoded UTF-8"))?;
         Tag::parse(&decoded).map_err(|error| error.to_string())
-    });
-    let tags: Result<Vec<Tag>, String> = tags.collect();
-    Ok(NewEvent {
-        id: decoded_header(headers, "ce-id")?,
-        event_type: decoded_header(headers, "ce-type")?,
-        time: time.transpose()?,
-        tags: tags.map_err(|error| Problem::bad_request(format!("recount-tags: {error}")))?,
-        ..NewEvent::default()
-    })
+    };
+    let tags: Result<_, String> =
+        text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(read).collect();
+    tags.map_err(|error| Problem::bad_request(format!("recount-tags: {error}")))
 }
 
 /// The header `Recount-Expected-Revision`.

@@ -11,34 +11,51 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::problem::Problem;
 
 /// Largest body of a request, bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
-/// How long a body may take to arrive, seconds.
-const BODY_SECONDS_MAX: u64 = 30;
+/// Larger bodies are taken only so many at a time.
+const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
+/// Most bodies larger than that at a time; the others wait, unread.
+pub(crate) const LARGE_BODIES_MAX: usize = 16;
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// Pieces of an answer that wait for a slow reader.
 const PIECES_MAX: usize = 2;
 
+/// The body of a request.
+#[derive(Debug)]
+pub(crate) struct Collected<'a> {
+    pub(crate) bytes: Bytes,
+    /// Held as long as the bytes are, if they are many.
+    _room: Option<SemaphorePermit<'a>>,
+}
+
 /// The whole body of a request.
-pub(crate) async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+pub(crate) async fn collect<'a>(
+    large_bodies: &'a Semaphore,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Collected<'a>, Problem> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         return Err(Problem::too_large(BODY_BYTES_MAX));
     }
-    match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), collect_pieces(body)).await {
+    match tokio::time::timeout(BODY_TIME_MAX, collect_pieces(large_bodies, body)).await {
         Ok(collected) => collected,
-        Err(_) => Err(Problem::too_slow(BODY_SECONDS_MAX)),
+        Err(_) => Err(Problem::too_slow(BODY_TIME_MAX.as_secs())),
     }
 }
 
-async fn collect_pieces(mut body: Body) -> Result<Bytes, Problem> {
+async fn collect_pieces(large_bodies: &Semaphore, mut body: Body) -> Result<Collected<'_>, Problem> {
     // Most bodies are one piece, which is passed on without a copy.
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
+    let mut room = None;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|error| Problem::bad_request(format!("the body ended early: {error}")))?;
         let Ok(piece) = frame.into_data() else { continue };
@@ -50,11 +67,15 @@ async fn collect_pieces(mut body: Body) -> Result<Bytes, Problem> {
             }
             all.extend_from_slice(&piece);
         }
-        if first.len().max(all.len()) > BODY_BYTES_MAX {
+        let bytes = first.len().max(all.len());
+        if bytes > BODY_BYTES_MAX {
             return Err(Problem::too_large(BODY_BYTES_MAX));
         }
+        if bytes > SMALL_BODY_BYTES_MAX && room.is_none() {
+            room = large_bodies.acquire().await.ok();
+        }
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+    Ok(Collected { bytes: if all.is_empty() { first } else { all.freeze() }, _room: room })
 }
 
 /// The end of a pipe into which an answer is written.

@@ -36,8 +36,11 @@ pub(crate) enum Method {
     Post,
 }
 
+/// How many there are.
+pub(crate) const ENDPOINT_COUNT: usize = 12;
+
 /// All endpoints, in the order of [`Endpoint`].
-pub(crate) const ENDPOINTS: [Described; 12] = [
+pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
     post(Endpoint::AppendToTopic, "appendToTopic", "/topics/{topic}/events", "Append events to a topic"),
     post(Endpoint::Append, "append", "/append", "Append events to several streams and topics, all or none"),
     get(Endpoint::ReadTopic, "readTopic", "/topics/{topic}/events", "Read or follow the events of a topic"),

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use recount_env::Clock;
 use recount_store::{AppendError, AppendRequest, Appended, Store};
 use recount_types::Kind;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use crate::body::LARGE_BODIES_MAX;
 use crate::metrics::Counts;
 use crate::problem::Problem;
 
@@ -16,6 +17,8 @@ pub(crate) struct Front {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counts: Counts,
+    /// Room for bodies that are not small.
+    pub(crate) large_bodies: Semaphore,
     stopping: watch::Sender<bool>,
     /// An append was told that the database is closed.
     closed: AtomicBool,
@@ -25,7 +28,14 @@ impl Front {
     /// The front of a store.
     pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Front {
         let (stopping, _) = watch::channel(false);
-        Front { store, clock, counts: Counts::default(), stopping, closed: AtomicBool::new(false) }
+        Front {
+            store,
+            clock,
+            counts: Counts::default(),
+            large_bodies: Semaphore::new(LARGE_BODIES_MAX),
+            stopping,
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Appends, and notices if the database has closed itself.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use recount_store::Stats;
 
-use crate::endpoints::{ENDPOINTS, Endpoint};
+use crate::endpoints::{ENDPOINT_COUNT, ENDPOINTS, Endpoint};
 
 /// A number of the store.
 struct OfStore {
@@ -92,7 +92,7 @@ impl Gauge {
 pub(crate) struct Counts {
     pub(crate) connections: Gauge,
     pub(crate) subscriptions: Gauge,
-    endpoints: [OfEndpoint; ENDPOINTS.len()],
+    endpoints: [OfEndpoint; ENDPOINT_COUNT],
 }
 
 #[derive(Debug, Default)]

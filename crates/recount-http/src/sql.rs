@@ -23,12 +23,12 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
     let (parts, body) = request.into_parts();
     Parameters::parse(parts.uri.query())?.finish(&[])?;
     let content_type = content_type(&parts.headers)?.essence;
-    let body = body::collect(&parts.headers, body).await?;
+    let body = body::collect(&front.large_bodies, &parts.headers, body).await?;
     let sql = match content_type.as_str() {
-        "application/json" => serde_json::from_slice::<Statement>(&body)
+        "application/json" => serde_json::from_slice::<Statement>(&body.bytes)
             .map(|statement| statement.sql)
             .map_err(|error| Problem::bad_request(format!("the body is not {{\"sql\": \"…\"}}: {error}")))?,
-        "text/plain" | "application/sql" => String::from_utf8(body.into())
+        "text/plain" | "application/sql" => String::from_utf8(body.bytes.to_vec())
             .map_err(|error| Problem::bad_request(format!("the statement is not UTF-8: {error}")))?,
         other => return Err(Problem::unsupported(other, "text/plain or application/json")),
     };

@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
+use recount_store::cloudevents::decode_base64;
 use recount_store::time::parse_rfc3339;
 use recount_store::{AppendRequest, Condition, EventQuery, EventWrite, Expected, QueryItem};
 use recount_types::limits::APPEND_EVENTS_MAX;
@@ -12,7 +13,8 @@ use recount_types::{NewEvent, Position, Revision, StreamName, Tag, TopicName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{appended_response, base64, content_type, parse_expected};
+use super::limited::Limited;
+use super::{appended_response, content_type, parse_expected};
 use crate::body;
 use crate::front::Front;
 use crate::parameters::Parameters;
@@ -26,9 +28,9 @@ pub(crate) const CONDITIONS_MAX: usize = 1000;
 #[serde(deny_unknown_fields)]
 struct Body<'a> {
     #[serde(borrow)]
-    events: Vec<Event<'a>>,
+    events: Limited<Event<'a>, APPEND_EVENTS_MAX>,
     #[serde(default)]
-    conditions: Vec<Asked>,
+    conditions: Limited<Asked, CONDITIONS_MAX>,
 }
 
 #[derive(Deserialize)]
@@ -96,31 +98,19 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
     if content_type.essence != "application/json" {
         return Err(Problem::unsupported(&content_type.essence, "application/json"));
     }
-    let body = body::collect(&parts.headers, body).await?;
-    let appended = front.append(parse(&body)?).await?;
+    let body = body::collect(&front.large_bodies, &parts.headers, body).await?;
+    let appended = front.append(parse(&body.bytes)?).await?;
     Ok(appended_response(&appended))
 }
 
 fn parse(body: &Bytes) -> Result<AppendRequest, Problem> {
     let parsed: Body<'_> = serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not an append: {error}")))?;
-    if parsed.events.len() > APPEND_EVENTS_MAX {
-        let what = format!(
-            "the append has {} events, the limit is {APPEND_EVENTS_MAX}: split it",
-            parsed.events.len()
-        );
-        return Err(Problem::bad_request(what));
-    }
-    if parsed.conditions.len() > CONDITIONS_MAX {
-        let what =
-            format!("the append has {} conditions, the limit is {CONDITIONS_MAX}", parsed.conditions.len());
-        return Err(Problem::bad_request(what));
-    }
     let mut request = AppendRequest::default();
-    for (index, event) in parsed.events.into_iter().enumerate() {
+    for (index, event) in parsed.events.0.into_iter().enumerate() {
         request.events.push(event.write(body).map_err(|what| Problem::bad_event(index, what))?);
     }
-    for (index, asked) in parsed.conditions.into_iter().enumerate() {
+    for (index, asked) in parsed.conditions.0.into_iter().enumerate() {
         let condition = asked.condition();
         request
             .conditions
@@ -134,9 +124,7 @@ impl Event<'_> {
         let topic = TopicName::parse(&self.topic).map_err(|error| error.to_string())?;
         let payload = match (self.data, self.data_base64) {
             (Some(data), None) => body.slice_ref(data.get().as_bytes()),
-            (None, Some(text)) => {
-                base64::decode(&text).ok_or("dataBase64 is not base64 with padding")?.into()
-            }
+            (None, Some(text)) => decode_base64(&text).ok_or("dataBase64 is not base64 with padding")?.into(),
             (Some(_), Some(_)) => return Err("it has data and dataBase64: give one of them".to_owned()),
             (None, None) => return Err("it has no data".to_owned()),
         };

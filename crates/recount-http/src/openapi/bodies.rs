@@ -17,6 +17,8 @@ pub(super) fn request(endpoint: Endpoint) -> Option<Value> {
                 ],
             } },
             "application/x-ndjson": { "schema": { "type": "string", "description": "A payload a line." } },
+            "application/cloudevents+json": { "schema": named("CloudEvent") },
+            "application/cloudevents-batch+json": { "schema": { "type": "array", "items": named("CloudEvent") } },
             "application/octet-stream": { "schema": { "type": "string", "description": "One payload as it is; any other type likewise." } },
         }),
         Endpoint::Append => json!({ "application/json": { "schema": named("Append") } }),

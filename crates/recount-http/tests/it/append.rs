@@ -118,3 +118,39 @@ async fn an_expected_revision_is_held() {
     let nowhere = server.request("POST", "/topics/t/events", "recount-expected-revision: 0\r\n", b"{}").await;
     assert_eq!(nowhere.status, 400);
 }
+
+#[tokio::test]
+async fn cloud_events_come_in_every_mode() {
+    let server = Server::start().await;
+    let one = |id: &str, more: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"/bank","type":"Paid","data":{{"n": 1.0}}{more}}}"#
+        )
+    };
+    let structured = "application/cloudevents+json; charset=utf-8";
+    let answer = server.post("/topics/t/events?key=k", structured, one("a", "")).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let batch =
+        format!("[{},\n{}]", one("b", r#","partitionkey":"k""#), one("c", r#","partitionkey":"other""#));
+    let answer = server.post("/topics/t/events", "application/cloudevents-batch+json", batch).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let head =
+        "ce-specversion: 1.0\r\nce-id: d\r\nce-source: /bank\r\nce-type: Paid\r\nce-partitionkey: k\r\n";
+    let answer = server.request("POST", "/topics/t/events", head, br#"{"n": 1.0}"#).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let events = server.get("/streams/t/k").await.json()["events"].clone();
+    for (event, id) in events.as_array().unwrap().iter().zip(["a", "b", "d"]) {
+        assert_eq!((event["id"].as_str(), event["type"].as_str()), (Some(id), Some("Paid")));
+        assert_eq!(event["headers"].to_string(), r#"[["ce_source","/bank"]]"#);
+        assert_eq!(event["data"].to_string(), r#"{"n":1.0}"#);
+    }
+    assert_eq!(events.as_array().unwrap().len(), 3);
+    for (target, content_type, body) in [
+        ("/topics/t/events", structured, one("e", "").replace("1.0", "0.3")),
+        ("/topics/t/events", structured, "[]".to_owned()),
+        ("/topics/t/events?key=x", structured, one("e", r#","partitionkey":"k""#)),
+        ("/topics/t/events", "application/cloudevents-batch+json", one("e", "")),
+    ] {
+        assert_eq!(server.post(target, content_type, &body).await.status, 400, "{body}");
+    }
+}
