@@ -209,8 +209,9 @@ impl Tasks for RealTasks {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         // A time past all times is no deadline.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut changed = signal.changed(seen);
         Box::pin(poll_fn(move |cx| {
-            let changed = signal.poll_changed(seen, cx);
+            let changed = Pin::new(&mut changed).poll(cx);
             if let Some(deadline) = deadline
                 && changed.is_pending()
             {

@@ -13,6 +13,7 @@ pub mod disk;
 pub mod faults;
 mod handle;
 mod io;
+mod operation;
 mod process;
 pub mod rng;
 

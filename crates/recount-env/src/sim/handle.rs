@@ -60,8 +60,9 @@ impl Tasks for Handle {
             (core.now_us.saturating_add(timeout_us), core.id())
         });
         let mut timer = Timer { world: &self.world, deadline };
+        let mut changed = signal.changed(seen);
         Box::pin(poll_fn(move |cx| {
-            let changed = signal.poll_changed(seen, cx);
+            let changed = Pin::new(&mut changed).poll(cx);
             if changed.is_pending() { timer.poll(cx) } else { changed }
         }))
     }

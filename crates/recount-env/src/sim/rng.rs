@@ -33,3 +33,25 @@ impl Rng {
         n > 0 && self.below(n) == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A seed that failed once fails again, in every later version.
+    #[test]
+    fn a_seed_gives_these_numbers() {
+        let mut rng = Rng::new(8841);
+        assert_eq!([1000; 8].map(|bound| rng.below(bound)), [691, 821, 903, 818, 646, 401, 731, 551]);
+    }
+
+    #[test]
+    fn numbers_are_below_the_bound_and_all_come_up() {
+        let mut rng = Rng::new(1);
+        let mut counts = [0; 7];
+        (0..7000).for_each(|_| counts[rng.below(7) as usize] += 1);
+        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+        assert_eq!(rng.below(1), 0);
+        assert!(!rng.one_in(0) && rng.one_in(1));
+    }
+}

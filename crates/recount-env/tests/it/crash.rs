@@ -103,6 +103,21 @@ fn what_was_cut_off_never_comes_back_when_the_file_grows_again() {
 }
 
 #[test]
+fn what_was_cut_off_before_its_sync_never_reaches_the_disk() {
+    let play = |world: &World| {
+        run(world, |env| async move {
+            let file = durable(&env, "/d/a.log", b"").await;
+            file.write_at(0, &[1; 1024]).await.unwrap();
+            file.set_len(100).await.unwrap();
+            file.set_len(1024).await.unwrap();
+            file.sync_data().await.unwrap();
+        });
+    };
+    let found = outcomes(play, |world| bytes(world, "/d/a.log").unwrap());
+    assert_eq!(found, BTreeSet::from([[vec![1; 100], vec![0; 924]].concat()]));
+}
+
+#[test]
 fn syncing_a_file_does_not_sync_its_name() {
     let play = |world: &World| {
         run(world, |env| async move {

@@ -1,7 +1,9 @@
 //! Tasks, waiting and clocks, real and simulated; and that a seed decides everything.
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use recount_env::sim::faults::{CrashAt, Faults};
@@ -42,17 +44,29 @@ fn tasks_wait_for_signals_and_for_time() {
     }
 }
 
+/// The inner future parks the thread too: it must use up neither what wakes the outer one nor its deadline.
 #[test]
 fn a_future_may_block_on_another() {
     let env = real::env();
-    let signal = Signal::new();
-    block_on(async {
-        // The inner one uses up what wakes this thread, and has a deadline of its own.
-        signal.notify();
-        let inner = env.clone();
-        block_on(async move { inner.tasks.wait(&Signal::new(), 0, Some(Duration::from_micros(10))).await });
-        env.tasks.wait(&signal, 1, Some(Duration::from_micros(10))).await;
-    });
+    let never = Signal::new();
+    let pause = |us| env.tasks.wait(&never, 0, Some(Duration::from_micros(us)));
+    let mut waited = pause(1000);
+    block_on(poll_fn(|cx| {
+        let polled = waited.as_mut().poll(cx);
+        if polled.is_pending() {
+            block_on(pause(10));
+        }
+        polled
+    }));
+    let mut woken = false;
+    block_on(poll_fn(|cx| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        block_on(pause(10));
+        Poll::Pending
+    }));
 }
 
 #[test]
@@ -97,9 +111,9 @@ fn nothing_to_wait_for_is_stuck() {
 #[test]
 fn what_never_ends_is_stuck() {
     let (process, _env) = machine(1).start();
-    let ended = process.run(std::future::poll_fn(|cx| {
+    let ended = process.run(poll_fn(|cx| {
         cx.waker().wake_by_ref();
-        std::task::Poll::<()>::Pending
+        Poll::<()>::Pending
     }));
     assert_eq!(ended, Err(Ended::Stuck));
 }
