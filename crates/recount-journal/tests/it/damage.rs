@@ -269,10 +269,12 @@ fn damage_to_a_segment_that_was_only_planned() {
                 });
                 let found = contents(&world, planned, decision);
                 match found {
-                    Ok(found) => assert!(found == groups(&sizes)),
+                    Ok(found) => {
+                        assert!(found == groups(&sizes) && (close || decision == TailDecision::AcceptLoss))
+                    }
                     Err(error) => {
                         assert!(!close && decision == TailDecision::Refuse, "{error}");
-                        assert!(error.contains("--accept-tail-loss"), "{error}");
+                        assert!(error.contains("--accept-tail-loss") && error.contains(&name), "{error}");
                     }
                 }
             }
