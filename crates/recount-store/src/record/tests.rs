@@ -456,3 +456,27 @@ fn damaged_headers() {
     let record = RawRecord { headers: vec![header(TAGS, Some(b"[1]"))], ..stored(&write(&event("1"))) };
     assert!(all_terms(TopicId(16), &record).is_err());
 }
+
+/// `cargo test --profile sim -p recount-store --lib speed -- --ignored --nocapture` prints events per second.
+#[test]
+#[ignore = "measures, judges nothing"]
+fn speed() {
+    let definition = topic(
+        "(accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL, timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS)
+         KEY (accountId) TIMESTAMP BY timestamp",
+    );
+    let event = event(r#"{"accountId": 4711, "amount": -20.05, "timestamp": 1702468800, "note": "rent"}"#);
+    let record = stored(&encode(facts(&definition, &event).unwrap(), Some("4711".into()), &event).unwrap());
+    let state = state();
+    let clock = recount_env::real::env().clock;
+    let measure = |what: &str, run: &dyn Fn()| {
+        const COUNT: u64 = 1_000_000;
+        let start = clock.boottime_us();
+        (0..COUNT).for_each(|_| run());
+        println!("{what} {} events/s", COUNT * 1_000_000 / (clock.boottime_us() - start).max(1));
+    };
+    measure("validate", &|| json::validate(std::hint::black_box(&event.payload)).unwrap());
+    measure("facts", &|| drop(std::hint::black_box(facts(&definition, &event))));
+    measure("decode", &|| drop(std::hint::black_box(decode(placed(record.clone()), &state, None))));
+    measure("terms", &|| drop(std::hint::black_box(all_terms(TopicId(16), &record))));
+}
