@@ -131,10 +131,10 @@ fn an_ended_process_does_nothing_any_more() {
     world.kill();
     assert_eq!(Arc::strong_count(&dropped), 1, "its tasks are dropped");
     env.tasks.spawn("late", Box::pin(async { panic!("runs in no process") }));
-    let late = env.files.create_dir(Path::new("/late"));
-    let _next = world.start();
+    let (next, _env) = world.start();
+    let late = next.run(async move { env.files.create_dir(Path::new("/late")).await });
+    assert_eq!(late.map(drop), Err(Ended::Stuck), "its I/O never ends");
     assert_eq!(process.run_until(|| false), Ended::Stuck);
-    drop(late);
     assert_eq!(run(&world, |env| async move { env.files.list(Path::new("/")).await.unwrap() }), ["d"]);
 }
 
