@@ -7,6 +7,7 @@ mod export;
 mod failure;
 mod import;
 mod inspect;
+mod interrupt;
 mod read;
 mod remote;
 mod serve;
@@ -94,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if interrupt::came() => ExitCode::from(interrupt::EXIT_CODE),
         // Whoever read our output has seen enough.
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -8,7 +8,7 @@ use recount::{Condition, Database, EventWrite, Expected, NewEvent, Revision, Str
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::remote::Remote;
+use super::remote::{Remote, encoded};
 use super::target::Target;
 
 /// Arguments of `append`.
@@ -114,12 +114,13 @@ fn over_http(remote: &Remote, arguments: &Arguments, payload: &str) -> Result<()
         Expected::Exact(revision) => revision.to_string(),
     };
     let mut headers = vec![("Recount-Expected-Revision", expected)];
-    headers.extend(arguments.event_type.iter().map(|name| ("ce-type", name.clone())));
-    headers.extend(arguments.id.iter().map(|id| ("ce-id", id.clone())));
+    headers.extend(arguments.event_type.iter().map(|name| ("ce-type", encoded(name.as_bytes()))));
+    headers.extend(arguments.id.iter().map(|id| ("ce-id", encoded(id.as_bytes()))));
     if !arguments.tags.is_empty() {
-        headers.push(("Recount-Tags", arguments.tags.join(",")));
+        let tags: Vec<String> = arguments.tags.iter().map(|tag| encoded(tag.as_bytes())).collect();
+        headers.push(("Recount-Tags", tags.join(",")));
     }
-    let path = format!("/topics/{}/events", arguments.topic);
+    let path = format!("/topics/{}/events", encoded(arguments.topic.as_bytes()));
     let answer = remote.post(&path, &query, &headers, "application/json", payload.as_bytes())?;
     let duplicate = answer.get("duplicate").and_then(Value::as_bool).unwrap_or(false);
     for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {

@@ -218,21 +218,14 @@ fn balances(
         writeln!(out, "  revision {revision:>5}  {}  {:>12}", format_rfc3339(time), decimal(cents))?;
     }
     let began = Instant::now();
-    let date =
-        latest.first().map(|event| parse(&event.payload)).transpose()?.map_or(Time(0), |(_, time)| time);
-    let mut date = Time(date.0 - 30 * 86_400_000_000);
-    if let Ok(new_year) = parse_rfc3339("2024-01-01T00:00:00Z")
-        && new_year < date
-    {
-        date = new_year;
-    }
-    let (mut now, mut then, mut events) = (0, 0, 0);
+    let mut steps = Vec::new();
     for event in database.read(scope)? {
-        let (cents, time) = parse(&event?.payload)?;
-        now += cents;
-        then += if time <= date { cents } else { 0 };
-        events += 1;
+        steps.push(parse(&event?.payload)?);
     }
+    let date = date_within(&steps);
+    let events = steps.len();
+    let now: i128 = steps.iter().map(|(cents, _)| cents).sum();
+    let then: i128 = steps.iter().filter(|(_, time)| *time <= date).map(|(cents, _)| cents).sum();
     let millis = began.elapsed().as_secs_f64() * 1000.0;
     writeln!(out, "  balance now                         {:>12}", decimal(now))?;
     writeln!(
@@ -242,6 +235,15 @@ fn balances(
         decimal(then)
     )?;
     Ok((now, then))
+}
+
+/// New Year 2024 if the account has transactions before and after it, else when it had half of them.
+fn date_within(steps: &[(i128, Time)]) -> Time {
+    let middle = steps.get(steps.len() / 2).map_or(Time(0), |(_, time)| *time);
+    let Ok(new_year) = parse_rfc3339("2024-01-01T00:00:00Z") else { return middle };
+    let before = steps.iter().any(|(_, time)| *time <= new_year);
+    let after = steps.iter().any(|(_, time)| *time > new_year);
+    if before && after { new_year } else { middle }
 }
 
 /// Cents and time of a transaction, exactly.

@@ -3,7 +3,7 @@
 use recount::{ReadRequest, Scope};
 
 use super::failure::Failure;
-use super::read::{Printer, parse_scope};
+use super::read::{Printer, all_over_http, parse_scope};
 use super::target::Target;
 
 /// Arguments of `export`.
@@ -33,6 +33,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
             printer.flush()
         }
-        Target::Remote(_) => Err(Failure::usage("export a served database with `recount read URL`")),
+        Target::Remote(remote) => all_over_http(remote, arguments.scope.as_deref()),
     })
 }

@@ -68,8 +68,7 @@ fn format(out: &mut impl Write, root: &Path, seen: &Overview) -> Result<(), Fail
         None => writeln!(out, "not closed cleanly, or open")?,
     }
     if let Some(holder) = block_on(Holder::read(&real::env(), root)) {
-        let address =
-            holder.address.map_or(String::new(), |address| format!(", which serves it at {address}"));
+        let address = holder.address.map_or(String::new(), |address| format!(", to serve it at {address}"));
         writeln!(out, "last opened by process {}{address}", holder.pid)?;
     }
     Ok(())

@@ -11,11 +11,11 @@ use recount_store::time::{format_rfc3339, parse_rfc3339};
 use recount_types::{Time, name::KeyText};
 
 use super::failure::Failure;
-use super::remote::Remote;
+use super::remote::{Remote, encoded};
 use super::target::Target;
 
 /// Arguments of `read`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
     /// Directory or URL
     #[arg(value_name = "DB")]
@@ -128,11 +128,16 @@ fn follow(database: &Database, arguments: &Arguments) -> Result<(), Failure> {
     printer.flush()
 }
 
+/// Prints all events of a scope as a server has them.
+pub(super) fn all_over_http(remote: &Remote, scope: Option<&str>) -> Result<(), Failure> {
+    over_http(remote, &Arguments { scope: scope.map(str::to_owned), ..Arguments::default() })
+}
+
 fn over_http(remote: &Remote, arguments: &Arguments) -> Result<(), Failure> {
     let path = match parse_scope(arguments.scope.as_deref(), arguments.system)? {
         Scope::All { .. } => "/events".to_owned(),
         Scope::Topic(topic) => format!("/topics/{topic}/events"),
-        Scope::Stream(stream) => format!("/streams/{stream}"),
+        Scope::Stream(stream) => format!("/streams/{}/{}", stream.topic, encoded(&stream.key)),
     };
     let mut query: Vec<(&str, String)> = Vec::new();
     let mut push = |name, value: Option<String>| query.extend(value.map(|value| (name, value)));

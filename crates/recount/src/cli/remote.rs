@@ -36,6 +36,12 @@ impl Remote {
         Ok(BufReader::new(checked(answer)?.into_body().into_reader()).lines())
     }
 
+    /// GET of one JSON document.
+    pub(crate) fn get_json(&self, path: &str) -> Result<Value, Failure> {
+        let text: Result<Vec<String>, _> = self.get(path, &[], "application/json")?.collect();
+        parse(&text?.join("\n"))
+    }
+
     /// POST of a body; the JSON answer.
     pub(crate) fn post(
         &self,
@@ -56,13 +62,31 @@ impl Remote {
         let answer = request.send(body).map_err(|error| self.unreachable(&error))?;
         let mut text = String::new();
         checked(answer)?.into_body().into_reader().read_to_string(&mut text)?;
-        serde_json::from_str(&text)
-            .map_err(|error| Failure::new(format!("the server's answer is not JSON: {error}")))
+        parse(&text)
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
         Failure::new(format!("{} does not answer: {error}. Is `recount serve` running there?", self.base))
     }
+}
+
+fn parse(answer: &str) -> Result<Value, Failure> {
+    serde_json::from_str(answer)
+        .map_err(|error| Failure::new(format!("the server's answer is not JSON: {error}")))
+}
+
+/// Bytes as they stand in a path or a header: unreserved characters (RFC 3986) as they are, others as `%XX`.
+pub(super) fn encoded(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte))
+            }
+            _ => text += &format!("%{byte:02X}"),
+        }
+    }
+    text
 }
 
 /// Turns a problem (RFC 9457) into a failure.

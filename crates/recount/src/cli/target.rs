@@ -6,6 +6,7 @@ use recount::{Database, OpenOptions, OpenStoreError};
 use recount_journal::OpenError;
 
 use super::failure::Failure;
+use super::interrupt;
 use super::remote::Remote;
 
 /// A database to work on.
@@ -52,6 +53,7 @@ pub(crate) fn with_directory(
 
 /// Closes what the work leaves open: a command that fails leaves nothing to recover.
 fn closing(database: Database, work: impl FnOnce(Database) -> Result<(), Failure>) -> Result<(), Failure> {
+    interrupt::close_when_interrupted(database.clone());
     let done = work(database.clone());
     let closed = database.close();
     done?;

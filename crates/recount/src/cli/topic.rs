@@ -1,10 +1,13 @@
 //! `topic`: list, show, create, drop.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::Subcommand;
+use recount::TopicInfo;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::remote::encoded;
 use super::target::Target;
 
 /// Arguments of `topic`.
@@ -58,54 +61,71 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn list(target: &Target) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match target {
-        Target::Local(database) => {
-            for topic in database.topics() {
-                writeln!(
-                    out,
-                    "{}\t{} partitions\tsince position {}",
-                    topic.name, topic.partitions, topic.created
-                )?;
-            }
-        }
-        Target::Remote(remote) => {
-            for line in remote.get("/topics", &[], "application/json")? {
-                writeln!(out, "{}", line?)?;
-            }
+    for topic in topics(target)? {
+        if out.is_terminal() {
+            let name = topic.get("name").and_then(Value::as_str).unwrap_or_default();
+            let number = |member| topic.get(member).and_then(Value::as_u64).unwrap_or_default();
+            let (partitions, created) = (number("partitions"), number("created"));
+            writeln!(out, "{name}  {partitions} partitions  since position {created}")?;
+        } else {
+            writeln!(out, "{topic}")?;
         }
     }
     Ok(())
+}
+
+fn topics(target: &Target) -> Result<Vec<Value>, Failure> {
+    match target {
+        Target::Local(database) => Ok(database.topics().iter().map(shown).collect()),
+        Target::Remote(remote) => match remote.get_json("/topics")?.get_mut("topics").map(Value::take) {
+            Some(Value::Array(topics)) => Ok(topics),
+            _ => Err(Failure::new("the server's answer lists no topics")),
+        },
+    }
+}
+
+/// A topic as servers show it.
+fn shown(topic: &TopicInfo) -> Value {
+    json!({
+        "name": topic.name.as_str(),
+        "id": topic.id.0,
+        "partitions": topic.partitions,
+        "created": topic.created.0,
+        "definition": topic.definition,
+    })
 }
 
 fn show(target: &Target, name: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match target {
+    let topic = match target {
         Target::Local(database) => {
             let found = database.store().topic(name);
-            let topic = found.ok_or_else(|| Failure::new(format!("there is no topic {name}")))?;
-            let definition = serde_json::to_string_pretty(&topic.definition);
-            writeln!(out, "{}", definition.map_err(|error| Failure::new(error.to_string()))?)?;
+            shown(&found.ok_or_else(|| Failure::new(format!("there is no topic {name}")))?)
         }
-        Target::Remote(remote) => {
-            for line in remote.get(&format!("/topics/{name}"), &[], "application/json")? {
-                writeln!(out, "{}", line?)?;
-            }
-        }
-    }
-    Ok(())
+        Target::Remote(remote) => remote.get_json(&format!("/topics/{}", encoded(name.as_bytes())))?,
+    };
+    let mut out = io::stdout().lock();
+    Ok(if out.is_terminal() { writeln!(out, "{topic:#}")? } else { writeln!(out, "{topic}")? })
 }
 
 fn execute(target: &Target, sql: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match target {
+    let executed = match target {
         Target::Local(database) => {
             let executed = database.execute(sql)?;
-            writeln!(out, "{}  {}  position {}", executed.statement, executed.topic, executed.position)?;
+            json!({
+                "statement": executed.statement,
+                "topic": executed.topic.as_str(),
+                "position": executed.position.0,
+            })
         }
-        Target::Remote(remote) => {
-            let answer = remote.post("/sql", &[], &[], "text/plain", sql.as_bytes())?;
-            writeln!(out, "{answer}")?;
-        }
+        Target::Remote(remote) => remote.post("/sql", &[], &[], "text/plain", sql.as_bytes())?,
+    };
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        let text = |member| executed.get(member).and_then(Value::as_str).unwrap_or_default();
+        let position = executed.get("position").and_then(Value::as_u64).unwrap_or_default();
+        writeln!(out, "{}  {}  position {position}", text("statement"), text("topic"))?;
+    } else {
+        writeln!(out, "{executed}")?;
     }
     Ok(())
 }

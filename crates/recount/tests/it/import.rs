@@ -1,0 +1,104 @@
+//! Imports: once however often they are run, and stopped at the line that is wrong.
+
+use expect_test::expect;
+
+use crate::program::Directory;
+
+const CSV: &str = "acct,amount,when\n1,-20.50,2023-01-01\n2,7,2023-01-02T03:04:05Z\n1,\"a, b\",2023-01-03\n";
+
+#[test]
+fn a_file_is_imported_once() {
+    let dir = Directory::new("import");
+    dir.run(&["topic", "bank.db", "create", "transactions"], "");
+    dir.write("t.csv", CSV);
+    let import = ["import", "bank.db", "transactions", "t.csv", "--key", "acct", "--time", "when"];
+    dir.check(
+        &import,
+        "",
+        expect![[r#"
+        3 rows imported, 0 rows were there before
+    "#]],
+    );
+    dir.check(
+        &import,
+        "",
+        expect![[r#"
+        0 rows imported, 3 rows were there before
+    "#]],
+    );
+    dir.check(&["read", "bank.db"], "", expect![[r#"
+        {"position":2,"stream":"transactions/1","topic":"transactions","key":"1","partition":0,"offset":0,"eventTime":"2023-01-01T00:00:00Z","appendTime":"TIME","data":{"acct":1,"amount":-20.50,"when":"2023-01-01"}}
+        {"position":3,"stream":"transactions/2","topic":"transactions","key":"2","partition":0,"offset":1,"eventTime":"2023-01-02T03:04:05Z","appendTime":"TIME","data":{"acct":2,"amount":7,"when":"2023-01-02T03:04:05Z"}}
+        {"position":4,"stream":"transactions/1","topic":"transactions","key":"1","partition":0,"offset":2,"eventTime":"2023-01-03T00:00:00Z","appendTime":"TIME","data":{"acct":1,"amount":"a, b","when":"2023-01-03"}}
+    "#]]);
+    dir.check(&["read", "bank.db", "_imports"], "", expect![[r#"
+        {"position":5,"stream":"_imports/8a9e1cdf289e4e27f72eabbcc4e7218c0c60a799cb491c2a630280afd798ca31/transactions","topic":"_imports","key":"8a9e1cdf289e4e27f72eabbcc4e7218c0c60a799cb491c2a630280afd798ca31/transactions","partition":0,"offset":0,"eventTime":"TIME","appendTime":"TIME","data":{"line":4,"rows":3}}
+    "#]]);
+}
+
+#[test]
+fn a_longer_file_leaves_out_the_ids_that_are_there() {
+    let dir = Directory::new("import-ids");
+    dir.run(&["topic", "bank.db", "create", "transactions"], "");
+    dir.write("a.jsonl", "{\"id\":1,\"n\":1}\n\n{\"id\":2,\"n\":2}\n");
+    dir.check(
+        &["import", "bank.db", "transactions", "a.jsonl", "--id", "id"],
+        "",
+        expect![[r#"
+        2 rows imported, 0 rows were there before
+    "#]],
+    );
+    dir.write("b.jsonl", "{\"id\":2,\"n\":2}\n{\"id\":3,\"n\":3}\n");
+    dir.check(
+        &["import", "bank.db", "transactions", "b.jsonl", "--id", "id"],
+        "",
+        expect![[r#"
+        1 rows imported, 1 rows were there before
+    "#]],
+    );
+    dir.write("c.jsonl", "{\"id\":4,\"n\":4}\n{\"id\":3,\"n\":0}\n");
+    dir.check(&["import", "bank.db", "transactions", "c.jsonl", "--id", "id"], "", expect![[r#"
+        recount: c.jsonl line 2 into transactions: conflict: the id "3" was used in topic transactions at position 5, for other content or in another append. Use a new id
+        exit code 3
+    "#]]);
+}
+
+#[test]
+fn a_wrong_line_is_named_and_its_append_is_not_made() {
+    let dir = Directory::new("import-wrong");
+    dir.run(&["topic", "bank.db", "create", "transactions"], "");
+    let good: String = (1..=500).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    dir.write("t.jsonl", &format!("{good}{{\"n\":501}}\n{{oops}}\n"));
+    dir.check(&["import", "bank.db", "transactions", "t.jsonl"], "", expect![[r#"
+        recount: t.jsonl line 502: the payload is not JSON: at byte 2, found 'o', expected a key in double quotes. Correct it, or give its content type. Nothing from line 501 on was stored
+        exit code 2
+    "#]]);
+    dir.check(&["read", "bank.db", "--backward", "--limit", "1"], "", expect![[r#"
+        {"position":501,"topic":"transactions","partition":0,"offset":499,"eventTime":"TIME","appendTime":"TIME","data":{"n":500}}
+    "#]]);
+    dir.check(
+        &["import", "bank.db", "nothing", "t.jsonl"],
+        "",
+        expect![[r#"
+        recount: there is no topic nothing. Create it first: CREATE TOPIC nothing
+        exit code 1
+    "#]],
+    );
+    dir.check(
+        &["import", "bank.db", "transactions", "absent.csv"],
+        "",
+        expect![[r#"
+        recount: absent.csv: No such file or directory (os error 2)
+        exit code 1
+    "#]],
+    );
+    dir.write("t.csv", CSV);
+    dir.check(
+        &["import", "bank.db", "transactions", "t.csv", "--key", "account"],
+        "",
+        expect![[r#"
+        recount: t.csv line 2: there is no value in column account
+        exit code 2
+    "#]],
+    );
+}

@@ -1,0 +1,139 @@
+//! The same commands on a database that a server holds: by its directory and by its URL.
+
+use expect_test::expect;
+
+use crate::program::{Directory, Running};
+
+#[test]
+fn a_directory_that_is_served_is_reached_through_its_server() {
+    let dir = Directory::new("served");
+    let server = dir.serve("bank.db");
+    dir.check(
+        &["topic", "bank.db", "create", "transactions"],
+        "",
+        expect![[r#"
+        {"position":1,"statement":"CREATE TOPIC","topic":"transactions"}
+    "#]],
+    );
+    // A key with everything that means something in a URL.
+    let append = ["append", "bank.db", "transactions", "--key", "a b/c%?&#é"];
+    dir.check(
+        &append,
+        "{\"n\":1}\n{\"n\":2}\n",
+        expect![[r#"
+        {"duplicate":false,"position":2,"revision":0,"stream":"transactions/a b/c%25?&#%C3%A9"}
+        {"duplicate":false,"position":3,"revision":1,"stream":"transactions/a b/c%25?&#%C3%A9"}
+    "#]],
+    );
+    let with_all = [
+        "append",
+        &server.url,
+        "transactions",
+        "--id",
+        "x é",
+        "--type",
+        "a,b",
+        "--tag",
+        "t:1,2",
+        "--tag",
+        "u:%",
+    ];
+    dir.check(
+        &with_all,
+        "{\"n\":3}",
+        expect![[r#"
+        {"duplicate":false,"position":4,"revision":null,"stream":null}
+    "#]],
+    );
+    dir.check(
+        &with_all,
+        "{\"n\":3}",
+        expect![[r#"
+        {"duplicate":true,"position":4,"revision":null,"stream":null}
+    "#]],
+    );
+    dir.check(&["read", "bank.db", "transactions/a b/c%25?&#é", "--revision", "1"], "", expect![[r#"
+        {"position":3,"stream":"transactions/a b/c%25?&#%C3%A9","topic":"transactions","key":"a b/c%25?&#%C3%A9","revision":1,"partition":0,"offset":1,"eventTime":"TIME","appendTime":"TIME","data":{"n":2}}
+    "#]]);
+    dir.check(&["read", &server.url, "--backward", "--limit", "1"], "", expect![[r#"
+        {"position":4,"topic":"transactions","partition":0,"offset":2,"id":"x é","type":"a,b","eventTime":"TIME","appendTime":"TIME","tags":["t:1,2","u:%"],"data":{"n":3}}
+    "#]]);
+    dir.check(&["read", "bank.db", "--tag", "t:1,2", "--type", "a,b"], "", expect![[r#"
+        {"position":4,"topic":"transactions","partition":0,"offset":2,"id":"x é","type":"a,b","eventTime":"TIME","appendTime":"TIME","tags":["t:1,2","u:%"],"data":{"n":3}}
+    "#]]);
+    dir.check(
+        &["topic", "bank.db", "show", "transactions"],
+        "",
+        expect![[r#"
+        {"created":1,"definition":{"name":"transactions"},"id":16,"name":"transactions","partitions":1}
+    "#]],
+    );
+    dir.check(
+        &["topic", "bank.db", "list"],
+        "",
+        expect![[r#"
+        {"created":1,"definition":{"name":"transactions"},"id":16,"name":"transactions","partitions":1}
+    "#]],
+    );
+    let served = dir.run(&["export", "bank.db"], "");
+    let stale = ["append", "bank.db", "transactions", "--key", "a b/c%?&#é", "--expected", "0"];
+    dir.check(&stale, "{}", expect![[r#"
+        recount: transactions line 1: conflict: transactions/a b/c%25?&#%C3%A9 is at revision 1, you expected 0. Read from 1 and decide again
+        exit code 3
+    "#]]);
+    dir.check(
+        &["read", "bank.db", "nothing"],
+        "",
+        expect![[r#"
+        recount: there is no topic nothing
+        exit code 1
+    "#]],
+    );
+    dir.check(
+        &["topic", "bank.db", "create", "transactions"],
+        "",
+        expect![[r#"
+        recount: topic transactions exists already
+        exit code 3
+    "#]],
+    );
+    server.stop();
+    // Closed cleanly, and the same from the directory.
+    let seen = dir.run(&["inspect", "bank.db"], "");
+    assert!(seen.contains("closed cleanly"), "{seen}");
+    assert_eq!(dir.run(&["export", "bank.db"], ""), served);
+}
+
+#[test]
+fn followers_see_what_is_appended() {
+    let dir = Directory::new("follow-served");
+    let server = dir.serve("bank.db");
+    dir.run(&["topic", "bank.db", "create", "transactions"], "");
+    let mut follower = Running::start(&dir, &["read", &server.url, "transactions", "--follow"]);
+    for n in 0..3 {
+        dir.run(&["append", "bank.db", "transactions", "--key", "1"], &format!("{{\"n\":{n}}}"));
+        let line = follower.line();
+        assert!(line.ends_with(&format!("\"data\":{{\"n\":{n}}}}}")), "{line}");
+    }
+    server.stop();
+    assert!(follower.child.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_taken_is_named() {
+    let dir = Directory::new("taken");
+    let server = dir.serve("bank.db");
+    let listen = format!("127.0.0.1:{}", server.port());
+    let told = dir.run(&["serve", "other.db", "--listen", &listen], "");
+    assert!(
+        told.contains(&format!("port {} is in use", server.port())) && told.contains("--listen"),
+        "{told}"
+    );
+    assert!(!dir.path().join("other.db").exists());
+    let told = dir.run(&["serve", "bank.db", "--listen", "127.0.0.1:0"], "");
+    assert!(told.contains(&format!("in use by process {}", server.pid())), "{told}");
+    assert!(told.contains(&server.url), "{told}");
+    let told = dir.run(&["verify", "bank.db"], "");
+    assert!(told.contains(&server.url), "{told}");
+    server.stop();
+}
