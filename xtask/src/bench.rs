@@ -5,10 +5,12 @@
 
 mod append;
 mod contract;
+mod idle;
 mod machine;
 mod postgres;
 mod restart;
 mod roll;
+mod server;
 mod streams;
 mod worker;
 
@@ -37,7 +39,7 @@ pub(crate) struct Arguments {
     /// Length of one sample
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Events in the database that `restart` starts
+    /// Events in the database that `restart` and `idle` start
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// Where the data lies, on the disk to measure; removed afterwards
@@ -55,6 +57,8 @@ enum Name {
     Restart,
     /// Appends that meet a segment roll, an index flush or a merge, beside the rest
     Roll,
+    /// Memory of a server that nobody uses
+    Idle,
 }
 
 /// What every bench is given.
@@ -130,5 +134,6 @@ fn measure(name: Name, bench: &Bench, events: u64) -> Result<Report> {
         Name::Streams => streams::run(bench),
         Name::Restart => restart::run(bench, events),
         Name::Roll => roll::run(bench),
+        Name::Idle => idle::run(bench, events),
     }
 }

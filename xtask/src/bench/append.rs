@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::Bench;
 use super::contract::{Bar, Claim, Figure, Report, Side};
 use super::postgres::{self, Postgres};
+use super::server::Recount;
 
 const UNIT: &str = "events/s";
 /// Accounts; few enough that both sides' indexes stay warm.
@@ -24,6 +25,7 @@ const CLAIMS: &[Claim] = &[
 
 /// Measures.
 pub(crate) fn run(bench: &Bench) -> Result<Report> {
+    let recount = Recount::build()?;
     let bytes = bytes_a_write(bench)?;
     let postgres = Postgres::start(&bench.dir)?;
     let fresh = RefCell::new(bench.fresh());
@@ -40,6 +42,19 @@ pub(crate) fn run(bench: &Bench) -> Result<Report> {
                 .worker
                 .measure(&[&words[..], &["--streams", STREAMS, "--seconds", &seconds]].concat())?;
             Ok(vec![answer.get("per_second")?])
+        }),
+    };
+    let loopback = |name, clients: &'static str, batch: &'static str, streams_each: &'static str| Side {
+        figures: vec![Figure { name, unit: UNIT }],
+        states: format!(
+            "recount serve, HTTP/1.1 keep-alive, {clients} clients in one other process, {batch} events a request"
+        ),
+        run: Box::new(|| {
+            let server = recount.serve(&fresh.borrow_mut().next()?)?;
+            let address = server.address.to_string();
+            let words = ["http", "--address", &address, "--topic", "transactions", "--connections", clients];
+            let more = ["--batch", batch, "--streams", streams_each, "--seconds", &seconds];
+            Ok(vec![bench.worker.measure(&[&words[..], &more].concat())?.get("per_second")?])
         }),
     };
     let pg = |name, clients, batch| Side {
@@ -72,10 +87,13 @@ pub(crate) fn run(bench: &Bench) -> Result<Report> {
                 Ok(vec![bench.worker.measure(&words)?.get("per_second")?])
             }),
         },
+        loopback("loopback 1", "1", "1", "1000"),
         embedded("embedded 64", "64", "1"),
         embedded("embedded 64 x 16", "64", "16"),
         pg("postgres 1", 1, 1),
+        loopback("loopback 64", "64", "1", "16"),
         pg("postgres 64", 64, 1),
+        loopback("loopback 64 x 16", "64", "16", "16"),
         pg("postgres 64 x 16", 64, 16),
     ];
     Report::measure("append", bench.machine()?, bench.rounds, sides, CLAIMS)

@@ -53,7 +53,7 @@ impl<'a> Recount<'a> {
 
     fn importer(&self, csv: &Path) -> Command {
         let mut command = self.command("import");
-        command.arg(TOPIC).arg(csv).args(["--id", "trans_id"]);
+        command.arg(TOPIC).arg(csv).args(["--id", "trans_id", "--time", "date"]);
         command
     }
 

@@ -15,14 +15,8 @@ const EDGE: &[&str] = &["recount-env", "recount-http", "recount-server", "recoun
 const NETWORK: &[&str] = &["recount-http", "recount-server", "recount", "xtask"];
 
 /// Packages on which the order of events depends; they wait through recount-env.
-const NO_RUNTIME: &[&str] = &[
-    "recount-types",
-    "recount-env",
-    "recount-journal",
-    "recount-index",
-    "recount-store",
-    "recount-sim",
-];
+const NO_RUNTIME: &[&str] =
+    &["recount-types", "recount-env", "recount-journal", "recount-index", "recount-store", "recount-sim"];
 
 struct Ban {
     /// A path or a word in the code.

@@ -1,0 +1,81 @@
+//! The built server, as a person would start it, on a free loopback port.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::run;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The topic that the worker appends to.
+pub(crate) const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL, \
+                                 timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp";
+
+/// The program.
+#[derive(Debug, Clone)]
+pub(crate) struct Recount {
+    program: PathBuf,
+}
+
+/// A running server. Killed on drop.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Recount {
+    /// Builds it with the release profile.
+    pub(crate) fn build() -> Result<Self> {
+        run::loud(&mut run::cargo(["build", "--release", "--locked", "--bin", "recount"]))?;
+        Ok(Self { program: run::target()?.join("release/recount") })
+    }
+
+    /// Serves a database, with its topic made if it is new.
+    pub(crate) fn serve(&self, database: &str) -> Result<Server> {
+        if !Path::new(database).exists() {
+            run::output(Command::new(&self.program).args(["topic", database, "create", CREATE]))?;
+        }
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Command::new(&self.program);
+        command.args(["serve", database, "--listen", &address.to_string()]).stderr(Stdio::null());
+        let mut server = Server { child: command.spawn().context("cannot start the server")?, address };
+        let since = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(server.child.try_wait()?.is_none(), "the server ended at once");
+            ensure!(since.elapsed() < PATIENCE, "the server does not listen after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    /// Reads the newest events of one stream, through a running server.
+    pub(crate) fn read(&self, server: &Server, stream: &str) -> Result<String> {
+        let url = format!("http://{}", server.address);
+        run::output(Command::new(&self.program).args(["read", &url, stream, "--backward", "--limit", "10"]))
+    }
+}
+
+impl Server {
+    /// Anonymous memory that is resident, in MiB.
+    pub(crate) fn anonymous_mib(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
+            eprintln!("warning: the server did not end: {error}");
+        }
+    }
+}
