@@ -195,14 +195,15 @@ fn tags(definition: &TopicDefinition, event: &NewEvent, fields: &Fields<'_>) -> 
         let name_bytes = text.len();
         value.push_canonical(&mut text);
         let of_this_name = |tag: &&Tag| tag.as_str().starts_with(&text[..name_bytes]);
-        match event.tags.iter().find(of_this_name) {
-            Some(given) if given.as_str() != text => {
+        // Of a name that the topic declares there is one tag: the declared one, given or not.
+        match event.tags.iter().filter(of_this_name).find(|given| given.as_str() != text) {
+            Some(given) => {
                 return Err(format!(
                     "the tag {:?} was given, but the topic's TAG makes it {text:?}: leave it out, or change the payload",
                     given.as_str()
                 ));
             }
-            Some(_) => {}
+            None if event.tags.iter().any(|given| given.as_str() == text) => {}
             None => tags.push(Tag::parse(&text).map_err(|error| error.to_string())?),
         }
     }

@@ -134,6 +134,13 @@ fn said_twice_it_must_agree() {
             r#"the tag "owner:8" was given, but the topic's TAG makes it "owner:7": leave it out, or change the payload"#
         ]],
     );
+    check(
+        TYPED,
+        &NewEvent { tags: vec![tag("owner:7"), tag("owner:8")], ..event(full) },
+        expect![[
+            r#"the tag "owner:8" was given, but the topic's TAG makes it "owner:7": leave it out, or change the payload"#
+        ]],
+    );
 }
 
 #[test]
