@@ -104,7 +104,12 @@ fn show(target: &Target, name: &str) -> Result<(), Failure> {
         Target::Remote(remote) => remote.get_json(&format!("/topics/{}", encoded(name.as_bytes())))?,
     };
     let mut out = io::stdout().lock();
-    Ok(if out.is_terminal() { writeln!(out, "{topic:#}")? } else { writeln!(out, "{topic}")? })
+    if out.is_terminal() {
+        writeln!(out, "{topic:#}")?;
+    } else {
+        writeln!(out, "{topic}")?;
+    }
+    Ok(())
 }
 
 fn execute(target: &Target, sql: &str) -> Result<(), Failure> {
