@@ -197,6 +197,10 @@ impl Recovery {
     /// Makes the journal writable. `state` is the store's after all that [`Recovery::reader`] shows.
     pub async fn start(self, state: &[u8]) -> Result<Recovered, OpenError> {
         let journal = self.paths.journal();
+        if self.manifest.number == 1 {
+            // The sync that made FORMAT's name durable may have failed in the process that created it.
+            self.format.write(&self.env, &self.paths.root).await?;
+        }
         let epoch = Epoch(self.manifest.epoch.0 + 1);
         let mut manifest = Manifest {
             number: self.manifest.number + 1,

@@ -109,6 +109,29 @@ fn a_failed_sync_is_the_end_and_what_a_restart_shows_stays() {
     }
 }
 
+/// A failed sync of the directory while a database is created: the next process sees FORMAT, and a power cut took it
+/// away, with all that had been written by then.
+#[test]
+fn a_creation_whose_last_sync_failed_is_finished_by_the_next_opening() {
+    for seed in 0..60 {
+        let world = machine(seed);
+        // The directories themselves are there.
+        run(&world, async |env| {
+            for directory in ["/db", "/db/journal"].map(std::path::Path::new) {
+                env.files.create_dir(directory).await.unwrap();
+            }
+            env.files.sync_dir(std::path::Path::new("/")).await.unwrap();
+            env.files.sync_dir(std::path::Path::new("/db")).await.unwrap();
+        });
+        world.change_faults(|faults| faults.sync_eio_one_in = 3);
+        run(&world, async |env| drop(open_with(&env, settings(16 << 10), TailDecision::Refuse).await));
+        world.change_faults(|faults| faults.sync_eio_one_in = 0);
+        run(&world, async |env| open(&env, settings(16 << 10)).await.append_all(&[10, 20]).await);
+        world.power_cut();
+        assert_eq!(contents(&world, settings(16 << 10), TailDecision::Refuse), Ok(groups(&[10, 20])));
+    }
+}
+
 #[test]
 fn a_failed_write_is_the_end() {
     for seed in 0..40 {
