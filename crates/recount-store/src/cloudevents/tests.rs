@@ -1,3 +1,5 @@
+//! Tests of `cloudevents`.
+
 use expect_test::{Expect, expect};
 use recount_types::Time;
 
