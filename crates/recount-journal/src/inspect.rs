@@ -45,7 +45,7 @@ pub async fn overview(env: &Env, root: &Path) -> Result<Overview, OpenError> {
             what: "has no MANIFEST file".to_owned(),
         })
     })?;
-    let closed = Closed::read(env, &journal).await?;
+    let closed = Closed::read(env, &journal, manifest.epoch).await?;
     Ok(Overview { format, manifest, closed })
 }
 

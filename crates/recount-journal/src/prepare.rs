@@ -98,6 +98,11 @@ impl Preparer {
         preparer
     }
 
+    /// The epoch of the manifest.
+    pub(crate) fn epoch(&self) -> Epoch {
+        lock(&self.state).manifest.epoch
+    }
+
     /// Says how far the next segment should be filled by now, as a share of its size.
     pub(crate) fn pace(&self, numerator: u64, denominator: u64) {
         let mut state = lock(&self.state);

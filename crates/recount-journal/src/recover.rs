@@ -138,7 +138,7 @@ impl Recovery {
                 what: "belongs to another database".to_owned(),
             }));
         }
-        let closed = Closed::read(env, &journal).await?;
+        let closed = Closed::read(env, &journal, manifest.epoch).await?;
         let found = scan_active(env, &journal, &manifest, closed.as_ref(), decision).await?;
         let proven = found.proven;
         let shared = Arc::new(Shared::new(
@@ -214,14 +214,11 @@ impl Recovery {
         let in_place = self.found.complete && seal_fits;
         let begin = if in_place {
             manifest.write(&self.env, &journal).await?;
-            Closed::remove(&self.env, &journal).await?;
             self.resume_in_place(epoch).await?
         } else {
             if let Some(cut) = &self.found.cut {
                 notes.push(create::quarantine(&self.env, &self.paths, cut).await?);
             }
-            // Before there is a segment of which it does not know.
-            Closed::remove(&self.env, &journal).await?;
             let (begin, listed) = self.new_segment(epoch, state).await?;
             manifest.segments.push(listed);
             manifest.write(&self.env, &journal).await?;
@@ -229,6 +226,7 @@ impl Recovery {
             self.shared.rolled(listed.name, self.found.proven.offset, place.offset, Lsn(place.lsn.0 - 1));
             begin
         };
+        Closed::remove(&self.env, &journal).await?;
         for leftover in manifest.leftovers(&self.env, &journal).await? {
             remove_if_there(&self.env, &leftover)
                 .await

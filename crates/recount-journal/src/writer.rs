@@ -281,6 +281,7 @@ impl Writer {
         let place = self.core.place();
         let closed = Closed {
             journal: self.shared.journal,
+            epoch: self.preparer.epoch(),
             end: Location { segment: self.core.segment(), offset: place.offset },
             last_lsn: Lsn(place.lsn.0 - 1),
         };

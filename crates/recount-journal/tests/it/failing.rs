@@ -187,3 +187,30 @@ fn a_failure_while_preparing_is_not_the_writers() {
         assert_eq!(found, Ok(groups(&sizes)), "seed {seed}");
     }
 }
+
+/// The removal of CLOSED did not reach the disk, and no later process could know. A power cut brought it back, and the
+/// journal was refused because it did not end where it had been closed long ago.
+#[test]
+fn a_marker_that_comes_back_says_nothing() {
+    for reopen_cleanly in [false, true] {
+        let world = machine(3);
+        run(&world, async |env| {
+            let mut opened = open(&env, settings(16 << 10)).await;
+            opened.append_all(&[10, 20]).await;
+            opened.close().await.unwrap();
+        });
+        let marker = world.disk(|disk| disk.bytes(&journal_path("CLOSED"))).unwrap();
+        run(&world, async move |env| {
+            let mut opened = open(&env, settings(16 << 10)).await;
+            opened.append_all(&[30, 40]).await;
+            if reopen_cleanly {
+                opened.close().await.unwrap();
+                open(&env, settings(16 << 10)).await.append_all(&[50]).await;
+            }
+        });
+        world.disk(|disk| disk.tamper(&journal_path("CLOSED"), marker));
+        let expected: &[usize] = if reopen_cleanly { &[10, 20, 30, 40, 50] } else { &[10, 20, 30, 40] };
+        assert_eq!(contents(&world, settings(16 << 10), TailDecision::Refuse), Ok(groups(expected)));
+        assert!(!journal_files(&world).contains(&"CLOSED".to_owned()));
+    }
+}
