@@ -112,6 +112,8 @@ struct Run {
     rolls: u64,
     flushes: u64,
     merges: u64,
+    /// The database was opened once.
+    created: bool,
 }
 
 impl Run {
@@ -147,6 +149,7 @@ impl Run {
             rolls: 0,
             flushes: 0,
             merges: 0,
+            created: false,
         }
     }
 
@@ -189,7 +192,10 @@ impl Run {
             async move { Store::open(env, &root, options).await }
         });
         let store = match opened {
-            Ok(Ok(store)) => store,
+            Ok(Ok(store)) => {
+                self.created = true;
+                store
+            }
             Ok(Err(error)) => return self.open_failed(&error),
             Err(Ended::Crashed) => {
                 self.stop_machine();
@@ -261,7 +267,10 @@ impl Run {
             Mode::Crash => {}
             Mode::Fail => {
                 faults.write_eio_one_in = [0, 60, 400][self.rng.below(3) as usize];
-                faults.sync_eio_one_in = [0, 60, 400][self.rng.below(3) as usize];
+                let sync_eio_one_in = [0, 60, 400][self.rng.below(3) as usize];
+                // A directory whose sync failed while the database was created may be lost for good, whatever is
+                // synced in it later: docs/durability.md says to create it elsewhere.
+                faults.sync_eio_one_in = if self.created { sync_eio_one_in } else { 0 };
                 faults.enospc_one_in = [0, 30, 200][self.rng.below(3) as usize];
             }
             Mode::Damage => {
