@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     dir: PathBuf,
     #[arg(long)]
     writers: u32,
-    /// Events in an append
+    /// Events in an append, all to one account
     #[arg(long)]
     batch: u32,
     /// Accounts, chosen uniformly
@@ -84,7 +84,8 @@ async fn write(store: &Store, arguments: &Arguments, writer: u32) -> Result<Timi
     let topic = TopicName::parse(TOPIC)?;
     let mut timings = Timings::begin(arguments.seconds);
     while timings.goes_on() {
-        let request = request(&topic, (0..arguments.batch).map(|_| dice.below(arguments.streams)));
+        let account = dice.below(arguments.streams);
+        let request = request(&topic, (0..arguments.batch).map(|_| account));
         let began = Instant::now();
         store.append(request).await?;
         timings.note(began);
