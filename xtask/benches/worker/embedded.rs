@@ -32,18 +32,23 @@ pub(crate) struct Arguments {
     streams: u64,
     #[arg(long)]
     seconds: u64,
+    /// No more than so many appends by each writer
+    #[arg(long, default_value_t = usize::MAX)]
+    appends: usize,
+    /// Appends by each writer before the measuring begins
+    #[arg(long, default_value_t = 0)]
+    warm_up: usize,
 }
 
 /// Appends for the given time; prints events a second, and bytes of a commit group.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let store = open(&arguments.dir)?;
+    if arguments.warm_up > 0 {
+        append(&store, &Arguments { appends: arguments.warm_up, dir: PathBuf::new(), ..*arguments }, 0)?;
+    }
     let before = store.stats();
     let reads_before = bytes_read()?;
-    let timings = if arguments.writers == 1 {
-        block_on(write(&store, arguments, 0))?
-    } else {
-        tokio::runtime::Runtime::new()?.block_on(write_beside(&store, arguments))?
-    };
+    let timings = append(&store, arguments, u64::from(arguments.writers))?;
     let appends = timings.len() as f64;
     let blocks_read = (bytes_read()? - reads_before) as f64 / 4096.0;
     let after = store.stats();
@@ -60,12 +65,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     )
 }
 
-async fn write_beside(store: &Store, arguments: &Arguments) -> Result<Timings> {
+/// Runs all writers; `seed` keeps two runs from choosing the same accounts.
+fn append(store: &Store, arguments: &Arguments, seed: u64) -> Result<Timings> {
+    if arguments.writers == 1 {
+        return block_on(write(store, arguments, seed));
+    }
+    tokio::runtime::Runtime::new()?.block_on(write_beside(store, arguments, seed))
+}
+
+async fn write_beside(store: &Store, arguments: &Arguments, seed: u64) -> Result<Timings> {
     let arguments = Arc::new(Arguments { dir: PathBuf::new(), ..*arguments });
     let tasks: Vec<_> = (0..arguments.writers)
         .map(|writer| {
             let (store, arguments) = (store.clone(), arguments.clone());
-            tokio::spawn(async move { write(&store, &arguments, writer).await })
+            tokio::spawn(async move { write(&store, &arguments, seed + u64::from(writer)).await })
         })
         .collect();
     let mut all: Option<Timings> = None;
@@ -79,11 +92,11 @@ async fn write_beside(store: &Store, arguments: &Arguments) -> Result<Timings> {
     all.context("no writer")
 }
 
-async fn write(store: &Store, arguments: &Arguments, writer: u32) -> Result<Timings> {
-    let mut dice = Dice(u64::from(writer) + 1);
+async fn write(store: &Store, arguments: &Arguments, seed: u64) -> Result<Timings> {
+    let mut dice = Dice(seed);
     let topic = TopicName::parse(TOPIC)?;
     let mut timings = Timings::begin(arguments.seconds);
-    while timings.goes_on() {
+    while timings.goes_on() && timings.len() < arguments.appends {
         let account = dice.below(arguments.streams);
         let request = request(&topic, (0..arguments.batch).map(|_| account));
         let began = Instant::now();
