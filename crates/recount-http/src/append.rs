@@ -175,25 +175,30 @@ pub(crate) struct ContentType {
 
 /// The answer to an append: 201, or 200 if it had been made before.
 fn appended_response(appended: &Appended) -> Response {
-    use std::fmt::Write;
-
     let mut json = String::with_capacity(96 + 80 * appended.events.len());
-    let _ = write!(
-        json,
-        "{{\"position\":{},\"appendTime\":\"{}\",\"duplicate\":{},\"events\":[",
-        appended.position(),
-        format_rfc3339(appended.append_time),
-        appended.duplicate
-    );
+    let mut digits = itoa::Buffer::new();
+    json.push_str("{\"position\":");
+    json.push_str(digits.format(appended.position().0));
+    json.push_str(",\"appendTime\":\"");
+    json.push_str(&format_rfc3339(appended.append_time));
+    json.push_str(if appended.duplicate { "\",\"duplicate\":true" } else { "\",\"duplicate\":false" });
+    json.push_str(",\"events\":[");
+    let mut last: Option<(&StreamName, String)> = None;
     for (index, event) in appended.events.iter().enumerate() {
-        let comma = if index == 0 { "" } else { "," };
-        let _ = write!(json, "{comma}{{\"position\":{}", event.position);
+        json.push_str(if index == 0 { "{\"position\":" } else { ",{\"position\":" });
+        json.push_str(digits.format(event.position.0));
         if let Some(stream) = &event.stream {
-            let name = serde_json::Value::String(stream.to_string());
-            let _ = write!(json, ",\"stream\":{name}");
+            // Most often the same as before.
+            let (_, text) = match last.take().filter(|(name, _)| *name == stream) {
+                Some(same) => last.insert(same),
+                None => last.insert((stream, serde_json::Value::String(stream.to_string()).to_string())),
+            };
+            json.push_str(",\"stream\":");
+            json.push_str(text);
         }
         if let Some(revision) = event.revision {
-            let _ = write!(json, ",\"revision\":{revision}");
+            json.push_str(",\"revision\":");
+            json.push_str(digits.format(revision.0));
         }
         json.push('}');
     }

@@ -42,10 +42,16 @@ pub(crate) struct Database {
 /// Waits for the answer to a slot, leading when it is its turn.
 pub(crate) async fn answer(database: &Database, slot: Arc<Slot>) -> Answer {
     let guard = Guard { database, slot };
+    let mut yielded = false;
     poll_fn(|cx| {
         let slot = &guard.slot;
         slot.register(cx);
         if slot.leads() {
+            // Tasks that are ready now may have appends for this group: they go first, once.
+            if !std::mem::replace(&mut yielded, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             database.lead(slot, cx);
         }
         slot.take().map_or(Poll::Pending, Poll::Ready)

@@ -4,7 +4,7 @@
 //! record differs in what a batch says once: its schema, its transaction, whether its records have times of
 //! their own (else they have the append's).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use recount_journal::{FrameHeader, FrameSpec};
@@ -67,7 +67,7 @@ pub(crate) struct Forming {
     appends: Vec<AppendRuns>,
     marks: Vec<Mark>,
     batches: Vec<OpenBatch>,
-    current: HashMap<PartitionId, usize>,
+    current: BTreeMap<PartitionId, usize>,
     /// Topics with positions in this group.
     pub(crate) topics: BTreeSet<TopicId>,
     pub(crate) waiters: Vec<Waiter>,
@@ -87,7 +87,7 @@ impl Forming {
             appends: Vec::new(),
             marks: Vec::new(),
             batches: Vec::new(),
-            current: HashMap::new(),
+            current: BTreeMap::new(),
             topics: BTreeSet::new(),
             waiters: Vec::new(),
         }

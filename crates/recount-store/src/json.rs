@@ -45,7 +45,7 @@ impl<'a> Fields<'a> {
     /// Walks a payload. Its values are checked when they are read.
     pub(crate) fn find(definition: &'a TopicDefinition, payload: &'a [u8]) -> Result<Fields<'a>, BadPayload> {
         let found = scan::scan(payload, &definition.columns, &definition.events)?;
-        match payload.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        match payload.trim_ascii_start().first() {
             Some(b'{') => Ok(Fields { definition, found }),
             _ => Err(BadPayload::NoObject),
         }
@@ -58,26 +58,50 @@ impl<'a> Fields<'a> {
         found.map_or(Ok(Value::Null), |(column, raw)| read(column, *raw))
     }
 
-    /// Checks the columns that every event has, and those of `event`.
-    pub(crate) fn check(&self, event: Option<&EventDefinition>) -> Result<(), (&'a Column, BadValue)> {
-        let mut found = self.found.iter();
-        for column in &self.definition.columns {
-            check(column, found.next())?;
+    /// Reads the columns that every event has, and checks those of `event`.
+    pub(crate) fn check(
+        &self,
+        event: Option<&EventDefinition>,
+    ) -> Result<Values<'a>, (&'a Column, BadValue)> {
+        let columns = &self.definition.columns;
+        let mut found = self.found.iter().copied();
+        let mut values = Vec::with_capacity(columns.len());
+        for column in columns {
+            values.push(read_next(column, &mut found)?);
         }
         for other in &self.definition.events {
             for column in &other.columns {
-                let raw = found.next();
                 if event.is_some_and(|event| std::ptr::eq(event, other)) {
-                    check(column, raw)?;
+                    read_next(column, &mut found)?;
+                } else {
+                    found.next();
                 }
             }
         }
-        Ok(())
+        Ok(Values { columns, values })
     }
 }
 
-fn check<'a>(column: &'a Column, raw: Option<&Raw<'a>>) -> Result<(), (&'a Column, BadValue)> {
-    read(column, raw.copied().unwrap_or(Raw::Null)).map(drop).map_err(|error| (column, error))
+/// The values of the columns that every event of a topic has, in one payload.
+#[derive(Debug)]
+pub(crate) struct Values<'a> {
+    columns: &'a [Column],
+    values: Vec<Value<'a>>,
+}
+
+impl<'a> Values<'a> {
+    /// The value of a column; null if there is no such column.
+    pub(crate) fn get(&self, name: &str) -> &Value<'a> {
+        let found = self.columns.iter().zip(&self.values).find(|(column, _)| column.name == name);
+        found.map_or(&Value::Null, |(_, value)| value)
+    }
+}
+
+fn read_next<'a>(
+    column: &'a Column,
+    found: &mut impl Iterator<Item = Raw<'a>>,
+) -> Result<Value<'a>, (&'a Column, BadValue)> {
+    read(column, found.next().unwrap_or(Raw::Null)).map_err(|error| (column, error))
 }
 
 #[cfg(test)]

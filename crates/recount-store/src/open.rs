@@ -161,6 +161,7 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         held: Mutex::new(Some(recovered.lock)),
         reader: writer.reader(),
         journal_counts: writer.counts(),
+        catalogue: sequencer.published(),
         sequencer: Mutex::new(sequencer),
         head: AtomicU64::new(head),
         sealed: AtomicBool::new(writer_is_sealed),

@@ -72,7 +72,7 @@ pub(crate) fn terms<'a>(
 
 /// Writes an event.
 pub(crate) fn encode(facts: Facts, key: Option<Bytes>, event: &NewEvent) -> Result<Encoded, String> {
-    let mut headers = Vec::with_capacity(event.headers.len() + 4);
+    let mut headers = Vec::new();
     let mut header = |name: &'static str, value: Bytes| headers.push((Cow::Borrowed(name), value));
     if let Some(id) = &event.id {
         header(ID, id.clone().into());

@@ -12,7 +12,7 @@
 //! the memtables lack is sent back to be evaluated again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use recount_env::Clock;
 use recount_env::planted::{self, Bug};
@@ -29,6 +29,7 @@ use crate::pending::{PartitionId, Pending};
 use crate::record::Encoded;
 use crate::slot::{Answer, Slot};
 use crate::state::State;
+use crate::store::lock;
 
 mod conditions;
 mod transactions;
@@ -98,6 +99,8 @@ pub(crate) struct Frozen {
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     pub(crate) catalogue: Arc<Catalogue>,
+    /// The same, for those without the lock.
+    published: Arc<Mutex<Arc<Catalogue>>>,
     pub(crate) next_offsets: BTreeMap<PartitionId, Offset>,
     pub(crate) last_append_time: Time,
     pub(crate) time_floor: Time,
@@ -224,6 +227,7 @@ impl Sequencer {
             memtable_bytes_max,
         } = recovered;
         Sequencer {
+            published: Arc::new(Mutex::new(state.catalogue.clone())),
             catalogue: state.catalogue,
             next_offsets: state.next_offsets,
             last_append_time: state.last_append_time,
@@ -249,6 +253,11 @@ impl Sequencer {
             hash_key,
             memtable_bytes_max,
         }
+    }
+
+    /// Where the catalogue of now is found without the sequencer's lock.
+    pub(crate) fn published(&self) -> Arc<Mutex<Arc<Catalogue>>> {
+        self.published.clone()
     }
 
     /// The state after the last group: for a prologue. Only between groups.
@@ -414,6 +423,13 @@ impl Sequencer {
         frozen + self.memtable.count_after(term, after.0)
     }
 
+    /// How many events of a stream the runs have, if a memtable knows: no run need be read then.
+    pub(crate) fn length_in_runs(&self, term: &[u8]) -> Option<u64> {
+        let newest = self.memtables().rev().find_map(|memtable| memtable.list(term))?;
+        let length = newest.first_revision()? + newest.count();
+        Some(length - self.count_after(term, self.memtables_begin()))
+    }
+
     /// Answers with a refusal once all that it may depend on is durable.
     fn refuse(&mut self, slot: Arc<Slot>, error: AppendError) {
         self.counts.refusals += 1;
@@ -433,7 +449,10 @@ impl Sequencer {
         let next_position = self.next_position();
         if let Some(change) = &prepared.change {
             match self.catalogue.after(change, next_position) {
-                Ok(catalogue) => self.catalogue = Arc::new(catalogue),
+                Ok(catalogue) => {
+                    self.catalogue = Arc::new(catalogue);
+                    *lock(&self.published) = self.catalogue.clone();
+                }
                 Err(what) => return self.refuse(slot, AppendError::BadRequest { what }),
             }
         }

@@ -13,7 +13,7 @@ use recount_types::{Position, StreamName, Time, TopicName};
 use crate::append;
 use crate::append::{AppendRequest, Appended, EventWrite};
 use crate::background;
-use crate::catalogue::{self, TopicInfo};
+use crate::catalogue::{self, Catalogue, TopicInfo};
 use crate::ddl;
 use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) reader: Reader,
     pub(crate) journal_counts: Arc<recount_journal::Counts>,
     pub(crate) sequencer: Mutex<Sequencer>,
+    /// The sequencer's catalogue, for those who need not wait for its lock.
+    pub(crate) catalogue: Arc<Mutex<Arc<Catalogue>>>,
     /// The newest visible position.
     pub(crate) head: AtomicU64,
     /// The journal ends with a seal.
@@ -59,6 +61,13 @@ pub(crate) struct Inner {
     pub(crate) signals: Arc<background::Signals>,
     pub(crate) index_counts: background::IndexCounts,
     pub(crate) notes: Vec<String>,
+}
+
+impl Inner {
+    /// The catalogue of now. An append that was checked against an older one is checked again.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        lock(&self.catalogue).clone()
+    }
 }
 
 /// A statement that took effect.
@@ -119,7 +128,7 @@ impl Store {
         let statement = ddl::parse(sql).map_err(|error| DdlError::Syntax(error.to_string()))?;
         let name = statement.name();
         loop {
-            let catalogue = lock(&self.inner().sequencer).catalogue.clone();
+            let catalogue = self.inner().catalogue();
             let (topic, change) = catalogue.plan(statement.clone())?;
             let payload =
                 serde_json::to_vec(&change).map_err(|error| DdlError::Invalid(error.to_string()))?;
@@ -139,7 +148,7 @@ impl Store {
 
     /// The live topics that are not the system's, by name.
     pub fn topics(&self) -> Vec<TopicInfo> {
-        let catalogue = lock(&self.inner().sequencer).catalogue.clone();
+        let catalogue = self.inner().catalogue();
         catalogue.topics().filter(|topic| !topic.name.is_system()).map(|topic| topic.info()).collect()
     }
 
@@ -155,7 +164,7 @@ impl Store {
 
     /// The number of events that a stream has; 0 = there is no such stream.
     pub async fn stream_length(&self, stream: &StreamName) -> Result<u64, ReadError> {
-        let topic = lock(&self.inner().sequencer).catalogue.by_name(&stream.topic).map(|topic| topic.id);
+        let topic = self.inner().catalogue().by_name(&stream.topic).map(|topic| topic.id);
         let topic = topic.ok_or_else(|| ReadError::UnknownTopic { topic: stream.topic.to_string() })?;
         let term = Term::of(TermKind::Stream, topic, &stream.key);
         self.inner().count_up_to(term.as_bytes(), self.inner().head()).await
@@ -179,7 +188,7 @@ impl Store {
 
     /// The key of the stream that an event would go to, as its topic declares it or as it is given.
     pub fn key_of(&self, write: &EventWrite) -> Result<Option<bytes::Bytes>, AppendError> {
-        let catalogue = lock(&self.inner().sequencer).catalogue.clone();
+        let catalogue = self.inner().catalogue();
         let topic = catalogue.by_name(&write.topic);
         let topic = topic.ok_or_else(|| AppendError::UnknownTopic { topic: write.topic.to_string() })?;
         let facts = crate::record::facts(&topic.definition, &write.event);
@@ -196,7 +205,7 @@ impl Store {
     /// One live topic.
     pub fn topic(&self, name: &str) -> Option<TopicInfo> {
         let name = TopicName::parse(name).ok()?;
-        let catalogue = lock(&self.inner().sequencer).catalogue.clone();
+        let catalogue = self.inner().catalogue();
         catalogue.by_name(&name).map(|topic: &Arc<catalogue::TopicState>| topic.info())
     }
 

@@ -91,10 +91,11 @@ pub struct KeyText<'a>(pub &'a [u8]);
 
 impl fmt::Display for KeyText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for &byte in self.0 {
-            match byte {
-                b' '..=b'~' if byte != b'%' => write!(f, "{}", byte as char)?,
-                _ => write!(f, "%{byte:02X}")?,
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' if *byte != b'%');
+        for run in self.0.chunk_by(|left, right| is_plain(left) && is_plain(right)) {
+            match std::str::from_utf8(run) {
+                Ok(plain) if run.first().is_some_and(is_plain) => f.write_str(plain)?,
+                _ => run.iter().try_for_each(|byte| write!(f, "%{byte:02X}"))?,
             }
         }
         Ok(())

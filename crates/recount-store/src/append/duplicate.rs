@@ -31,6 +31,9 @@ pub(super) async fn find(
     events: &[PreparedEvent],
     streams: &[PreparedStream],
 ) -> Result<Option<Known>, AppendError> {
+    if events.iter().all(|event| event.id_term.is_none()) {
+        return Ok(None);
+    }
     let mut seen = HashSet::new();
     let mut positions = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {

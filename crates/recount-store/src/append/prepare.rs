@@ -39,13 +39,7 @@ pub(super) async fn prepare(
     writer: Writer,
 ) -> Result<Checked, AppendError> {
     check_counts(request)?;
-    let (catalogue, runs) = {
-        let sequencer = lock(&inner.sequencer);
-        if let Some(error) = sequencer.refusal_of_all() {
-            return Err(error);
-        }
-        (sequencer.catalogue.clone(), sequencer.runs.clone())
-    };
+    let catalogue = inner.catalogue();
     let mut streams = Streams::default();
     let mut events = Vec::with_capacity(request.events.len());
     for (index, write) in request.events.iter().enumerate() {
@@ -54,14 +48,7 @@ pub(super) async fn prepare(
             .map_err(|what| AppendError::BadEvent { index, what })?;
         events.push(event);
     }
-    if let Some(answer) = duplicate::find(inner, request, &events, &streams.list).await? {
-        match answer {
-            Known::Same(appended) => return Ok(Checked::Duplicate(appended)),
-            Known::Other(error) => return Err(error),
-        }
-    }
     let bytes = cost(&events)?;
-    let covered = Position(runs.covered_to_position());
     let mut expected = Vec::new();
     let mut queries = Vec::new();
     for condition in &request.conditions {
@@ -71,23 +58,40 @@ pub(super) async fn prepare(
                 let topic = known(&catalogue, &stream.topic)?;
                 expected.push((streams.index(topic, &stream.key), *what));
             }
-            Condition::NoMatch { query, after } => {
-                let prepared = query::prepare(&catalogue, query, *after)?;
-                for query in &prepared {
-                    query::check_on_runs(&runs, query).await?;
-                }
-                queries.extend(prepared);
-            }
+            Condition::NoMatch { query, after } => queries.extend(query::prepare(&catalogue, query, *after)?),
         }
     }
-    for stream in &mut streams.list {
-        stream.base = runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?;
+    let mut streams = streams.list;
+    let (runs, in_memory) = {
+        let sequencer = lock(&inner.sequencer);
+        if let Some(error) = sequencer.refusal_of_all() {
+            return Err(error);
+        }
+        let in_memory: Vec<Option<u64>> =
+            streams.iter().map(|stream| sequencer.length_in_runs(&stream.term)).collect();
+        (sequencer.runs.clone(), in_memory)
+    };
+    if let Some(answer) = duplicate::find(inner, request, &events, &streams).await? {
+        match answer {
+            Known::Same(appended) => return Ok(Checked::Duplicate(appended)),
+            Known::Other(error) => return Err(error),
+        }
+    }
+    let covered = Position(runs.covered_to_position());
+    for query in &queries {
+        query::check_on_runs(&runs, query).await?;
+    }
+    for (stream, in_memory) in streams.iter_mut().zip(in_memory) {
+        stream.base = match in_memory {
+            Some(length) => length,
+            None => runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?,
+        };
     }
     let deadline = request.deadline.unwrap_or(DEADLINE);
     Ok(Checked::New(Box::new(Prepared {
         catalogue,
         covered,
-        streams: streams.list,
+        streams,
         expected,
         queries,
         events,
@@ -132,16 +136,32 @@ fn writable<'a>(
 struct Streams {
     list: Vec<PreparedStream>,
     by_key: HashMap<(TopicId, Bytes), usize>,
+    /// The one asked for last, which is most often asked for next.
+    last: Option<(TopicId, usize)>,
 }
 
 impl Streams {
+    /// The same key, in the memory of the stream asked for last if it is that one's.
+    fn shared(&self, topic: &TopicState, key: Bytes) -> Bytes {
+        let last = self.last.filter(|&(id, _)| id == topic.id).and_then(|(_, at)| self.list.get(at));
+        last.filter(|stream| stream.name.key == key).map_or(key, |stream| stream.name.key.clone())
+    }
+
     fn index(&mut self, topic: &TopicState, key: &Bytes) -> usize {
-        *self.by_key.entry((topic.id, key.clone())).or_insert_with(|| {
+        if let Some((id, at)) = self.last
+            && id == topic.id
+            && self.list.get(at).is_some_and(|stream| stream.name.key == *key)
+        {
+            return at;
+        }
+        let at = *self.by_key.entry((topic.id, key.clone())).or_insert_with(|| {
             let name = StreamName { topic: topic.name.clone(), key: key.clone() };
             let term = Term::of(TermKind::Stream, topic.id, key).as_bytes().to_vec();
             self.list.push(PreparedStream { name, term, base: 0 });
             self.list.len() - 1
-        })
+        });
+        self.last = Some((topic.id, at));
+        at
     }
 }
 
@@ -161,6 +181,7 @@ fn prepare_event(
         }
         (declared, given) => declared.clone().or_else(|| given.clone()),
     };
+    let key = key.map(|key| streams.shared(topic, key));
     if let Some(key) = &key
         && key.len() > KEY_BYTES_MAX
     {
@@ -197,7 +218,7 @@ fn prepare_event(
 
 /// Whether an event is in its topic already, by its id.
 pub(crate) async fn is_known(inner: &Arc<Inner>, write: &EventWrite) -> Result<bool, AppendError> {
-    let catalogue = lock(&inner.sequencer).catalogue.clone();
+    let catalogue = inner.catalogue();
     let topic = writable(&catalogue, &write.topic, Writer::User)?;
     let mut streams = Streams::default();
     let event =
@@ -218,7 +239,7 @@ pub(crate) fn prepare_batch(
     transaction: Option<u64>,
     writes: &[EventWrite],
 ) -> Result<Produce, AppendError> {
-    let catalogue = lock(&inner.sequencer).catalogue.clone();
+    let catalogue = inner.catalogue();
     let topic = writable(&catalogue, topic, Writer::User)?;
     if partition.0 >= topic.definition.partitions {
         let what = format!(
@@ -261,11 +282,12 @@ fn cost(events: &[PreparedEvent]) -> Result<usize, AppendError> {
     for event in events {
         let partition = (event.topic, event.partition);
         let kind = (event.schema, event.own_time);
+        if before.replace((partition, kind)) == Some((partition, kind)) {
+            continue;
+        }
+        runs += 1;
         if last.insert(partition, kind) != Some(kind) {
             batches += 1;
-        }
-        if before.replace((partition, kind)) != Some((partition, kind)) {
-            runs += 1;
         }
     }
     let cost = forming::cost(bytes, batches, runs);

@@ -166,7 +166,7 @@ impl Value<'_> {
         match self {
             Value::Text(text) => out.push_str(text),
             Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-            Value::Integer(value) => push(out, format_args!("{value}")),
+            Value::Integer(value) => out.push_str(itoa::Buffer::new().format(*value)),
             Value::Decimal(value, scale) => push_decimal(out, *value, *scale),
             Value::Date(days) => {
                 let (year, month, day) = civil_from_days(*days);

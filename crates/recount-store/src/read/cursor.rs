@@ -80,7 +80,7 @@ impl EventCursor {
     /// Goes on up to `until`, which is a whole append's end: there may be more by now. Forward only.
     pub(crate) fn extend(&mut self, until: Position) {
         self.as_of = until;
-        self.catalogue = lock(&self.inner.sequencer).catalogue.clone();
+        self.catalogue = self.inner.catalogue();
         match &mut self.source {
             Source::Hits(union) => union.walks.iter_mut().for_each(|walk| walk.extend(until.0)),
             Source::Groups { walk, until: end, .. } => {
@@ -240,7 +240,7 @@ impl Topics {
 /// Begins a read.
 pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<EventCursor, ReadError> {
     let head = inner.head();
-    let catalogue = lock(&inner.sequencer).catalogue.clone();
+    let catalogue = inner.catalogue();
     let as_of = round_down(inner, request.as_of.min(head), head).await?;
     let (topics, stream_term) = scope(&catalogue, &request.scope)?;
     if stream_term.is_none() && matches!(request.from, From::Revision(_)) {

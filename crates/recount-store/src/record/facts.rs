@@ -8,7 +8,7 @@ use recount_types::limits::{HEADERS_BYTES_MAX, ID_BYTES_MAX, TYPE_BYTES_MAX};
 use recount_types::{NewEvent, Tag, Time};
 
 use crate::cloudevents;
-use crate::json::{self, BadValue, Fields, Value};
+use crate::json::{self, BadValue, Fields, Value, Values};
 use crate::schema::{Column, ColumnType, EventDefinition, TopicDefinition};
 use crate::time::{TIME_MAX, TIME_MIN, format_rfc3339};
 
@@ -48,12 +48,12 @@ pub(crate) fn facts(definition: &TopicDefinition, event: &NewEvent) -> Result<Fa
     let fields = Fields::find(definition, &event.payload).map_err(|error| error.to_string())?;
     let event_type = event_type(definition, event, &fields)?;
     let event_columns = chosen(definition, event_type.as_deref())?;
-    fields.check(event_columns).map_err(|(column, error)| advise(definition, column, &error))?;
+    let values = fields.check(event_columns).map_err(|(column, error)| advise(definition, column, &error))?;
     Ok(Facts {
-        key: key(definition, &fields).map_err(|error| error.to_string())?,
+        key: key(definition, &values),
         event_type,
-        time: time(definition, event, &fields)?,
-        tags: tags(definition, event, &fields)?,
+        time: time(definition, event, &values)?,
+        tags: tags(definition, event, &values)?,
     })
 }
 
@@ -152,25 +152,30 @@ fn event_type(
     }
 }
 
-fn key(definition: &TopicDefinition, fields: &Fields<'_>) -> Result<Option<Bytes>, BadValue> {
+fn key(definition: &TopicDefinition, values: &Values<'_>) -> Option<Bytes> {
     let mut text = String::new();
     match definition.key.as_slice() {
-        [] => return Ok(None),
-        [one] => fields.value(one)?.push_canonical(&mut text),
+        [] => return None,
+        [one] => match values.get(one) {
+            Value::Integer(value) => {
+                return Some(Bytes::copy_from_slice(itoa::Buffer::new().format(*value).as_bytes()));
+            }
+            value => value.push_canonical(&mut text),
+        },
         several => {
             for column in several {
                 text.push(if text.is_empty() { '[' } else { ',' });
-                fields.value(column)?.push_canonical_json(&mut text);
+                values.get(column).push_canonical_json(&mut text);
             }
             text.push(']');
         }
     }
-    Ok(Some(text.into()))
+    Some(text.into())
 }
 
-fn time(definition: &TopicDefinition, event: &NewEvent, fields: &Fields<'_>) -> Result<Option<Time>, String> {
+fn time(definition: &TopicDefinition, event: &NewEvent, values: &Values<'_>) -> Result<Option<Time>, String> {
     let Some(column) = &definition.timestamp_by else { return Ok(event.time) };
-    let Value::TimestampTz(declared) = fields.value(column).map_err(|error| error.to_string())? else {
+    let Value::TimestampTz(declared) = *values.get(column) else {
         return Ok(event.time);
     };
     match event.time {
@@ -183,12 +188,12 @@ fn time(definition: &TopicDefinition, event: &NewEvent, fields: &Fields<'_>) -> 
     }
 }
 
-fn tags(definition: &TopicDefinition, event: &NewEvent, fields: &Fields<'_>) -> Result<Vec<Tag>, String> {
+fn tags(definition: &TopicDefinition, event: &NewEvent, values: &Values<'_>) -> Result<Vec<Tag>, String> {
     let mut tags = Vec::with_capacity(event.tags.len() + definition.tags.len());
     tags.extend_from_slice(&event.tags);
     for declared in &definition.tags {
-        let value = fields.value(&declared.column).map_err(|error| error.to_string())?;
-        if value == Value::Null {
+        let value = values.get(&declared.column);
+        if *value == Value::Null {
             continue;
         }
         let mut text = format!("{}:", declared.name);
