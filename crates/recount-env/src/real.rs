@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::executor::{block_on, poll_again_at};
@@ -27,6 +28,15 @@ pub fn env() -> Env {
         entropy: Arc::new(RealEntropy),
         tasks: Arc::new(RealTasks),
     }
+}
+
+/// Lets this process open as many files at a time as the system allows it.
+pub fn raise_files_limit() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    }
+    Ok(())
 }
 
 pub(crate) struct RealFiles;

@@ -105,6 +105,10 @@ pub fn serve(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<()
 }
 
 async fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    // Connections and segments are open files, and the usual limit is 1,024 of them.
+    if let Err(error) = real::raise_files_limit() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let env = real::env();
     let address = settings.listen;
     let listener = match TcpListener::bind(address).await {

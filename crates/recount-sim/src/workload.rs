@@ -283,7 +283,12 @@ async fn produce(world: &World, store: &Store, model: &SharedModel, number: u64,
         key: Some(stream.key.clone()),
         event: event(world, op, index),
     };
-    let events = (0..count).map(write).collect();
+    let mut events: Vec<EventWrite> = (0..count).map(write).collect();
+    // All records of a batch say when they happened, or none does.
+    let timed = events.iter().any(|write| write.event.time.is_some());
+    for write in &mut events {
+        write.event.time = timed.then(|| write.event.time.unwrap_or(Time(1_702_000_000_000_000)));
+    }
     let request = ProduceRequest { topic: name(topic), partition, transaction, events };
     match store.produce(request).await {
         Ok(()) => lock(model).end(op, Fate::Done(Vec::new())),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use recount_types::limits::{PARTITIONS_MAX, TOPICS_MAX};
+use recount_types::limits::{DEFINITIONS_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX};
 use recount_types::{Position, Time, TopicId, TopicName};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub struct Catalogue {
     by_name: BTreeMap<TopicName, Arc<TopicState>>,
     by_id: BTreeMap<TopicId, Arc<TopicState>>,
     next_id: u32,
+    /// What all of them add to a prologue, about.
+    definitions_bytes: usize,
 }
 
 /// A topic as defined at some position.
@@ -105,8 +107,12 @@ struct Saved {
 impl Catalogue {
     /// That of a new database: only the system's topics.
     pub(crate) fn new() -> Catalogue {
-        let mut catalogue =
-            Catalogue { by_name: BTreeMap::new(), by_id: BTreeMap::new(), next_id: FIRST_USER_TOPIC };
+        let mut catalogue = Catalogue {
+            by_name: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            next_id: FIRST_USER_TOPIC,
+            definitions_bytes: 0,
+        };
         for (id, name) in [(CATALOG, "_catalog"), (IMPORTS, "_imports")] {
             let name = TopicName::parse(name).expect("the system's names are names");
             catalogue.put(TopicState {
@@ -141,6 +147,7 @@ impl Catalogue {
         match statement {
             Statement::CreateTopic(definition) => {
                 let name = definition.name.clone();
+                self.has_room(&definition, None)?;
                 if self.by_name.contains_key(&name) {
                     return Err(DdlError::Exists(name));
                 }
@@ -162,6 +169,7 @@ impl Catalogue {
             Statement::AlterTopic(alter) => {
                 let topic = self.live(&alter.name)?;
                 let definition = topic.definition.altered(&alter).map_err(DdlError::Invalid)?;
+                self.has_room(&definition, Some(&topic.definition))?;
                 let change = Change::AlterTopic { id: topic.id.0, schema: topic.schema + 1, definition };
                 Ok((topic.name.clone(), change))
             }
@@ -170,6 +178,22 @@ impl Catalogue {
                 Ok((topic.name.clone(), Change::DropTopic { id: topic.id.0 }))
             }
         }
+    }
+
+    /// Refuses a definition, in place of `before`, with which there would be too much to begin segments with.
+    fn has_room(
+        &self,
+        definition: &TopicDefinition,
+        before: Option<&TopicDefinition>,
+    ) -> Result<(), DdlError> {
+        let bytes = self.definitions_bytes + saved_bytes(definition);
+        let bytes = bytes - before.map_or(0, saved_bytes);
+        if bytes <= DEFINITIONS_BYTES_MAX {
+            return Ok(());
+        }
+        Err(DdlError::Invalid(format!(
+            "the definitions of all topics, dropped ones included, would have {bytes} bytes, the limit is {DEFINITIONS_BYTES_MAX}"
+        )))
     }
 
     fn live(&self, name: &TopicName) -> Result<&Arc<TopicState>, DdlError> {
@@ -215,16 +239,21 @@ impl Catalogue {
                     next.by_id.get(&TopicId(*id)).ok_or_else(|| format!("there is no topic {id}"))?;
                 let dropped = TopicState { dropped: true, ..TopicState::clone(before) };
                 next.by_name.remove(&dropped.name);
-                next.by_id.insert(dropped.id, Arc::new(dropped));
+                next.put(dropped);
             }
         }
         Ok(next)
     }
 
     fn put(&mut self, topic: TopicState) {
+        self.definitions_bytes += saved_bytes(&topic.definition);
         let topic = Arc::new(topic);
-        self.by_name.insert(topic.name.clone(), topic.clone());
-        self.by_id.insert(topic.id, topic);
+        if !topic.dropped {
+            self.by_name.insert(topic.name.clone(), topic.clone());
+        }
+        if let Some(before) = self.by_id.insert(topic.id, topic) {
+            self.definitions_bytes -= saved_bytes(&before.definition);
+        }
     }
 
     /// All of it as JSON, for the state in a prologue. The system's topics are not part of it.
@@ -261,14 +290,18 @@ impl Catalogue {
                 created: Position(topic.created),
                 dropped: topic.dropped,
             };
-            if state.dropped {
-                catalogue.by_id.insert(state.id, Arc::new(state));
-            } else {
-                catalogue.put(state);
-            }
+            catalogue.put(state);
         }
         Ok(catalogue)
     }
+}
+
+/// What a topic adds to the state in a prologue, about: its definition and the next offset of each partition.
+fn saved_bytes(definition: &TopicDefinition) -> usize {
+    const OTHERS: usize = 80;
+    const OFFSET: usize = 20;
+    let json = serde_json::to_vec(definition).expect("definitions have a JSON form");
+    json.len() + OTHERS + OFFSET * definition.partitions as usize
 }
 
 impl TopicState {

@@ -37,7 +37,7 @@ pub enum AppendError {
         "conflict: {stream} {}, you expected {}. Read {} and decide again",
         describe_actual(actual),
         describe_expected(expected),
-        read_from(expected, stream)
+        read_from(expected, *actual, stream)
     )]
     WrongRevision {
         /// The stream.
@@ -143,9 +143,12 @@ fn describe_expected(expected: &crate::condition::Expected) -> String {
     }
 }
 
-fn read_from(expected: &crate::condition::Expected, stream: &StreamName) -> String {
+/// Where the caller has something to learn: behind what was expected, if the stream is that long.
+fn read_from(expected: &crate::condition::Expected, actual: Option<Revision>, stream: &StreamName) -> String {
     match expected {
-        crate::condition::Expected::Exact(revision) => format!("from {}", revision.0 + 1),
+        crate::condition::Expected::Exact(revision) if actual > Some(*revision) => {
+            format!("from {}", revision.0 + 1)
+        }
         _ => format!("{stream}"),
     }
 }

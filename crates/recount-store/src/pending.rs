@@ -39,10 +39,14 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// What each counts at least: so the limit on all bytes also limits how many there are, and a prologue, which
+    /// names each in at most 60 bytes, has room for them.
+    const BYTES_MIN: usize = 512;
+
     /// Memory that it holds, about.
     fn bytes(&self) -> usize {
         let terms = self.terms.iter().flatten().map(|term| term.len() + size_of::<Vec<u8>>()).sum::<usize>();
-        terms + size_of::<Waiting>()
+        terms + Waiting::BYTES_MIN
     }
 }
 

@@ -28,6 +28,8 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most topics in a database.
 pub const TOPICS_MAX: usize = 10_000;
+/// Largest sum of the definitions of all topics, dropped ones included, as JSON, bytes: every segment begins with them.
+pub const DEFINITIONS_BYTES_MAX: usize = 6 << 20;
 /// Most partitions in a database.
 pub const PARTITIONS_MAX: usize = 100_000;
 /// Most records in one transaction.

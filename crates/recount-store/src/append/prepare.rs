@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use recount_index::{Term, TermKind};
 use recount_types::limits::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, GROUP_BYTES_MAX, KEY_BYTES_MAX, TAGS_MAX, TYPE_BYTES_MAX,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, BATCH_BYTES_MAX, GROUP_BYTES_MAX, KEY_BYTES_MAX, TAGS_MAX,
+    TYPE_BYTES_MAX,
 };
 use recount_types::{Partition, Position, StreamName, TopicId, TopicName};
 
@@ -21,6 +22,9 @@ use crate::partition::partition_of;
 use crate::record;
 use crate::sequencer::{Prepared, PreparedEvent, PreparedStream, Produce};
 use crate::store::{Inner, lock};
+
+/// The largest record: it fits into a batch of its own.
+const EVENT_BYTES_MAX: usize = BATCH_BYTES_MAX - recount_types::batch::HEADER_BYTES;
 
 /// How long an append waits for an open transaction unless it says.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -204,6 +208,12 @@ fn prepare_event(
     let partition: Partition = partition_of(key.as_deref(), topic.definition.partitions);
     let own_time = facts.time.is_some();
     let record = record::encode(facts, key, &write.event)?;
+    let bytes = record.bytes_bound();
+    if bytes > EVENT_BYTES_MAX {
+        return Err(format!(
+            "the event has {bytes} bytes with its key and headers, the limit is {EVENT_BYTES_MAX}: keep what is so large elsewhere, and its address here"
+        ));
+    }
     Ok(PreparedEvent {
         topic: topic.id,
         partition,
@@ -259,9 +269,17 @@ pub(crate) fn prepare_batch(
         event.terms.extend(event.id_term.take());
         events.push(event);
     }
-    // One batch: either all of its records say when they happened, or all have the append's time.
-    let own_time = events.iter().all(|event| event.own_time);
-    events.iter_mut().for_each(|event| event.own_time = own_time);
+    if events.windows(2).any(|pair| pair[0].own_time != pair[1].own_time) {
+        let what =
+            "some events of the batch say when they happened and some do not: in one batch all must, or none";
+        return Err(AppendError::BadRequest { what: what.to_owned() });
+    }
+    let records: usize = events.iter().map(|event| event.record.bytes_bound()).sum();
+    if records > EVENT_BYTES_MAX {
+        let what =
+            format!("the batch has {records} bytes of records, the limit is {EVENT_BYTES_MAX}: split it");
+        return Err(AppendError::BadRequest { what });
+    }
     let bytes = cost(&events)?;
     Ok(Produce { topic: topic.id, partition, schema: topic.schema, transaction, events, bytes })
 }

@@ -45,8 +45,12 @@ fn expected_revisions() {
         b/1 if b/1 0 if a/1 none",
     ));
     // The same after a restart, where the counts come from replay.
+    let bench = bench.reopen();
     expect!["conflict: a/1 is at revision 1, you expected 0. Read from 1 and decide again"]
-        .assert_eq(&bench.reopen().append("a/1 if a/1 0"));
+        .assert_eq(&bench.append("a/1 if a/1 0"));
+    // Nothing lies behind what was expected: there is no use in reading there.
+    expect!["conflict: a/1 is at revision 1, you expected 7. Read a/1 and decide again"]
+        .assert_eq(&bench.append("a/1 if a/1 7"));
 }
 
 #[test]
@@ -132,7 +136,12 @@ fn what_is_refused_says_why_and_leaves_nothing() {
     expect!["the append has 10001 events, the limit is 10000: split it. Nothing of this append was stored"]
         .assert_eq(&many.to_string());
     let mut large = request("a/1");
-    large.events[0].event.payload = format!("\"{}\"", "x".repeat(7 << 20)).into();
+    large.events[0].event.payload = format!("\"{}\"", "x".repeat(1 << 20)).into();
+    let too_large = block_on(bench.store.append(large.clone())).unwrap_err();
+    expect![[r#"event 0: the event has 1048619 bytes with its key and headers, the limit is 1048515: keep what is so large elsewhere, and its address here. Nothing of this append was stored"#]]
+        .assert_eq(&too_large.to_string());
+    large.events[0].event.payload = format!("\"{}\"", "x".repeat(1_000_000)).into();
+    large.events = vec![large.events[0].clone(); 8];
     let large = block_on(bench.store.append(large)).unwrap_err();
     assert!(
         matches!(&large, AppendError::BadRequest { what } if what.contains("the limit is 7340032")),
@@ -153,16 +162,18 @@ fn the_largest_append_and_the_longest_key_are_taken() {
     most.events = vec![most.events[0].clone(); 10_000];
     let appended = block_on(bench.store.append(most)).unwrap();
     assert_eq!(appended.events.len(), 10_000);
+    // A batch is at most 1 MiB (GROUND rule 7); one event once made one of 7.
     let mut large = request("a/1");
-    large.events[0].event.payload = format!("\"{}\"", "x".repeat((7 << 20) - 200)).into();
     large.events[0].key = Some(vec![b'k'; 65_536].into());
-    large.events[0].event.payload = large.events[0].event.payload.slice(..(7 << 20) - 70_000);
-    let mut payload = large.events[0].event.payload.to_vec();
-    payload.push(b'"');
-    large.events[0].event.payload = payload.into();
-    block_on(bench.store.append(large)).unwrap();
+    let payload_bytes = (1 << 20) - 61 - 40 - 65_536;
+    large.events[0].event.payload = format!("\"{}\"", "x".repeat(payload_bytes - 2)).into();
+    large.events = vec![large.events[0].clone(); 7];
+    block_on(bench.store.append(large.clone())).unwrap();
+    large.events.truncate(1);
+    large.events[0].event.payload = format!("\"{}\"", "x".repeat(payload_bytes - 1)).into();
+    block_on(bench.store.append(large)).unwrap_err();
     let bench = bench.reopen();
-    assert_eq!(bench.store.head().0, 2 + 10_000 + 1);
+    assert_eq!(bench.store.head().0, 2 + 10_000 + 7);
 }
 
 /// An append that nobody waits for any more may have been leading the others: another must take over.

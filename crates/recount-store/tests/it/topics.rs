@@ -39,6 +39,28 @@ fn what_cannot_be_created_or_dropped() {
     assert!(execute(&bench, "CREATE TOPIC big PARTITIONS 100000").contains("limit of 100000"));
 }
 
+/// Every segment begins with all definitions, in one frame of limited size: too many once stopped the process at the
+/// next roll.
+#[test]
+fn definitions_beyond_the_limit_are_refused() {
+    let bench = Bench::new();
+    let columns: Vec<String> =
+        (0..900).map(|at| format!("a_column_with_a_long_name_{at:034} BIGINT")).collect();
+    let columns = columns.join(", ");
+    let refused = (0..200).find_map(|at| {
+        let answer = execute(&bench, &format!("CREATE TOPIC t{at} ({columns})"));
+        (!answer.starts_with("CREATE TOPIC")).then_some((at, answer))
+    });
+    let (count, answer) = refused.expect("there is a limit");
+    assert!(count > 10, "{count}");
+    assert!(answer.contains("dropped ones included, would have") && answer.contains("6291456"), "{answer}");
+    execute(&bench, "DROP TOPIC t0");
+    assert!(execute(&bench, &format!("CREATE TOPIC other ({columns})")).contains("dropped ones included"));
+    let bench = bench.reopen();
+    assert!(execute(&bench, &format!("CREATE TOPIC other ({columns})")).contains("dropped ones included"));
+    assert_eq!(bench.append("a/1").split('=').nth(1), Some("a/1@0"));
+}
+
 #[test]
 fn definitions_are_events() {
     let bench = Bench::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use expect_test::expect;
 use recount_env::block_on;
 use recount_store::{AppendRequest, ProduceRequest};
-use recount_types::{Partition, TopicName};
+use recount_types::{Partition, Time, TopicName};
 
 use crate::support::{Bench, all, request, shown};
 
@@ -72,6 +72,29 @@ fn an_append_waits_for_the_transaction_before_it() {
     };
     block_on(bench.store.end_transaction(7, true)).unwrap();
     expect!["5=a/2@0"].assert_eq(&waiting.join().unwrap());
+}
+
+/// Some with a time and some without once lost the times.
+#[test]
+fn a_batch_whose_events_have_times_only_in_part_is_refused() {
+    let bench = Bench::new();
+    let before = bench.store.head();
+    let mut events = request("a/1 a/2").events;
+    events[1].event.time = Some(Time(1_702_468_800_000_000));
+    let topic = events[0].topic.clone();
+    let request = ProduceRequest { topic, partition: Partition(0), transaction: None, events };
+    let refused = block_on(bench.store.produce(request.clone())).unwrap_err();
+    expect!["some events of the batch say when they happened and some do not: in one batch all must, or none. Nothing of this append was stored"]
+        .assert_eq(&refused.to_string());
+    let mut large = request;
+    large.events[0].event.time = large.events[1].event.time;
+    for write in &mut large.events {
+        write.event.payload = format!("\"{}\"", "x".repeat(600_000)).into();
+    }
+    let refused = block_on(bench.store.produce(large)).unwrap_err();
+    expect!["the batch has 1200086 bytes of records, the limit is 1048515: split it. Nothing of this append was stored"]
+        .assert_eq(&refused.to_string());
+    assert_eq!(bench.store.head(), before);
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let settings = Settings { directory: arguments.directory.clone(), listen: arguments.listen, options };
     let directory = arguments.directory.display().to_string();
-    serve(settings, |address| eprintln!("recount: serving {directory} at http://{address}"))
-        .map_err(|error| Failure::Of { kind: error.kind(), what: error.to_string() })
+    let on_ready = |address| {
+        crate::allocator::give_back();
+        eprintln!("recount: serving {directory} at http://{address}");
+    };
+    serve(settings, on_ready).map_err(|error| Failure::Of { kind: error.kind(), what: error.to_string() })
 }

@@ -89,7 +89,7 @@ fn a_conflict_is_3() {
     "#]]);
     let again = ["append", "bank.db", "transactions", "--key", "1", "--expected", "7"];
     dir.check(&again, "{\"n\":2}", expect![[r#"
-        recount: transactions line 1: conflict: transactions/1 is at revision 0, you expected 7. Read from 8 and decide again
+        recount: transactions line 1: conflict: transactions/1 is at revision 0, you expected 7. Read transactions/1 and decide again
         exit code 3
     "#]]);
     let with_id = ["append", "bank.db", "transactions", "--key", "1", "--id", "x"];
