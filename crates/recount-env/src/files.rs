@@ -15,6 +15,8 @@ pub type Io<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 pub enum OpenMode {
     /// Must exist; reads only.
     Read,
+    /// Must exist; reads only, here and there: the system need not read ahead.
+    ReadScattered,
     /// Must exist; reads and writes.
     ReadWrite,
     /// Must not exist (else `AlreadyExists`); reads and writes; mode 0600.

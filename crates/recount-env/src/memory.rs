@@ -41,7 +41,7 @@ impl State {
 
     fn open(&mut self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         match mode {
-            OpenMode::Read | OpenMode::ReadWrite => {
+            OpenMode::Read | OpenMode::ReadScattered | OpenMode::ReadWrite => {
                 Ok(self.files.get(path).cloned().ok_or(ErrorKind::NotFound)?)
             }
             OpenMode::CreateNew => {

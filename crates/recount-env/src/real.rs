@@ -91,11 +91,15 @@ fn not_written_in_place(magic: u64) -> Option<&'static str> {
 fn open(path: &Path, mode: OpenMode) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     match mode {
-        OpenMode::Read => options.read(true),
+        OpenMode::Read | OpenMode::ReadScattered => options.read(true),
         OpenMode::ReadWrite => options.read(true).write(true),
         OpenMode::CreateNew => options.read(true).write(true).create_new(true).mode(0o600),
     };
-    options.open(path)
+    let file = options.open(path)?;
+    if mode == OpenMode::ReadScattered {
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random)?;
+    }
+    Ok(file)
 }
 
 fn list(path: &Path) -> io::Result<Vec<String>> {

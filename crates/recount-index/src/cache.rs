@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,10 +35,28 @@ pub(crate) struct Cache<P> {
 
 #[derive(Debug)]
 struct Shard<P> {
-    slots: HashMap<PageKey, Slot<P>>,
+    slots: HashMap<PageKey, Slot<P>, BuildHasherDefault<KeyHasher>>,
     /// Every key once, the next to be considered for eviction in front.
     queue: VecDeque<PageKey>,
     bytes: usize,
+}
+
+/// Serials and offsets are ours: no client can choose ones that collide, and a look-up asks for several.
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(26) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 #[derive(Debug)]
@@ -49,7 +68,7 @@ struct Slot<P> {
 
 impl<P: Page> Cache<P> {
     pub(crate) fn new(bytes_max: usize) -> Cache<P> {
-        let shard = || Mutex::new(Shard { slots: HashMap::new(), queue: VecDeque::new(), bytes: 0 });
+        let shard = || Mutex::new(Shard { slots: HashMap::default(), queue: VecDeque::new(), bytes: 0 });
         Cache {
             shards: std::array::from_fn(|_| shard()),
             shard_bytes_max: bytes_max / SHARDS,

@@ -111,7 +111,9 @@ impl Disk {
 
     pub(crate) fn open(&mut self, path: &Path, mode: OpenMode) -> io::Result<FileId> {
         match mode {
-            OpenMode::Read | OpenMode::ReadWrite => Ok(self.find(path).ok_or(ErrorKind::NotFound)?),
+            OpenMode::Read | OpenMode::ReadScattered | OpenMode::ReadWrite => {
+                Ok(self.find(path).ok_or(ErrorKind::NotFound)?)
+            }
             OpenMode::CreateNew => {
                 let id = self.next_id();
                 self.names.create(path, id)?;

@@ -171,7 +171,9 @@ struct SimFile {
 impl SimFile {
     fn check_writable(&self) -> io::Result<()> {
         match self.mode {
-            OpenMode::Read => Err(io::Error::from_raw_os_error(rustix::io::Errno::BADF.raw_os_error())),
+            OpenMode::Read | OpenMode::ReadScattered => {
+                Err(io::Error::from_raw_os_error(rustix::io::Errno::BADF.raw_os_error()))
+            }
             OpenMode::ReadWrite | OpenMode::CreateNew => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Term blocks: up to 2 KiB of terms in order, each with its postings or the way to them.
+//! Term blocks: up to 1 KiB of terms in order, each with its postings or the way to them.
 //!
 //! ```text
 //! entry = shared │ len │ suffix │ head │ [first revision] │ first │ rest
@@ -19,7 +19,7 @@ use crate::run::tree::{Finished, HEIGHT_MAX, Node, Stored};
 use crate::wire::{Reader, put_varint};
 
 /// A block is closed before an entry would make it longer than this (seal not counted).
-pub(super) const BLOCK_BYTES: usize = 2044;
+pub(super) const BLOCK_BYTES: usize = 1020;
 
 const HAS_REVISION: u64 = 1;
 const IS_TREE: u64 = 2;

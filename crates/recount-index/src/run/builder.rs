@@ -14,7 +14,7 @@ use crate::run::tree::TreeWriter;
 
 /// A group is closed behind the block that makes it this large.
 const GROUP_TERMS: usize = 8192;
-const GROUP_BLOCKS: usize = 128;
+const GROUP_BLOCKS: usize = 256;
 const FRAME_PAGE_BYTES: usize = 4 << 10;
 
 pub(crate) struct RunBuilder {
@@ -159,7 +159,7 @@ impl RunBuilder {
     }
 
     fn close_block(&mut self) {
-        let (offset, len) = self.out.put(&self.block);
+        let (offset, len) = self.out.put_in_page(&self.block);
         self.blocks.push(&self.block_fence, offset, len);
         self.block.clear();
         if self.hashes.len() >= GROUP_TERMS || self.blocks.len() >= GROUP_BLOCKS {

@@ -12,7 +12,6 @@ use crate::run::{Run, RunPage, TermEntry};
 #[derive(Debug)]
 pub(crate) struct TermScan {
     run: Arc<Run>,
-    root: Arc<RunPage>,
     next_group: usize,
     group: Option<Group>,
     next_block: usize,
@@ -22,9 +21,8 @@ pub(crate) struct TermScan {
 
 impl TermScan {
     pub(crate) async fn new(run: &Arc<Run>) -> Result<TermScan, ReadError> {
-        let root = run.root_page().await?;
         let mut scan =
-            TermScan { run: run.clone(), root, next_group: 0, group: None, next_block: 0, terms: Vec::new() };
+            TermScan { run: run.clone(), next_group: 0, group: None, next_block: 0, terms: Vec::new() };
         scan.fill().await?;
         Ok(scan)
     }
@@ -56,8 +54,7 @@ impl TermScan {
                 self.terms.reverse();
                 continue;
             }
-            let RunPage::Root(root) = &*self.root else { unreachable!("one offset holds one kind of page") };
-            let Some((offset, len)) = root.piece(self.next_group) else { return Ok(()) };
+            let Some((offset, len)) = run.root().await?.piece(self.next_group) else { return Ok(()) };
             self.next_group += 1;
             self.next_block = 0;
             let payload = run.read_sealed(offset, len).await?;

@@ -4,6 +4,7 @@
 use crate::run::footer::Covers;
 
 const CRC_BYTES: usize = 4;
+const PAGE_BYTES: usize = 4096;
 
 /// The identity of one run file.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,17 @@ impl Output {
         self.bytes.extend_from_slice(payload);
         self.bytes.extend_from_slice(&self.seal.crc(offset, payload).to_le_bytes());
         (offset, payload.len() + CRC_BYTES)
+    }
+
+    /// The same, behind zeros if the piece would otherwise lie in two pages of the system's cache and can lie in one:
+    /// whoever reads it then reads one block of the disk.
+    pub(super) fn put_in_page(&mut self, payload: &[u8]) -> (u64, usize) {
+        let len = payload.len() + CRC_BYTES;
+        let used = (self.offset() % PAGE_BYTES as u64) as usize;
+        if len <= PAGE_BYTES && used + len > PAGE_BYTES {
+            self.bytes.resize(self.bytes.len() + PAGE_BYTES - used, 0);
+        }
+        self.put(payload)
     }
 
     /// Appends bytes as they are.
