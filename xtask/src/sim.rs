@@ -42,9 +42,9 @@ fn planted() -> Result<()> {
     Ok(())
 }
 
-/// The run that is part of `test`: as many of 10,000 seeds as fit.
+/// The run that is part of `test`: as many of 16,000 seeds as fit.
 pub(crate) fn smoke(seconds: u64) -> Result<()> {
-    simulate(["--seeds", "10000", "--seconds", &seconds.to_string()])
+    simulate(["--seeds", "16000", "--seconds", &seconds.to_string()])
 }
 
 fn simulate<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
