@@ -3,7 +3,8 @@
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use recount_store::{ReadError, TopicInfo};
+use recount_store::ReadError;
+use recount_store::shown::topic_json;
 use serde_json::{Value, json};
 
 use crate::front::Front;
@@ -14,7 +15,7 @@ use crate::problem::Problem;
 /// Lists the topics.
 pub(crate) fn list(front: &Front, request: &Request) -> Result<Response, Problem> {
     Parameters::parse(request.uri().query())?.finish(&[])?;
-    let topics: Vec<Value> = front.store.topics().iter().map(shown).collect();
+    let topics: Vec<Value> = front.store.topics().iter().map(topic_json).collect();
     Ok(json_response(&json!({ "topics": topics })))
 }
 
@@ -24,17 +25,7 @@ pub(crate) fn show(front: &Front, request: &Request) -> Result<Response, Problem
     let name = path::topic(request.uri().path())?;
     let unknown = || ReadError::UnknownTopic { topic: name.to_string() };
     let topic = front.store.topic(name.as_str()).ok_or_else(unknown)?;
-    Ok(json_response(&shown(&topic)))
-}
-
-fn shown(topic: &TopicInfo) -> Value {
-    json!({
-        "name": topic.name.as_str(),
-        "id": topic.id.0,
-        "partitions": topic.partitions,
-        "created": topic.created.0,
-        "definition": topic.definition,
-    })
+    Ok(json_response(&topic_json(&topic)))
 }
 
 /// A success in JSON.

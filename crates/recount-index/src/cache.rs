@@ -1,5 +1,6 @@
 //! The cache of fences, filters and frame tables of all runs of an index: at most 32 MiB, filled when asked,
-//! emptied by second chance. Blocks and postings never enter it; the system's page cache has those.
+//! emptied by second chance. Roots are with their runs, a thousandth of the files. Blocks and postings never enter it;
+//! the system's page cache has those.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -3,7 +3,7 @@
 //! ```text
 //! file: ( chunk │ skip page │ term block │ group )*   frame page*   root   frame root   footer
 //! find: root ──► group (fences + filter) ──► term block ──► skip pages ──► chunk
-//!       └──────── cached ──────────────┘     └──────── read when asked ───────┘
+//!       kept    └─────── cached ───────┘     └──────── read when asked ───────┘
 //! ```
 //! Opening reads the footer. Whatever is read is checked against its seal and its bounds; what does not pass
 //! is [`IndexDamage`], never a missing result. An open run stays readable after its file is removed.

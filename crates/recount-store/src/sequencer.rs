@@ -75,7 +75,6 @@ pub(crate) struct PreparedEvent {
     pub(crate) topic: TopicId,
     pub(crate) partition: Partition,
     pub(crate) schema: u32,
-    pub(crate) own_time: bool,
     /// Index into the streams.
     pub(crate) stream: Option<usize>,
     pub(crate) record: Encoded,
@@ -465,7 +464,7 @@ impl Sequencer {
                 topic: event.topic,
                 partition: event.partition,
                 schema: event.schema,
-                own_time: event.own_time,
+                own_time: event.record.own_time,
                 transaction: None,
                 positioned: true,
             };

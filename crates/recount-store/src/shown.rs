@@ -1,10 +1,23 @@
-//! Events as JSON: the one form in which every front shows them.
+//! Events and topics as JSON: the one form in which every front shows them.
 
 use std::fmt::Write;
 
 use recount_types::{Event, name::KeyText};
+use serde_json::{Value, json};
 
+use crate::catalogue::TopicInfo;
 use crate::time::format_rfc3339;
+
+/// A topic and its definition.
+pub fn topic_json(topic: &TopicInfo) -> Value {
+    json!({
+        "name": topic.name.as_str(),
+        "id": topic.id.0,
+        "partitions": topic.partitions,
+        "created": topic.created.0,
+        "definition": topic.definition,
+    })
+}
 
 /// An event as one line of JSON. A JSON payload stands in it verbatim as `data`; any other as `dataBase64`.
 pub fn event_json(event: &Event) -> String {

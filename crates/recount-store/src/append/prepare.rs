@@ -206,7 +206,6 @@ fn prepare_event(
         .map(|id| Term::of(TermKind::ClientId, topic.id, id.as_bytes()).as_bytes().to_vec());
     let stream = key.as_ref().map(|key| streams.index(topic, key));
     let partition: Partition = partition_of(key.as_deref(), topic.definition.partitions);
-    let own_time = facts.time.is_some();
     let record = record::encode(facts, key, &write.event)?;
     let bytes = record.bytes_bound();
     if bytes > EVENT_BYTES_MAX {
@@ -214,16 +213,7 @@ fn prepare_event(
             "the event has {bytes} bytes with its key and headers, the limit is {EVENT_BYTES_MAX}: keep what is so large elsewhere, and its address here"
         ));
     }
-    Ok(PreparedEvent {
-        topic: topic.id,
-        partition,
-        schema: topic.schema,
-        own_time,
-        stream,
-        record,
-        terms,
-        id_term,
-    })
+    Ok(PreparedEvent { topic: topic.id, partition, schema: topic.schema, stream, record, terms, id_term })
 }
 
 /// Whether an event is in its topic already, by its id.
@@ -269,7 +259,7 @@ pub(crate) fn prepare_batch(
         event.terms.extend(event.id_term.take());
         events.push(event);
     }
-    if events.windows(2).any(|pair| pair[0].own_time != pair[1].own_time) {
+    if events.windows(2).any(|pair| pair[0].record.own_time != pair[1].record.own_time) {
         let what =
             "some events of the batch say when they happened and some do not: in one batch all must, or none";
         return Err(AppendError::BadRequest { what: what.to_owned() });
@@ -299,7 +289,7 @@ fn cost(events: &[PreparedEvent]) -> Result<usize, AppendError> {
     let mut before = None;
     for event in events {
         let partition = (event.topic, event.partition);
-        let kind = (event.schema, event.own_time);
+        let kind = (event.schema, event.record.own_time);
         if before.replace((partition, kind)) == Some((partition, kind)) {
             continue;
         }

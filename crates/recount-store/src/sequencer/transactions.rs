@@ -45,7 +45,7 @@ impl Sequencer {
                 topic: produce.topic,
                 partition: produce.partition,
                 schema: produce.schema,
-                own_time: event.own_time,
+                own_time: event.record.own_time,
                 transaction: produce.transaction,
                 positioned: !waits,
             };

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::Subcommand;
-use recount::TopicInfo;
+use recount_store::shown::topic_json;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -76,7 +76,7 @@ fn list(target: &Target) -> Result<(), Failure> {
 
 fn topics(target: &Target) -> Result<Vec<Value>, Failure> {
     match target {
-        Target::Local(database) => Ok(database.topics().iter().map(shown).collect()),
+        Target::Local(database) => Ok(database.topics().iter().map(topic_json).collect()),
         Target::Remote(remote) => match remote.get_json("/topics")?.get_mut("topics").map(Value::take) {
             Some(Value::Array(topics)) => Ok(topics),
             _ => Err(Failure::new("the server's answer lists no topics")),
@@ -84,22 +84,11 @@ fn topics(target: &Target) -> Result<Vec<Value>, Failure> {
     }
 }
 
-/// A topic as servers show it.
-fn shown(topic: &TopicInfo) -> Value {
-    json!({
-        "name": topic.name.as_str(),
-        "id": topic.id.0,
-        "partitions": topic.partitions,
-        "created": topic.created.0,
-        "definition": topic.definition,
-    })
-}
-
 fn show(target: &Target, name: &str) -> Result<(), Failure> {
     let topic = match target {
         Target::Local(database) => {
             let found = database.store().topic(name);
-            shown(&found.ok_or_else(|| Failure::new(format!("there is no topic {name}")))?)
+            topic_json(&found.ok_or_else(|| Failure::new(format!("there is no topic {name}")))?)
         }
         Target::Remote(remote) => remote.get_json(&format!("/topics/{}", encoded(name.as_bytes())))?,
     };
