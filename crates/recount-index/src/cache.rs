@@ -1,11 +1,12 @@
-//! The cache of fences, filters and frame tables of all runs of an index: at most 32 MiB, filled when asked,
-//! emptied by second chance. Roots are with their runs, a thousandth of the files. Blocks and postings never enter it;
-//! the system's page cache has those.
+//! The memory that all runs of an index share: at most 32 MiB. Up to three quarters of it are reserved by runs for
+//! their whole filters; the rest is a cache of fences, frame tables and pages of filters that were refused a
+//! reservation, filled when asked, emptied by second chance. Roots are with their runs, a thousandth of the files.
+//! Blocks and postings never enter it; the system's page cache has those.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most bytes kept.
@@ -26,7 +27,9 @@ pub(crate) type PageKey = (u64, u64);
 #[derive(Debug)]
 pub(crate) struct Cache<P> {
     shards: [Mutex<Shard<P>>; SHARDS],
-    shard_bytes_max: usize,
+    bytes_max: usize,
+    /// Bytes that are reserved, and so not for pages.
+    reserved: AtomicUsize,
     serial: AtomicU64,
     /// Term blocks, chunks and skip pages read from files, ever.
     pub(crate) block_reads: AtomicU64,
@@ -72,7 +75,8 @@ impl<P: Page> Cache<P> {
         let shard = || Mutex::new(Shard { slots: HashMap::default(), queue: VecDeque::new(), bytes: 0 });
         Cache {
             shards: std::array::from_fn(|_| shard()),
-            shard_bytes_max: bytes_max / SHARDS,
+            bytes_max,
+            reserved: AtomicUsize::new(0),
             serial: AtomicU64::new(0),
             block_reads: AtomicU64::new(0),
             page_reads: AtomicU64::new(0),
@@ -95,10 +99,11 @@ impl<P: Page> Cache<P> {
     pub(crate) fn put(&self, key: PageKey, page: &Arc<P>) {
         let bytes = page.heap_bytes() + ENTRY_BYTES;
         let mut shard = self.shard(key);
-        if bytes > self.shard_bytes_max || shard.slots.contains_key(&key) {
+        let shard_bytes_max = self.shard_bytes_max();
+        if bytes > shard_bytes_max || shard.slots.contains_key(&key) {
             return;
         }
-        while shard.bytes + bytes > self.shard_bytes_max && shard.evict_one() {}
+        while shard.bytes + bytes > shard_bytes_max && shard.evict_one() {}
         shard.slots.insert(key, Slot { page: page.clone(), bytes, used: false });
         shard.queue.push_back(key);
         shard.bytes += bytes;
@@ -118,14 +123,47 @@ impl<P: Page> Cache<P> {
         }
     }
 
-    /// Bytes held now.
+    /// Takes bytes from those for pages, until the reservation is dropped. `None`: too few are left.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Reserved<P>> {
+        let most = self.bytes_max / 4 * 3;
+        let taken = self.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reserved| {
+            reserved.checked_add(bytes).filter(|&reserved| reserved <= most)
+        });
+        taken.ok()?;
+        let shard_bytes_max = self.shard_bytes_max();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            while shard.bytes > shard_bytes_max && shard.evict_one() {}
+        }
+        Some(Reserved { cache: self.clone(), bytes })
+    }
+
+    /// Bytes held now, reserved ones included.
     pub(crate) fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).bytes).sum()
+        let pages: usize = self.shards.iter().map(|shard| lock(shard).bytes).sum();
+        pages + self.reserved.load(Ordering::Relaxed)
+    }
+
+    fn shard_bytes_max(&self) -> usize {
+        (self.bytes_max - self.reserved.load(Ordering::Relaxed)) / SHARDS
     }
 
     fn shard(&self, key: PageKey) -> MutexGuard<'_, Shard<P>> {
         let mixed = (key.0 ^ key.1.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         lock(&self.shards[(mixed >> 61) as usize])
+    }
+}
+
+/// Bytes of a cache that are used otherwise. See [`Cache::reserve`].
+#[derive(Debug)]
+pub(crate) struct Reserved<P> {
+    cache: Arc<Cache<P>>,
+    bytes: usize,
+}
+
+impl<P> Drop for Reserved<P> {
+    fn drop(&mut self) {
+        self.cache.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -173,6 +211,22 @@ mod tests {
         cache.forget(1);
         assert!((1..1000).all(|n| cache.get((1, n)).is_none()));
         assert_eq!(cache.bytes(), 1000 + ENTRY_BYTES);
+    }
+
+    #[test]
+    fn pages_give_way_to_reservations() {
+        let cache: Arc<Cache<u64>> = Arc::new(Cache::new(SHARDS * 10_000));
+        (0..1000).for_each(|n| cache.put((1, n), &Arc::new(n)));
+        let before = cache.bytes();
+        let reserved = cache.reserve(SHARDS * 7_500).unwrap();
+        assert!(cache.bytes() <= SHARDS * 10_000);
+        assert!(cache.reserve(1).is_none(), "more than three quarters");
+        assert!(cache.reserve(usize::MAX).is_none());
+        (0..1000).for_each(|n| cache.put((2, n), &Arc::new(n)));
+        assert!(cache.bytes() <= SHARDS * 10_000);
+        drop(reserved);
+        (0..1000).for_each(|n| cache.put((3, n), &Arc::new(n)));
+        assert_eq!(cache.bytes(), before);
     }
 
     #[test]

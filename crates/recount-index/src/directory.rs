@@ -71,9 +71,9 @@ impl Directory {
         Run::open(&self.env, &self.path, name, &self.database, &self.hasher, &self.cache).await
     }
 
-    /// A builder for a run in this directory.
-    pub(crate) fn builder(&self, covers: Covers) -> RunBuilder {
-        RunBuilder::new(&self.database, &self.hasher, covers)
+    /// A builder for a run in this directory, of `terms_max` terms at most.
+    pub(crate) fn builder(&self, covers: Covers, terms_max: u64) -> RunBuilder {
+        RunBuilder::new(&self.database, &self.hasher, covers, terms_max)
     }
 
     /// Begins a run file under its temporary name.
@@ -102,7 +102,11 @@ impl Directory {
         self.env.files.rename(&writer.path, &to).await.map_err(failed("rename to", &to))?;
         self.sync().await?;
         match self.open_run(&writer.name).await {
-            Ok(run) => Ok(Arc::new(run)),
+            Ok(run) => {
+                // Here and not in the first look-up, which somebody waits for.
+                run.load_filter().await?;
+                Ok(Arc::new(run))
+            }
             Err(NotARun::Unreadable(error)) => Err(error.into()),
             Err(NotARun::OtherDatabase) => unreachable!("the run was written for this database"),
         }

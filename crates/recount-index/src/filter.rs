@@ -1,19 +1,25 @@
 //! Filters: a few bits per term that say "surely absent" or "perhaps here", so that a look-up opens only the
 //! runs that have its term. Hashes are keyed per database: nobody can forge terms that all collide.
 //!
-//! A blocked Bloom filter: one hash chooses a 64-byte line, the other seven bits in it, so a probe costs one
-//! cache line. 12 bits a term give about 0.5 % false positives. (Putze, Sanders, Singler: "Cache-, Hash- and
-//! Space-Efficient Bloom Filters", 2007.)
+//! A blocked Bloom filter over all terms of a run: one hash chooses a 64-byte line, the other seven bits in it, so that
+//! a run without the term costs one cache line. 12 bits a term give about 0.5 % false positives. (Putze, Sanders,
+//! Singler: "Cache-, Hash- and Space-Efficient Bloom Filters", 2007.)
 
 use siphasher::sip128::{Hash128, SipHasher13};
 
 use crate::error::Flaw;
 use crate::wire::Reader;
 
-const BITS_PER_TERM: usize = 12;
+const BITS_PER_TERM: u64 = 12;
 const PROBES: usize = 7;
-const LINE_BYTES: usize = 64;
 const LINE_BITS: usize = LINE_BYTES * 8;
+/// 64 MiB, 12 bits for 44 million terms; more terms have fewer bits each.
+const LINES_MAX: u64 = 1 << 20;
+/// A filter made for more terms than came is folded up to four times.
+const FOLDS: u64 = 16;
+
+/// Bytes of a line.
+pub(crate) const LINE_BYTES: usize = 64;
 
 /// Hashes terms with the database's key.
 #[derive(Clone)]
@@ -35,63 +41,97 @@ impl TermHasher {
     }
 }
 
-/// Eight words on one cache line.
+/// Eight words on one line of the processor's cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(align(64))]
 struct Line([u64; 8]);
 
-/// A filter over a known set of hashes.
+/// A filter, or some successive lines of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filter {
     lines: Vec<Line>,
 }
 
+/// The line of a filter of `lines` lines that knows of a term.
+#[inline]
+pub(crate) fn line_of(hash: Hash128, lines: u64) -> u64 {
+    ((u128::from(hash.h1) * u128::from(lines)) >> 64) as u64
+}
+
 impl Filter {
-    pub(crate) fn build(hashes: &[Hash128]) -> Filter {
-        let lines = (hashes.len() * BITS_PER_TERM).div_ceil(LINE_BITS).max(1);
-        let mut filter = Filter { lines: vec![Line::default(); lines] };
-        for hash in hashes {
-            let line = filter.line(hash.h1);
-            for bit in probes(hash.h2) {
-                filter.lines[line].0[bit / 64] |= 1 << (bit % 64);
-            }
-        }
-        filter
+    /// An empty filter, large enough for `terms_max` terms.
+    pub(crate) fn new(terms_max: u64) -> Filter {
+        let lines = terms_max.saturating_mul(BITS_PER_TERM).div_ceil(LINE_BITS as u64).clamp(1, LINES_MAX);
+        let lines = if lines < FOLDS { lines } else { lines.next_multiple_of(FOLDS) };
+        Filter { lines: vec![Line::default(); lines as usize] }
     }
 
-    /// False = the term was not among those the filter was built from.
+    pub(crate) fn insert(&mut self, hash: Hash128) {
+        let line = line_of(hash, self.lines.len() as u64) as usize;
+        for bit in probes(hash.h2) {
+            self.lines[line].0[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+
+    /// Halves the filter as long as that leaves enough for `terms` terms: two neighbours become one line, which is
+    /// the line that a filter of half the lines has for the terms of both.
+    pub(crate) fn fold(&mut self, terms: u64) {
+        let enough = |lines: usize| (lines * LINE_BITS) as u64 >= terms * BITS_PER_TERM;
+        while self.lines.len().is_multiple_of(2) && enough(self.lines.len() / 2) {
+            let half = self
+                .lines
+                .chunks_exact(2)
+                .map(|pair| Line(std::array::from_fn(|word| pair[0].0[word] | pair[1].0[word])));
+            self.lines = half.collect();
+        }
+    }
+
+    /// False = the term was not among those inserted.
     #[inline]
     pub(crate) fn may_hold(&self, hash: Hash128) -> bool {
-        let line = &self.lines[self.line(hash.h1)].0;
-        probes(hash.h2).all(|bit| line[bit / 64] & (1 << (bit % 64)) != 0)
+        self.line_may_hold(line_of(hash, self.lines.len() as u64) as usize, hash)
     }
 
-    /// Little-endian words, in order.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        for line in &self.lines {
-            line.0.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
-        }
+    /// The same, given which of these lines knows of the term.
+    #[inline]
+    pub(crate) fn line_may_hold(&self, line: usize, hash: Hash128) -> bool {
+        let Some(Line(words)) = self.lines.get(line) else { return true };
+        // All seven, and no way out before the last: a branch that nobody can predict would keep the processor from
+        // fetching the lines of the next runs while it waits for this one.
+        probes(hash.h2).fold(1, |all, bit| all & (words[bit / 64] >> (bit % 64))) & 1 == 1
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Filter, Flaw> {
+    pub(crate) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Little-endian words, in order, of up to `lines` lines at a time.
+    pub(crate) fn pages(&self, lines: usize) -> impl Iterator<Item = Vec<u8>> {
+        self.lines
+            .chunks(lines)
+            .map(|page| page.iter().flat_map(|line| line.0).flat_map(u64::to_le_bytes).collect())
+    }
+
+    /// No lines, with room for some.
+    pub(crate) fn with_capacity(lines: usize) -> Filter {
+        Filter { lines: Vec::with_capacity(lines) }
+    }
+
+    /// Adds lines as [`pages`](Self::pages) gave them.
+    pub(crate) fn read_page(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
         let mut reader = Reader::new(bytes);
-        if bytes.is_empty() || !bytes.len().is_multiple_of(LINE_BYTES) {
-            return Err(reader.flaw("a filter is not whole lines"));
+        while !reader.is_empty() {
+            let mut line = Line::default();
+            for word in &mut line.0 {
+                *word = reader.u64()?;
+            }
+            self.lines.push(line);
         }
-        let mut lines = vec![Line::default(); bytes.len() / LINE_BYTES];
-        for word in lines.iter_mut().flat_map(|line| &mut line.0) {
-            *word = reader.u64()?;
-        }
-        Ok(Filter { lines })
+        Ok(())
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.lines.len() * LINE_BYTES
-    }
-
-    #[inline]
-    fn line(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.lines.len() as u128) >> 64) as usize
+        self.lines.capacity() * LINE_BYTES
     }
 }
 
@@ -105,22 +145,51 @@ fn probes(hash: u64) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
+    fn filled(hasher: &TermHasher, terms_max: u64, terms: u32) -> Filter {
+        let mut filter = Filter::new(terms_max);
+        (0..terms).for_each(|n| filter.insert(hasher.hash(&n.to_be_bytes())));
+        filter.fold(terms.into());
+        filter
+    }
+
     #[test]
     fn holds_every_term_and_few_others() {
         let hasher = TermHasher::new(b"0123456789abcdef");
         let hash = |n: u32| hasher.hash(&n.to_be_bytes());
-        for terms in [1, 2, 100, 8192] {
-            let filter = Filter::build(&(0..terms).map(hash).collect::<Vec<_>>());
+        for (terms, terms_max, lines) in [
+            (1, 1, 1),
+            (2, 2, 1),
+            (100, 100, 3),
+            (100, 250, 3),
+            (100, 800, 4),
+            (8192, 8192, 192),
+            (8192, 70_000, 206),
+        ] {
+            let filter = filled(&hasher, terms_max, terms);
+            assert_eq!(filter.lines(), lines, "{terms} terms of up to {terms_max}");
             assert!((0..terms).all(|n| filter.may_hold(hash(n))));
             let false_positives = (terms..terms + 100_000).filter(|&n| filter.may_hold(hash(n))).count();
             assert!(false_positives <= 1000, "{false_positives} of 100000 with {terms} terms");
 
-            let mut bytes = Vec::new();
-            filter.encode(&mut bytes);
-            assert_eq!(Filter::decode(&bytes).unwrap(), filter);
-            assert!(Filter::decode(&bytes[1..]).is_err());
+            let mut read = Filter::with_capacity(0);
+            for page in filter.pages(5) {
+                read.read_page(&page).unwrap();
+                assert!(read.clone().read_page(&page[1..]).is_err());
+            }
+            assert_eq!(read, filter);
         }
-        assert!(Filter::decode(&[]).is_err());
         assert_ne!(hasher.fingerprint(), TermHasher::new(b"1123456789abcdef").fingerprint());
+    }
+
+    #[test]
+    fn a_folded_filter_is_the_one_made_for_fewer_terms() {
+        let hasher = TermHasher::new(b"0123456789abcdef");
+        // 1,600 and 400 lines.
+        assert_eq!(filled(&hasher, 68_000, 17_000), filled(&hasher, 17_000, 17_000));
+    }
+
+    #[test]
+    fn more_terms_than_a_filter_may_be_made_for_have_fewer_bits_each() {
+        assert_eq!(Filter::new(u64::MAX).lines() as u64, LINES_MAX);
     }
 }

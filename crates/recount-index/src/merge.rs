@@ -1,15 +1,14 @@
 //! Merging: few runs, so that a look-up asks few filters, at little writing.
 //!
 //! [`plan_merge`] decides, [`merge_runs`] does it: a k-way merge by term in one pass. Postings are copied
-//! packed, piece by piece; memory is one block, one chunk and one group of fences a run.
+//! packed, piece by piece; memory is the new filter, and one block, one chunk and one group of fences a run.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::bounds::{Direction, Target};
 use crate::directory::{Pace, RunWriter};
-use crate::error::{IndexDamage, ReadError, WriteError};
-use crate::run::{Covers, Run, RunBuilder, TermEntry, TermScan};
+use crate::error::WriteError;
+use crate::run::{Covers, List, Run, RunBuilder, TermScan};
 use crate::set::RunSet;
 
 /// Most runs in a set, once merges have caught up.
@@ -48,7 +47,8 @@ pub async fn merge_runs(set: &RunSet, range: Range<usize>, pace: Pace<'_>) -> Re
         from_lsn: oldest.covers().from_lsn,
         to_lsn: newest.covers().to_lsn,
     };
-    let mut builder = set.directory.builder(covers);
+    let terms_max = runs.iter().map(|run| run.terms()).sum();
+    let mut builder = set.directory.builder(covers, terms_max);
     let mut writer = set.directory.create(&covers, pace).await?;
     merge_terms(runs, &mut builder, &mut writer).await?;
     for run in runs {
@@ -76,25 +76,48 @@ async fn merge_terms(
         scans.push(TermScan::new(run).await?);
     }
     let mut term = Vec::new();
-    while let Some(least) = scans.iter().filter_map(TermScan::term).min() {
+    let mut least = Vec::with_capacity(runs.len());
+    loop {
+        find_least(&scans, &mut least);
+        let Some(&first) = least.first() else { return Ok(()) };
         term.clear();
-        term.extend_from_slice(least);
+        term.extend_from_slice(scans[first].term().unwrap_or_default());
         let mut revision = Revision::default();
-        for scan in scans.iter_mut().filter(|scan| scan.term() == Some(&term)) {
-            let Some(list) = scan.take().await? else { continue };
-            revision.follow(&list).map_err(ReadError::Damage)?;
-            let mut walk = list.walk();
-            let mut chunk = Some(walk.seek(Target::Rank(0)).await?);
-            while let Some(piece) = chunk {
-                builder.push(&piece.packed());
+        for &scan in &least {
+            let scan = &mut scans[scan];
+            let Some(mut list) = scan.take().await? else { continue };
+            if !revision.follow(&list) {
+                return Err(scan
+                    .damage("revisions of a term do not continue those of the run before")
+                    .into());
+            }
+            loop {
+                builder.push(&list.piece());
                 writer.drain(builder).await?;
-                chunk = walk.step(Direction::Forward).await?;
+                if !list.step().await? {
+                    break;
+                }
             }
         }
         builder.end_term(&term, revision.first);
         writer.drain(builder).await?;
     }
-    Ok(())
+}
+
+/// The scans that stand at the smallest term, oldest first.
+fn find_least(scans: &[TermScan], least: &mut Vec<usize>) {
+    let mut smallest: &[u8] = &[];
+    least.clear();
+    for (n, scan) in scans.iter().enumerate() {
+        let Some(term) = scan.term() else { continue };
+        if least.is_empty() || term < smallest {
+            smallest = term;
+            least.clear();
+            least.push(n);
+        } else if term == smallest {
+            least.push(n);
+        }
+    }
 }
 
 /// The first revision of a list joined from several, each of which may know its own.
@@ -105,17 +128,17 @@ struct Revision {
 }
 
 impl Revision {
-    fn follow(&mut self, list: &TermEntry) -> Result<(), IndexDamage> {
-        let damage = || list.damage("revisions of a term do not continue those of the run before");
-        if let Some(revision) = list.first_revision() {
-            let first = revision.checked_sub(self.count).ok_or_else(damage)?;
+    /// False if the list cannot follow.
+    fn follow(&mut self, list: &List) -> bool {
+        if let Some(revision) = list.first_revision {
+            let Some(first) = revision.checked_sub(self.count) else { return false };
             if self.first.is_some_and(|known| known != first) {
-                return Err(damage());
+                return false;
             }
             self.first = Some(first);
         }
-        self.count += list.count();
-        Ok(())
+        self.count += list.count;
+        true
     }
 }
 

@@ -1,9 +1,9 @@
 //! A run: one immutable file of the index, covering a range of positions. `docs/format-index.md` has every byte.
 //!
 //! ```text
-//! file: ( chunk │ skip page │ term block │ group )*   frame page*   root   frame root   footer
-//! find: root ──► group (fences + filter) ──► term block ──► skip pages ──► chunk
-//!       kept    └─────── cached ───────┘     └──────── read when asked ───────┘
+//! file: ( chunk │ skip page │ term block │ group )*   frame page*   root   frame root   filter page*   footer
+//! find: filter ──► root ──► group of fences ──► term block ──► skip pages ──► chunk
+//!       └── kept ─────┘     └── cached ───┘     └──────── read when asked ────────┘
 //! ```
 //! Opening reads the footer. Whatever is read is checked against its seal and its bounds; what does not pass
 //! is [`IndexDamage`], never a missing result. An open run stays readable after its file is removed.
@@ -11,6 +11,7 @@
 mod block;
 mod builder;
 mod fences;
+mod filtered;
 mod footer;
 mod front;
 mod postings;
@@ -28,18 +29,19 @@ use siphasher::sip128::Hash128;
 
 use crate::cache::{Cache, Page};
 use crate::error::{Flaw, IndexDamage, ReadError};
-use crate::filter::TermHasher;
+use crate::filter::{Filter, TermHasher};
 use crate::frames::{self, FrameKey, FrameRef, FrameRoot};
 use crate::wire::Reader;
-use block::{BlockReader, Frame};
-use fences::{Fences, Group};
+use block::{BlockReader, Entry, Frame};
+use fences::Fences;
+use filtered::RunFilter;
 use footer::{FOOTER_BYTES, Footer, Section};
 use seal::Seal;
 
 pub(crate) use builder::RunBuilder;
 pub use footer::Covers;
 pub use postings::{RunPostings, TermEntry};
-pub(crate) use scan::TermScan;
+pub(crate) use scan::{List, TermScan};
 
 /// One immutable file of the index.
 pub struct Run {
@@ -48,6 +50,7 @@ pub struct Run {
     footer: Footer,
     seal: Seal,
     root: OnceLock<Fences>,
+    filter: RunFilter,
     serial: u64,
     cache: Arc<Cache<RunPage>>,
 }
@@ -55,7 +58,8 @@ pub struct Run {
 /// What is cached of a run.
 #[derive(Debug)]
 pub(crate) enum RunPage {
-    Group(Group),
+    Group(Fences),
+    FilterPage(Filter),
     FrameRoot(FrameRoot),
     Frames(Vec<FrameRef>),
 }
@@ -106,6 +110,7 @@ impl Run {
             footer,
             seal,
             root: OnceLock::new(),
+            filter: RunFilter::default(),
             serial,
             cache: cache.clone(),
         })
@@ -142,14 +147,31 @@ impl Run {
         term: &[u8],
         hash: Hash128,
     ) -> Result<Option<TermEntry>, ReadError> {
+        let found = self.entry(term, hash).await?;
+        Ok(found.map(|entry| TermEntry::new(self.clone(), entry)))
+    }
+
+    /// How many postings of a term the run has, and how many all older runs have, if that is known. The same reads.
+    pub(crate) async fn counts(
+        &self,
+        term: &[u8],
+        hash: Hash128,
+    ) -> Result<Option<(u64, Option<u64>)>, ReadError> {
+        let found = self.entry(term, hash).await?;
+        Ok(found.map(|entry| (entry.count, entry.first_revision)))
+    }
+
+    async fn entry(&self, term: &[u8], hash: Hash128) -> Result<Option<Entry>, ReadError> {
+        if !self.may_hold(hash).await? {
+            return Ok(None);
+        }
         let Some(group) = self.root().await?.find(term) else { return Ok(None) };
         let group = self.group_page(group).await?;
         let RunPage::Group(group) = &*group else { unreachable!("one offset holds one kind of page") };
-        let Some((offset, len)) = group.find(term, hash) else { return Ok(None) };
+        let Some((offset, len)) = group.find(term) else { return Ok(None) };
         let block = self.read_block(offset, len).await?;
         let found = BlockReader::new(&block, self.frame(offset)).find(term);
-        let found = found.map_err(|flaw| self.flawed(offset, flaw))?;
-        Ok(found.map(|entry| TermEntry::new(self.clone(), entry)))
+        found.map_err(|flaw| self.flawed(offset, flaw))
     }
 
     /// The greatest frame of this run that does not exceed `key`.
@@ -171,17 +193,12 @@ impl Run {
         self.cache.page_reads.fetch_add(1, Ordering::Relaxed);
         let Section { offset, len } = self.footer.root;
         let payload = self.read_sealed(offset, len as usize).await?;
-        let decode = || {
-            let mut reader = Reader::new(&payload);
-            let root = Fences::decode(&mut reader, offset)?;
-            if reader.is_empty() { Ok(root) } else { Err(reader.flaw("the root is too long")) }
-        };
-        let root = decode().map_err(|flaw| self.flawed(offset, flaw))?;
+        let root = Fences::decode_piece(&payload, offset).map_err(|flaw| self.flawed(offset, flaw))?;
         Ok(self.root.get_or_init(|| root))
     }
 
     async fn group_page(&self, (offset, len): (u64, usize)) -> Result<Arc<RunPage>, ReadError> {
-        self.page(offset, len, |payload| Group::decode(payload, offset).map(RunPage::Group)).await
+        self.page(offset, len, |payload| Fences::decode_piece(payload, offset).map(RunPage::Group)).await
     }
 
     async fn frame_root_page(&self) -> Result<Arc<RunPage>, ReadError> {
@@ -219,6 +236,13 @@ impl Run {
     }
 
     async fn read_sealed(&self, offset: u64, len: usize) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = self.read(offset, len).await?;
+        let payload_bytes = self.unsealed(offset, &bytes)?.len();
+        bytes.truncate(payload_bytes);
+        Ok(bytes)
+    }
+
+    async fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, ReadError> {
         let end = offset.checked_add(len as u64).filter(|&end| end <= self.footer.file_bytes);
         if end.is_none() {
             return Err(self.damage(offset, "a pointer leads beyond the end of the file"));
@@ -229,12 +253,12 @@ impl Run {
         if read < len {
             return Err(self.damage(offset, "the file ends early"));
         }
-        let Some(payload) = self.seal.open(offset, &bytes) else {
-            return Err(self.damage(offset, "the checksum does not match"));
-        };
-        let payload_bytes = payload.len();
-        bytes.truncate(payload_bytes);
         Ok(bytes)
+    }
+
+    /// The content of the piece at `offset`.
+    fn unsealed<'a>(&self, offset: u64, sealed: &'a [u8]) -> Result<&'a [u8], ReadError> {
+        self.seal.open(offset, sealed).ok_or_else(|| self.damage(offset, "the checksum does not match"))
     }
 
     fn frame(&self, block_offset: u64) -> Frame {
@@ -268,6 +292,7 @@ impl Page for RunPage {
         size_of::<Self>()
             + match self {
                 RunPage::Group(group) => group.heap_bytes(),
+                RunPage::FilterPage(lines) => lines.heap_bytes(),
                 RunPage::FrameRoot(root) => {
                     root.firsts.capacity() * size_of::<FrameRef>()
                         + root.pages.capacity() * size_of::<(u64, usize)>()

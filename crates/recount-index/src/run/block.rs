@@ -1,4 +1,4 @@
-//! Term blocks: up to 1 KiB of terms in order, each with its postings or the way to them.
+//! Term blocks: up to 512 bytes of terms in order, each with its postings or the way to them.
 //!
 //! ```text
 //! entry = shared │ len │ suffix │ head │ [first revision] │ first │ rest
@@ -19,7 +19,7 @@ use crate::run::tree::{Finished, HEIGHT_MAX, Node, Stored};
 use crate::wire::{Reader, put_varint};
 
 /// A block is closed before an entry would make it longer than this (seal not counted).
-pub(super) const BLOCK_BYTES: usize = 1020;
+pub(super) const BLOCK_BYTES: usize = 508;
 
 const HAS_REVISION: u64 = 1;
 const IS_TREE: u64 = 2;
@@ -81,25 +81,23 @@ enum Rest<'a> {
 }
 
 /// What an entry must agree with: the positions its run covers, and where its block begins.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Frame {
     pub(super) from_position: u64,
     pub(super) to_position: u64,
     pub(super) block_offset: u64,
 }
 
-/// Reads the entries of a block in order. `key` is the term of the entry last read.
+/// Looks for one entry of a block.
 #[derive(Debug)]
 pub(super) struct BlockReader<'a> {
     reader: Reader<'a>,
-    key: Vec<u8>,
-    begun: bool,
     frame: Frame,
 }
 
 impl<'a> BlockReader<'a> {
     pub(super) fn new(payload: &'a [u8], frame: Frame) -> Self {
-        BlockReader { reader: Reader::new(payload), key: Vec::new(), begun: false, frame }
+        BlockReader { reader: Reader::new(payload), frame }
     }
 
     /// The entry of `term`, if the block has it. Makes no key: of the key before, which is less than `term`, only
@@ -114,9 +112,11 @@ impl<'a> BlockReader<'a> {
                 // It is greater than the key before at a byte that `term` has in common with that.
                 Ordering::Less => Ordering::Greater,
                 Ordering::Equal => {
-                    let order = suffix.cmp(&term[common..]);
-                    common += shared_bytes(suffix, &term[common..]);
-                    order
+                    let rest = &term[common..];
+                    let more = shared_bytes(suffix, rest);
+                    common += more;
+                    // At the end of one of them the shorter is the smaller.
+                    suffix.get(more).cmp(&rest.get(more))
                 }
             };
             let raw = self.body()?;
@@ -127,18 +127,6 @@ impl<'a> BlockReader<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// Adds every entry to `out`.
-    pub(super) fn read_all(mut self, out: &mut Vec<(Vec<u8>, Entry)>) -> Result<(), Flaw> {
-        while !self.reader.is_empty() {
-            read_key(&mut self.reader, &mut self.key, !self.begun)?;
-            self.begun = true;
-            let raw = self.body()?;
-            let entry = self.entry(&raw)?;
-            out.push((self.key.clone(), entry));
-        }
-        Ok(())
     }
 
     /// What follows the key of an entry.
@@ -181,6 +169,51 @@ impl<'a> BlockReader<'a> {
             return Err(self.reader.flaw("a revision exceeds 64 bits"));
         }
         Ok(Entry { first_revision: raw.first_revision, first: raw.first, last, count, stored })
+    }
+}
+
+/// Reads the entries of one block after the other, in order.
+#[derive(Debug, Default)]
+pub(super) struct BlockScan {
+    payload: Vec<u8>,
+    frame: Frame,
+    /// Bytes read.
+    at: usize,
+    term: Vec<u8>,
+}
+
+impl BlockScan {
+    /// Stands at the beginning of a block.
+    pub(super) fn enter(&mut self, payload: Vec<u8>, frame: Frame) {
+        (self.payload, self.frame, self.at) = (payload, frame, 0);
+    }
+
+    /// Reads the next entry; `None` at the end of the block.
+    pub(super) fn next(&mut self) -> Result<Option<Entry>, Flaw> {
+        let mut reader = Reader::new(&self.payload);
+        reader.take(self.at)?;
+        if reader.is_empty() {
+            return Ok(None);
+        }
+        if self.at == 0 {
+            self.term.clear();
+        }
+        read_key(&mut reader, &mut self.term, self.at == 0)?;
+        let mut reader = BlockReader { reader, frame: self.frame };
+        let raw = reader.body()?;
+        let entry = reader.entry(&raw)?;
+        self.at = self.payload.len() - reader.reader.left();
+        Ok(Some(entry))
+    }
+
+    /// The term of the entry read last.
+    pub(super) fn term(&self) -> &[u8] {
+        &self.term
+    }
+
+    /// Where the block begins in its file.
+    pub(super) fn offset(&self) -> u64 {
+        self.frame.block_offset
     }
 }
 

@@ -1,19 +1,16 @@
 //! Makes the bytes of a run, front to back, from terms in order. No I/O: the caller takes what is pending and
-//! writes it. Memory: one group's hashes, the root, and what the caller lets pend.
+//! writes it. Memory: the filter, the root, and what the caller lets pend.
 
-use siphasher::sip128::Hash128;
-
-use crate::filter::TermHasher;
+use crate::filter::{Filter, TermHasher};
 use crate::frames::{FrameRef, FrameRoot, put_frame};
 use crate::packed::Packed;
 use crate::run::block::{BLOCK_BYTES, put_entry};
-use crate::run::fences::{Fences, Group, fence};
-use crate::run::footer::{Covers, Footer, Section};
+use crate::run::fences::{Fences, fence};
+use crate::run::footer::{Covers, FILTER_PAGE_LINES, FOOTER_BYTES, FilterSection, Footer, Section};
 use crate::run::seal::{Output, Seal};
 use crate::run::tree::TreeWriter;
 
-/// A group is closed behind the block that makes it this large.
-const GROUP_TERMS: usize = 8192;
+/// Blocks of a group.
 const GROUP_BLOCKS: usize = 256;
 const FRAME_PAGE_BYTES: usize = 4 << 10;
 
@@ -30,8 +27,8 @@ pub(crate) struct RunBuilder {
     term: Vec<u8>,
     /// The group being filled.
     blocks: Fences,
-    hashes: Vec<Hash128>,
     root: Fences,
+    filter: Filter,
     frame_page: Vec<u8>,
     frame_root: FrameRoot,
     frame_before: FrameRef,
@@ -39,7 +36,13 @@ pub(crate) struct RunBuilder {
 }
 
 impl RunBuilder {
-    pub(crate) fn new(database: &[u8; 16], hasher: &TermHasher, covers: Covers) -> RunBuilder {
+    /// A run of `terms_max` terms at most.
+    pub(crate) fn new(
+        database: &[u8; 16],
+        hasher: &TermHasher,
+        covers: Covers,
+        terms_max: u64,
+    ) -> RunBuilder {
         assert!(covers.from_position < covers.to_position, "a run covers positions: {covers:?}");
         assert!(covers.from_lsn <= covers.to_lsn, "a run covers frames in order: {covers:?}");
         RunBuilder {
@@ -53,6 +56,7 @@ impl RunBuilder {
                 frames: 0,
                 root: Section::default(),
                 frame_root: Section::default(),
+                filter: FilterSection::default(),
                 file_bytes: 0,
             },
             out: Output::new(Seal::new(database, &covers)),
@@ -62,8 +66,8 @@ impl RunBuilder {
             entry: Vec::new(),
             term: Vec::new(),
             blocks: Fences::default(),
-            hashes: Vec::new(),
             root: Fences::default(),
+            filter: Filter::new(terms_max),
             frame_page: Vec::new(),
             frame_root: FrameRoot::default(),
             frame_before: FrameRef::default(),
@@ -99,7 +103,7 @@ impl RunBuilder {
             self.block_fence.extend_from_slice(fence(&self.term, term));
         }
         self.block.extend_from_slice(&self.entry);
-        self.hashes.push(self.hasher.hash(term));
+        self.filter.insert(self.hasher.hash(term));
         self.term.clear();
         self.term.extend_from_slice(term);
         self.footer.terms += 1;
@@ -132,7 +136,8 @@ impl RunBuilder {
         let section = |(offset, len)| Section { offset, len: len as u64 };
         self.footer.root = section(self.out.put(&root));
         self.footer.frame_root = section(self.out.put(&self.frame_root.encode()));
-        self.footer.file_bytes = self.out.offset() + crate::run::footer::FOOTER_BYTES as u64;
+        self.put_filter();
+        self.footer.file_bytes = self.out.offset() + FOOTER_BYTES as u64;
         let footer = self.footer.encode();
         self.out.put_unsealed(&footer);
     }
@@ -162,18 +167,30 @@ impl RunBuilder {
         let (offset, len) = self.out.put_in_page(&self.block);
         self.blocks.push(&self.block_fence, offset, len);
         self.block.clear();
-        if self.hashes.len() >= GROUP_TERMS || self.blocks.len() >= GROUP_BLOCKS {
+        if self.blocks.len() >= GROUP_BLOCKS {
             self.close_group();
         }
     }
 
     fn close_group(&mut self) {
-        let (offset, len) = self.out.put(&Group::encode(&self.blocks, &self.hashes));
+        let mut group = Vec::new();
+        self.blocks.encode(&mut group);
+        let (offset, len) = self.out.put(&group);
         if let Some(key) = self.blocks.first_key() {
             self.root.push(key, offset, len);
         }
         self.blocks.clear();
-        self.hashes.clear();
+    }
+
+    fn put_filter(&mut self) {
+        self.filter.fold(self.footer.terms);
+        let mut first = None;
+        for page in self.filter.pages(FILTER_PAGE_LINES) {
+            let (offset, _) = self.out.put_in_page(&page);
+            first.get_or_insert(offset);
+        }
+        let lines = self.filter.lines() as u64;
+        self.footer.filter = FilterSection { offset: first.unwrap_or_default(), lines };
     }
 
     fn close_frame_page(&mut self) {

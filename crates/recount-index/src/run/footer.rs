@@ -1,13 +1,16 @@
 //! The footer: the last 160 bytes of a run file. All that opening reads.
 
 use crate::error::Flaw;
+use crate::filter::LINE_BYTES;
+use crate::run::seal::{CRC_BYTES, PAGE_BYTES};
 use crate::wire::Reader;
 
 pub(super) const FOOTER_BYTES: usize = 160;
 const MAGIC: [u8; 8] = *b"RcIdxRun";
-const VERSION: u32 = 1;
-const RESERVED_BYTES: usize = 20;
-const CRC_BYTES: usize = 4;
+/// 2: one filter for the whole run. Runs of version 1 had one for each group; opening removes them, and the store indexes
+/// again.
+const VERSION: u32 = 2;
+const RESERVED_BYTES: usize = 4;
 
 /// What part of the journal a run covers: all events at positions in (`from_position`, `to_position`], all
 /// frames with lsns in (`from_lsn`, `to_lsn`].
@@ -50,8 +53,39 @@ pub(super) struct Footer {
     pub(super) root: Section,
     /// The root of the frame table.
     pub(super) frame_root: Section,
+    pub(super) filter: FilterSection,
     /// Length of the file, footer included.
     pub(super) file_bytes: u64,
+}
+
+/// Lines of a page of the filter: what a page of the system's cache has room for.
+pub(super) const FILTER_PAGE_LINES: usize = (PAGE_BYTES - CRC_BYTES) / LINE_BYTES;
+
+/// The filter over all terms: pages of [`FILTER_PAGE_LINES`] lines, the last one of what is left. Each but the first
+/// begins at the next multiple of [`PAGE_BYTES`] in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct FilterSection {
+    pub(super) offset: u64,
+    pub(super) lines: u64,
+}
+
+impl FilterSection {
+    pub(super) fn pages(self) -> u64 {
+        self.lines.div_ceil(FILTER_PAGE_LINES as u64)
+    }
+
+    /// A page, with its seal.
+    pub(super) fn page(self, page: u64) -> Section {
+        let per_page = FILTER_PAGE_LINES as u64;
+        let lines = self.lines.saturating_sub(page * per_page).min(per_page);
+        let len = lines * LINE_BYTES as u64 + CRC_BYTES as u64;
+        let page_bytes = PAGE_BYTES as u64;
+        let offset = match page {
+            0 => self.offset,
+            _ => self.offset - self.offset % page_bytes + page * page_bytes,
+        };
+        Section { offset, len }
+    }
 }
 
 impl Footer {
@@ -75,6 +109,8 @@ impl Footer {
             self.root.len,
             self.frame_root.offset,
             self.frame_root.len,
+            self.filter.offset,
+            self.filter.lines,
             self.file_bytes,
         ];
         numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
@@ -97,7 +133,7 @@ impl Footer {
             return Err(reader.flaw("the footer fails its checksum"));
         }
         if reader.u32()? != VERSION || reader.u32()? != FOOTER_BYTES as u32 {
-            return Err(reader.flaw("the run has a format version other than 1"));
+            return Err(reader.flaw("the run has a format version other than 2"));
         }
         let footer = Footer {
             database: reader.array()?,
@@ -113,6 +149,7 @@ impl Footer {
             frames: reader.u64()?,
             root: Section { offset: reader.u64()?, len: reader.u64()? },
             frame_root: Section { offset: reader.u64()?, len: reader.u64()? },
+            filter: FilterSection { offset: reader.u64()?, lines: reader.u64()? },
             file_bytes: reader.u64()?,
         };
         if reader.array()? != [0; RESERVED_BYTES] {
@@ -125,6 +162,11 @@ impl Footer {
             || footer.covers.from_lsn > footer.covers.to_lsn
         {
             return Err(reader.flaw("the run covers no positions"));
+        }
+        let FilterSection { offset, lines } = footer.filter;
+        let in_page = footer.filter.page(0).len + offset % PAGE_BYTES as u64 <= PAGE_BYTES as u64;
+        if lines == 0 || lines > file_bytes / LINE_BYTES as u64 || offset > file_bytes || !in_page {
+            return Err(reader.flaw("the filter cannot lie in the file"));
         }
         Ok(footer)
     }
@@ -145,6 +187,7 @@ mod tests {
             frames: 8,
             root: Section { offset: 9, len: 10 },
             frame_root: Section { offset: 11, len: 12 },
+            filter: FilterSection { offset: 13, lines: 2 },
             file_bytes: 1000,
         };
         let bytes = footer.encode();

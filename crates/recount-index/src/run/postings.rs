@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bounds::{Bounds, Direction, Held, Posting, Target};
-use crate::error::{IndexDamage, ReadError};
+use crate::error::ReadError;
 use crate::packed::{Packed, Window};
 use crate::run::Run;
 use crate::run::block::Entry;
@@ -60,13 +60,8 @@ impl TermEntry {
         RunPostings { walk: Walk::new(self.clone()), bounds, window: Window::default(), begun: false }
     }
 
-    /// Damage of the file this entry came from.
-    pub(crate) fn damage(&self, what: &'static str) -> IndexDamage {
-        IndexDamage { file: self.run.name.clone(), offset: 0, what }
-    }
-
     /// A walk over the pieces as they are stored.
-    pub(crate) fn walk(&self) -> Walk {
+    pub(super) fn walk(&self) -> Walk {
         Walk::new(self.clone())
     }
 }
@@ -88,6 +83,10 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
+    pub(super) fn new(node: Node, rank_before: u64, deltas: Vec<u8>) -> Chunk {
+        Chunk { node, rank_before, deltas }
+    }
+
     pub(crate) fn packed(&self) -> Packed<'_> {
         let Node { first, last, count, .. } = self.node;
         Packed { first, last, count, deltas: &self.deltas }

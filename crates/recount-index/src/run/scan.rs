@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::bounds::{Direction, Target};
 use crate::error::ReadError;
 use crate::frames::FrameRef;
-use crate::run::block::{BlockReader, Entry};
-use crate::run::fences::Group;
+use crate::packed::Packed;
+use crate::run::block::{BlockScan, Entry};
+use crate::run::fences::Fences;
+use crate::run::postings::{Chunk, Walk};
+use crate::run::tree::{Node, Stored};
 use crate::run::{Run, RunPage, TermEntry};
 
 /// A place in the sequence of a run's terms.
@@ -13,54 +17,103 @@ use crate::run::{Run, RunPage, TermEntry};
 pub(crate) struct TermScan {
     run: Arc<Run>,
     next_group: usize,
-    group: Option<Group>,
+    group: Option<Fences>,
     next_block: usize,
-    /// The terms of the block reached that were not taken, last first.
-    terms: Vec<(Vec<u8>, Entry)>,
+    block: BlockScan,
+    /// The entry reached, whose term the block has.
+    entry: Option<Entry>,
+}
+
+/// The postings of a term, piece by piece as they are stored.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) first_revision: Option<u64>,
+    pub(crate) count: u64,
+    piece: Chunk,
+    /// The way to the next pieces, of a tree.
+    walk: Option<Walk>,
 }
 
 impl TermScan {
     pub(crate) async fn new(run: &Arc<Run>) -> Result<TermScan, ReadError> {
-        let mut scan =
-            TermScan { run: run.clone(), next_group: 0, group: None, next_block: 0, terms: Vec::new() };
-        scan.fill().await?;
+        let mut scan = TermScan {
+            run: run.clone(),
+            next_group: 0,
+            group: None,
+            next_block: 0,
+            block: BlockScan::default(),
+            entry: None,
+        };
+        scan.advance().await?;
         Ok(scan)
     }
 
     /// The next term.
     pub(crate) fn term(&self) -> Option<&[u8]> {
-        self.terms.last().map(|(term, _)| term.as_slice())
+        self.entry.as_ref().map(|_| self.block.term())
     }
 
-    /// Takes the next term's entry.
-    pub(crate) async fn take(&mut self) -> Result<Option<TermEntry>, ReadError> {
-        let taken = self.terms.pop();
-        if self.terms.is_empty() {
-            self.fill().await?;
-        }
-        Ok(taken.map(|(_, entry)| TermEntry::new(self.run.clone(), entry)))
+    /// Takes the next term's postings.
+    pub(crate) async fn take(&mut self) -> Result<Option<List>, ReadError> {
+        let Some(entry) = self.entry.take() else { return Ok(None) };
+        self.advance().await?;
+        let Entry { first_revision, first, last, count, stored } = entry;
+        let (piece, walk) = match stored {
+            Stored::Inline(deltas) => {
+                (Chunk::new(Node { first, last, count, offset: 0, len: 0 }, 0, deltas), None)
+            }
+            Stored::Tree(..) => {
+                let entry = Entry { first_revision, first, last, count, stored };
+                let mut walk = TermEntry::new(self.run.clone(), entry).walk();
+                (walk.seek(Target::Rank(0)).await?, Some(walk))
+            }
+        };
+        Ok(Some(List { first_revision, count, piece, walk }))
     }
 
-    /// Reads the next block.
-    async fn fill(&mut self) -> Result<(), ReadError> {
+    /// Reads the next entry, of the next block if this one has no more.
+    async fn advance(&mut self) -> Result<(), ReadError> {
         let run = &self.run;
-        while self.terms.is_empty() {
-            let block = self.group.as_ref().and_then(|group| group.blocks.piece(self.next_block));
+        loop {
+            self.entry = self.block.next().map_err(|flaw| run.flawed(self.block.offset(), flaw))?;
+            if self.entry.is_some() {
+                return Ok(());
+            }
+            let block = self.group.as_ref().and_then(|group| group.piece(self.next_block));
             if let Some((offset, len)) = block {
                 self.next_block += 1;
-                let payload = run.read_block(offset, len).await?;
-                let read = BlockReader::new(&payload, run.frame(offset)).read_all(&mut self.terms);
-                read.map_err(|flaw| run.flawed(offset, flaw))?;
-                self.terms.reverse();
+                self.block.enter(run.read_block(offset, len).await?, run.frame(offset));
                 continue;
             }
             let Some((offset, len)) = run.root().await?.piece(self.next_group) else { return Ok(()) };
             self.next_group += 1;
             self.next_block = 0;
             let payload = run.read_sealed(offset, len).await?;
-            self.group = Some(Group::decode(&payload, offset).map_err(|flaw| run.flawed(offset, flaw))?);
+            let group = Fences::decode_piece(&payload, offset).map_err(|flaw| run.flawed(offset, flaw))?;
+            self.group = Some(group);
         }
-        Ok(())
+    }
+
+    /// Damage of the file that is read.
+    pub(crate) fn damage(&self, what: &'static str) -> ReadError {
+        self.run.damage(self.block.offset(), what)
+    }
+}
+
+impl List {
+    /// The piece reached.
+    pub(crate) fn piece(&self) -> Packed<'_> {
+        self.piece.packed()
+    }
+
+    /// Goes to the next piece; false at the end.
+    pub(crate) async fn step(&mut self) -> Result<bool, ReadError> {
+        let Some(walk) = &mut self.walk else { return Ok(false) };
+        match walk.step(Direction::Forward).await? {
+            Some(piece) => self.piece = piece,
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 }
 

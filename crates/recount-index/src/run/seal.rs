@@ -3,8 +3,10 @@
 
 use crate::run::footer::Covers;
 
-const CRC_BYTES: usize = 4;
-const PAGE_BYTES: usize = 4096;
+/// Bytes of a seal.
+pub(super) const CRC_BYTES: usize = 4;
+/// A page of the system's cache.
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// The identity of one run file.
 #[derive(Debug, Clone, Copy)]

@@ -66,9 +66,10 @@ fn a_run_is_these_bytes() {
     let pieces = [
         ("block", 0),
         ("group", 38),
-        ("frame page", 112),
-        ("root", 137),
-        ("frame root", 147),
+        ("frame page", 48),
+        ("root", 73),
+        ("frame root", 83),
+        ("filter", 102),
         ("footer", footer),
     ];
     for (n, (piece, begin)) in pieces.iter().enumerate() {
@@ -85,30 +86,32 @@ fn a_run_is_these_bytes() {
           ac 02 05 03 62 6f 62 04 02 05 04 63 61 72 6c 05
           00 05 25 bc 14 ae
         group at 38
-          01 00 01 01 00 26 01 00 00 08 00 00 00 00 00 00
-          01 00 00 00 09 00 00 00 00 80 00 00 10 00 10 01
-          08 00 08 00 00 00 00 00 00 00 00 00 00 00 00 80
-          00 00 00 08 00 00 00 01 00 80 20 00 00 00 00 20
-          40 20 00 00 00 04 0a 00 b2 cf
-        frame page at 112
+          01 00 01 01 00 26 a5 5e ec a5
+        frame page at 48
           01 01 01 00 01 81 80 f9 c0 c1 c4 82 03 01 00 00
-          c0 b8 02 03 01 01 e4 41 62
-        root at 137
-          01 00 01 01 26 4a 36 fe f9 a3
-        frame root at 147
-          01 01 01 00 01 81 80 f9 c0 c1 c4 82 03 70 19 53
-          b3 72 97
-        footer at 166
-          52 63 49 64 78 52 75 6e 01 00 00 00 a0 00 00 00
+          c0 b8 02 03 01 cc 86 c4 4a
+        root at 73
+          01 00 01 01 26 0a 65 57 52 35
+        frame root at 83
+          01 01 01 00 01 81 80 f9 c0 c1 c4 82 03 30 19 a0
+          f9 6a 51
+        filter at 102
+          01 00 00 08 00 00 00 00 00 00 01 00 00 00 09 00
+          00 00 00 80 00 00 10 00 10 01 08 00 08 00 00 00
+          00 00 00 00 00 00 00 00 00 80 00 00 00 08 00 00
+          00 01 00 80 20 00 00 00 00 20 40 20 00 00 00 04
+          d8 5b c4 ce
+        footer at 170
+          52 63 49 64 78 52 75 6e 02 00 00 00 a0 00 00 00
           64 61 74 61 62 61 73 65 2d 75 75 69 64 2d 31 36
           47 ff 9b c2 71 3c 96 9c 00 00 00 00 00 00 00 00
           31 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00
           02 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00
           06 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
-          89 00 00 00 00 00 00 00 0a 00 00 00 00 00 00 00
-          93 00 00 00 00 00 00 00 13 00 00 00 00 00 00 00
-          46 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00
-          00 00 00 00 00 00 00 00 00 00 00 00 1c 77 0d 89
+          49 00 00 00 00 00 00 00 0a 00 00 00 00 00 00 00
+          53 00 00 00 00 00 00 00 13 00 00 00 00 00 00 00
+          66 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00
+          4a 01 00 00 00 00 00 00 00 00 00 00 57 7f 6e 19
     "#]]
     .assert_eq(&dump);
 }
@@ -168,12 +171,63 @@ fn every_flipped_byte_and_every_truncation_is_damage_or_harmless() {
     }
 }
 
+/// Filters are read whole, or by the page when memory for whole ones is used up.
+#[test]
+fn a_filter_of_several_pages_answers_the_same_whole_and_by_the_page() {
+    let mut tested = Tested::new();
+    let term = |n: u32| format!("\x01\0\0\0\x10{n}").into_bytes();
+    (0..20_000).for_each(|n| tested.add(1, &[&term(n)], true));
+    tested.flush();
+    let name = tested.set.runs()[0].name().to_owned();
+    let section = tested.set.runs()[0].footer.filter;
+    assert_eq!((section.lines, section.pages()), (480, 8));
+
+    for whole in [true, false] {
+        let reopen = |tested: &mut Tested| {
+            tested.reopen();
+            let cache = tested.set.directory.cache.clone();
+            let others = (!whole).then(|| cache.reserve(crate::CACHE_BYTES_MAX / 4 * 3).unwrap());
+            (cache, others)
+        };
+        let (cache, others) = reopen(&mut tested);
+        let before = cache.bytes();
+        for n in 0..20_000 {
+            assert_eq!(block_on(tested.set.stream_length(&term(n))).unwrap(), 1, "{n}");
+        }
+        let run = tested.set.runs()[0].clone();
+        let absent = (20_000..30_000).map(|n| tested.set.directory.hasher.hash(&term(n)));
+        let lacking = absent.clone().filter(|&hash| run.surely_lacks(hash)).count();
+        let refused = absent.filter(|&hash| !block_on(run.may_hold(hash)).unwrap()).count();
+        assert!(refused > 9_900, "{refused}");
+        assert_eq!(lacking, if whole { refused } else { 0 });
+
+        // A look-up that meets a damaged page says so. What was read before the damage may answer from memory.
+        let bytes = tested.bytes(&name);
+        for page in 0..section.pages() {
+            let _others = reopen(&mut tested);
+            let mut damaged = bytes.clone();
+            damaged[section.page(page).offset as usize + 70] ^= 1;
+            tested.set_bytes(&name, &damaged);
+            let damages =
+                (0..2000).filter(|&n| block_on(tested.set.stream_length(&term(n))).is_err()).count();
+            let all = if whole { 2000..=2000 } else { 100..=400 };
+            assert!(all.contains(&damages), "{damages} with page {page} damaged");
+            tested.set_bytes(&name, &bytes);
+        }
+
+        tested.reopen();
+        drop((run, others));
+        assert!(cache.bytes() <= before, "memory of closed runs is given back");
+    }
+}
+
 #[test]
 fn a_file_that_became_shorter_is_damage() {
     let tested = small();
     let run = &tested.set.runs()[1];
     let bytes = tested.bytes(run.name());
-    tested.set_bytes(run.name(), &bytes[..bytes.len() - FOOTER_BYTES - 1]);
+    let frame_root = run.footer.frame_root;
+    tested.set_bytes(run.name(), &bytes[..(frame_root.offset + frame_root.len - 1) as usize]);
     let error = block_on(tested.set.frame_at(FrameKey::Lsn(99))).unwrap_err();
     assert!(error.to_string().contains("the file ends early"), "{error}");
 }

@@ -52,8 +52,13 @@ fn entries_are_these_bytes() {
 fn entries_round_trip_and_reject() {
     let (bytes, entries) = block();
     let read = |bytes: &[u8], frame| {
+        let mut scan = BlockScan::default();
+        scan.enter(bytes.to_vec(), frame);
         let mut out = Vec::new();
-        BlockReader::new(bytes, frame).read_all(&mut out).map(|()| out)
+        while let Some(entry) = scan.next()? {
+            out.push((scan.term().to_vec(), entry));
+        }
+        Ok::<_, Flaw>(out)
     };
     assert_eq!(read(&bytes, FRAME).unwrap(), entries);
     for (term, entry) in &entries {
