@@ -81,6 +81,16 @@ impl Memtable {
         }
     }
 
+    /// Notes the number of postings of a term in everything older than this memtable, if the term is here and the
+    /// number was unknown.
+    pub fn set_base(&mut self, term: &[u8], base: u64) {
+        let hash = self.hasher.hash(term).h1;
+        let shard = &mut self.shards[shard_of(hash)];
+        if let Some(entry) = shard.find(hash, term) {
+            shard.entries[entry].postings.set_base(base);
+        }
+    }
+
     /// Notes where a frame of the journal begins. Call it for every frame, in journal order; few are kept.
     pub fn frame(&mut self, frame: FrameRef) {
         self.frames.add(frame);

@@ -52,7 +52,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Most are shorter than the eight bytes that are read at once here.
+    #[inline]
     fn long_varint(&mut self) -> Result<u64, Flaw> {
+        let Some(&bytes) = self.bytes[self.at..].first_chunk::<8>() else { return self.any_varint() };
+        let word = u64::from_le_bytes(bytes);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends == 0 {
+            return self.any_varint();
+        }
+        // The bytes up to and with the first whose high bit is clear; their seven-bit parts are moved together.
+        let word = word & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+        let word = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+        let word = (word & 0x0000_3fff_0000_3fff) | (word & 0x3fff_0000_3fff_0000) >> 2;
+        let word = (word & 0x0000_0000_0fff_ffff) | (word & 0x0fff_ffff_0000_0000) >> 4;
+        self.at += ends.trailing_zeros() as usize / 8 + 1;
+        Ok(word)
+    }
+
+    #[cold]
+    fn any_varint(&mut self) -> Result<u64, Flaw> {
         let mut value = 0;
         for (n, &byte) in self.bytes[self.at..].iter().take(VARINT_BYTES_MAX).enumerate() {
             let bits = u64::from(byte & 0x7f);
@@ -118,9 +137,17 @@ mod tests {
 
     #[test]
     fn varints_round_trip_and_reject() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        let of_every_length =
+            (0..64).flat_map(|bits| [(1u64 << bits) - 1, 1 << bits, 0x0123_4567_89ab_cdef >> bits]);
+        for value in of_every_length.chain([300, u64::MAX - 1, u64::MAX]) {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, value);
+            // Behind it, what the eight bytes that are read at once may hold.
+            for behind in [0, 0x7f, 0x80, 0xff] {
+                let longer = [bytes.as_slice(), &[behind; 8]].concat();
+                let mut reader = Reader::new(&longer);
+                assert_eq!((reader.varint(), reader.left()), (Ok(value), 8));
+            }
             let mut reader = Reader::new(&bytes);
             assert_eq!(reader.varint(), Ok(value));
             assert!(reader.is_empty());

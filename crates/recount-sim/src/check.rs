@@ -54,6 +54,7 @@ pub fn check_log(model: &mut Model, events: &[Event], head: Position, settled: b
         return Err(what);
     }
     check_order(events)?;
+    check_revisions(model, events)?;
     let placed = placed_ops(events)?;
     check_fates(model, &placed, settled)?;
     check_transactions(model, &placed, events)?;
@@ -202,6 +203,25 @@ fn check_conditions(model: &Model, events: &[Event], placed: &PlacedOps) -> Resu
         let there = lengths.get(stream).copied().unwrap_or(0);
         if there < *told {
             return Err(format!("a refusal told of {told} events of {stream}, there are {there}"));
+        }
+    }
+    Ok(())
+}
+
+/// The revisions that answers told are the places of events in their streams.
+fn check_revisions(model: &Model, events: &[Event]) -> Result<(), String> {
+    let mut lengths: BTreeMap<StreamName, u64> = BTreeMap::new();
+    for event in events {
+        let Some(stream) = event.stream() else { continue };
+        let length = lengths.entry(stream).or_default();
+        match model.revisions.get(&event.position.0) {
+            Some(told) if told.0 != *length => {
+                return Err(format!(
+                    "position {} has revision {length}, its append was told {told}",
+                    event.position
+                ));
+            }
+            _ => *length += 1,
         }
     }
     Ok(())

@@ -118,6 +118,8 @@ pub struct Model {
     pub seen: BTreeMap<u64, Seen>,
     /// The greatest head ever seen: it never goes back.
     pub head: u64,
+    /// Revisions that answers told of, by position.
+    pub revisions: BTreeMap<u64, Revision>,
     /// Lengths of streams that refusals told of.
     pub lengths: BTreeMap<StreamName, u64>,
     /// Topics that exist, and those whose creation is not known to have happened.

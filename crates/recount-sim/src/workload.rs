@@ -197,6 +197,15 @@ async fn note(
             }
             model.head = model.head.max(appended.position().0);
             model.end(op, Fate::Done(positions));
+            let told = appended.events.iter().filter_map(|event| Some((event.position.0, event.revision?)));
+            model.revisions.extend(told);
+        }
+        // Stored all the same.
+        Err(AppendError::RevisionUnknown { position, .. }) => {
+            let mut model = lock(model);
+            model.head = model.head.max(position.0);
+            let count = model.ops.get(&op).map_or(0, |op| op.count as u64);
+            model.end(op, Fate::Done((position.0 + 1 - count..=position.0).map(Position).collect()));
         }
         Err(AppendError::Closed { .. }) => {}
         Err(error) => {

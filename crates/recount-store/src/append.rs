@@ -15,6 +15,7 @@ use crate::slot::{Answer, Slot};
 use crate::store::lock;
 
 mod duplicate;
+mod later;
 mod prepare;
 mod query;
 
@@ -102,10 +103,13 @@ pub(crate) async fn append(
     loop {
         match prepare::prepare(&database.inner, &request, writer).await? {
             Checked::Duplicate(appended) => return Ok(appended),
-            Checked::New(prepared) => match submit(database, Work::Append(prepared)).await {
-                Answer::Done(answer) => return answer,
-                Answer::Again => {}
-            },
+            Checked::New(prepared, later) => {
+                let answer = submit(database, Work::Append(prepared));
+                match later.complete(&database.inner, answer).await {
+                    Answer::Done(answer) => return answer,
+                    Answer::Again => {}
+                }
+            }
         }
     }
 }
@@ -116,13 +120,14 @@ pub(crate) async fn append_definition(
     request: AppendRequest,
     definition: Definition,
 ) -> Result<Option<Appended>, AppendError> {
-    let Checked::New(mut prepared) = prepare::prepare(&database.inner, &request, Writer::Catalogue).await?
+    let Checked::New(mut prepared, later) =
+        prepare::prepare(&database.inner, &request, Writer::Catalogue).await?
     else {
         unreachable!("definitions have no ids");
     };
     prepared.catalogue = definition.catalogue;
     prepared.change = Some(definition.change);
-    match submit(database, Work::Append(prepared)).await {
+    match later.complete(&database.inner, submit(database, Work::Append(prepared))).await {
         Answer::Done(answer) => answer.map(Some),
         Answer::Again => Ok(None),
     }

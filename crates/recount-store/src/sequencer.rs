@@ -65,8 +65,8 @@ pub(crate) struct Prepared {
 pub(crate) struct PreparedStream {
     pub(crate) name: StreamName,
     pub(crate) term: Vec<u8>,
-    /// How many events the runs have.
-    pub(crate) base: u64,
+    /// How many events the runs have. `None`: looked up while the group is written; no condition is on the stream.
+    pub(crate) base: Option<u64>,
 }
 
 /// An event, encoded.
@@ -429,6 +429,16 @@ impl Sequencer {
         Some(length - self.count_after(term, self.memtables_begin()))
     }
 
+    /// The runs have `length` events of a stream, up to `covered`: the memtable notes it for whoever asks next, and for
+    /// the run that will be made of it.
+    pub(crate) fn learn_length(&mut self, term: &[u8], covered: Position, length: u64) {
+        if covered != self.memtables_begin() {
+            return;
+        }
+        let frozen: u64 = self.frozen.iter().map(|frozen| frozen.memtable.count_after(term, covered.0)).sum();
+        self.memtable.set_base(term, length + frozen);
+    }
+
     /// Answers with a refusal once all that it may depend on is durable.
     fn refuse(&mut self, slot: Arc<Slot>, error: AppendError) {
         self.counts.refusals += 1;
@@ -477,7 +487,8 @@ impl Sequencer {
             let revision = event.stream.map(|at| {
                 let total = totals[at];
                 totals[at] += 1;
-                self.memtable.add(&prepared.streams[at].term, position.0, Some(total));
+                let PreparedStream { term, base, .. } = &prepared.streams[at];
+                self.memtable.add(term, position.0, base.map(|_| total));
                 Revision(total)
             });
             for term in event.terms.iter().chain(&event.id_term) {

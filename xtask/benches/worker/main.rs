@@ -15,6 +15,10 @@ mod roll;
 
 use clap::Parser;
 
+/// The binary's own: see `docs/decisions/0006`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 enum Work {
     /// pwrite + fdatasync in a loop

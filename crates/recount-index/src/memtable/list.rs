@@ -43,6 +43,14 @@ impl Postings {
         Postings { count: 1, first: position, last: position, base: base.unwrap_or(UNKNOWN), deltas }
     }
 
+    /// Notes how many postings are older, unless that is known.
+    pub(super) fn set_base(&mut self, base: u64) {
+        debug_assert!(self.base == UNKNOWN || self.base == base, "{} and {base} older postings", self.base);
+        if self.base == UNKNOWN {
+            self.base = base;
+        }
+    }
+
     /// Adds a position; returns by how many bytes the heap grew.
     #[inline]
     pub(super) fn push(&mut self, position: u64) -> usize {

@@ -105,3 +105,17 @@ fn sorts_terms_that_share_their_first_bytes() {
     sorted.sort_unstable();
     assert_eq!(memtable.sorted().map(|(term, _)| term).collect::<Vec<_>>(), sorted);
 }
+
+#[test]
+fn what_is_older_can_be_learnt_later() {
+    let mut memtable = Memtable::new(&KEY);
+    memtable.set_base(b"a", 3);
+    assert!(memtable.list(b"a").is_none(), "a term without postings stays out");
+    memtable.add(b"a", 10, None);
+    memtable.add(b"a", 11, None);
+    memtable.add(b"b", 12, Some(7));
+    memtable.set_base(b"a", 3);
+    memtable.set_base(b"b", 7);
+    let first_revision = |term: &[u8]| memtable.list(term).and_then(|list| list.first_revision());
+    assert_eq!((first_revision(b"a"), first_revision(b"b")), (Some(3), Some(7)));
+}

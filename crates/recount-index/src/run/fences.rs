@@ -10,9 +10,6 @@ use crate::error::Flaw;
 use crate::run::front::{put_key, read_key, shared_bytes};
 use crate::wire::{Reader, put_varint};
 
-/// Longest piece, and keys of all pieces together.
-const BYTES_MAX: usize = u32::MAX as usize;
-
 /// The shortest key `k` with `before < k ≤ term`.
 pub(super) fn fence<'a>(before: &[u8], term: &'a [u8]) -> &'a [u8] {
     &term[..term.len().min(shared_bytes(before, term) + 1)]
@@ -23,30 +20,51 @@ pub(super) fn fence<'a>(before: &[u8], term: &'a [u8]) -> &'a [u8] {
 pub(crate) struct Fences {
     keys: Vec<u8>,
     pieces: Vec<Piece>,
-    /// For [`find`](Self::find), made when read: how many bytes all keys begin with in common, and of each key the
-    /// eight bytes behind them, which lie closer together than the keys.
-    shared: usize,
-    heads: Vec<u64>,
-    /// Every sixteenth head.
+    /// Where the key of each piece ends.
+    key_ends: Vec<u32>,
+    /// Made when read, as heads are: what all keys begin with in common, up to sixteen bytes.
+    common: [u8; COMMON_MAX],
+    common_len: usize,
+    /// The heads of every sixteenth piece.
     samples: Vec<u64>,
 }
-
-const SAMPLED: usize = 16;
 
 /// Small: there is one for each term block of each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
-    offset: u64,
-    len: u32,
-    key_at: u32,
+    /// The eight bytes of its key behind what is common: they decide most comparisons.
+    head: u64,
+    /// Offset × 2²⁰ + length.
+    place: u64,
+}
+
+const COMMON_MAX: usize = 16;
+const SAMPLED: usize = 16;
+const LEN_BITS: u32 = 20;
+
+impl Piece {
+    /// `None` if the piece is too long or too far away.
+    fn new(offset: u64, len: usize) -> Option<Piece> {
+        let fits = len < 1 << LEN_BITS && offset < 1 << (u64::BITS - LEN_BITS);
+        fits.then(|| Piece { head: 0, place: offset << LEN_BITS | len as u64 })
+    }
+
+    fn offset(self) -> u64 {
+        self.place >> LEN_BITS
+    }
+
+    fn len(self) -> usize {
+        (self.place & ((1 << LEN_BITS) - 1)) as usize
+    }
 }
 
 impl Fences {
-    /// Adds a piece. Panics if it, or all keys, are longer than [`BYTES_MAX`], which no writer's are.
+    /// Adds a piece. Panics if it is longer than 1 MiB or lies beyond 16 TiB, or keys are longer than 4 GiB: no run is
+    /// so large.
     pub(super) fn push(&mut self, key: &[u8], offset: u64, len: usize) {
-        let narrow = |bytes: usize| u32::try_from(bytes).expect("pieces and keys are shorter than 4 GiB");
-        self.pieces.push(Piece { offset, len: narrow(len), key_at: narrow(self.keys.len()) });
+        self.pieces.push(Piece::new(offset, len).expect("pieces are shorter than 1 MiB"));
         self.keys.extend_from_slice(key);
+        self.key_ends.push(u32::try_from(self.keys.len()).expect("keys are shorter than 4 GiB"));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,7 +73,7 @@ impl Fences {
 
     /// Offset and length of a piece.
     pub(super) fn piece(&self, index: usize) -> Option<(u64, usize)> {
-        self.pieces.get(index).map(|piece| (piece.offset, piece.len as usize))
+        self.pieces.get(index).map(|piece| (piece.offset(), piece.len()))
     }
 
     /// The key of the first piece.
@@ -65,15 +83,14 @@ impl Fences {
 
     /// The piece that may have `term`. Only of fences that were read.
     pub(super) fn find(&self, term: &[u8]) -> Option<(u64, usize)> {
-        let first = self.first_key()?;
-        let (common, rest) = term.split_at(self.shared.min(term.len()));
-        let (mut low, mut high) = match common.cmp(&first[..self.shared]) {
+        let (begin, rest) = term.split_at(self.common_len.min(term.len()));
+        let (mut low, mut high) = match begin.cmp(&self.common[..self.common_len]) {
             Ordering::Less => (0, 0),
             Ordering::Greater => (self.len(), self.len()),
             Ordering::Equal => {
                 let head = head(rest);
                 let low = self.heads_below(head);
-                (low, low + self.heads[low..].iter().take_while(|&&other| other == head).count())
+                (low, low + self.pieces[low..].iter().take_while(|piece| piece.head == head).count())
             }
         };
         while low < high {
@@ -87,8 +104,8 @@ impl Fences {
     /// for one line of memory after the other.
     fn heads_below(&self, head: u64) -> usize {
         let begin = self.samples.partition_point(|&other| other < head).saturating_sub(1) * SAMPLED;
-        let end = self.heads.len().min(begin + SAMPLED);
-        begin + self.heads[begin..end].iter().map(|&other| usize::from(other < head)).sum::<usize>()
+        let end = self.len().min(begin + SAMPLED);
+        begin + self.pieces[begin..end].iter().map(|piece| usize::from(piece.head < head)).sum::<usize>()
     }
 
     /// Appends count and pieces, keys front-coded, offsets as gaps.
@@ -97,10 +114,10 @@ impl Fences {
         let (mut before, mut end): (&[u8], u64) = (&[], 0);
         for (index, piece) in self.pieces.iter().enumerate() {
             put_key(out, before, self.key(index));
-            put_varint(out, piece.offset - end);
-            put_varint(out, piece.len as u64);
+            put_varint(out, piece.offset() - end);
+            put_varint(out, piece.len() as u64);
             before = self.key(index);
-            end = piece.offset + u64::from(piece.len);
+            end = piece.offset() + piece.len() as u64;
         }
     }
 
@@ -128,32 +145,41 @@ impl Fences {
             if end > limit {
                 return Err(reader.flaw("a fence leads to a place behind itself"));
             }
-            if len > BYTES_MAX || fences.keys.len() > BYTES_MAX {
-                return Err(reader.flaw("a piece or the keys of all are too long"));
+            if Piece::new(offset, len).is_none() || fences.keys.len() + key.len() > u32::MAX as usize {
+                return Err(reader.flaw("a fence leads to a piece that is too long or too far away"));
             }
             fences.push(&key, offset, len);
         }
-        // The keys ascend: what the first and the last have in common, all have.
-        fences.shared = fences.first_key().map_or(0, |first| shared_bytes(first, &key));
-        fences.heads = (0..count).map(|index| head(&fences.key(index)[fences.shared..])).collect();
-        fences.samples = fences.heads.iter().copied().step_by(SAMPLED).collect();
+        fences.prepare_search(&key);
         Ok(fences)
+    }
+
+    fn prepare_search(&mut self, last: &[u8]) {
+        // The keys ascend: what the first and the last have in common, all have.
+        let common = self.first_key().map_or(0, |first| shared_bytes(first, last)).min(COMMON_MAX);
+        self.common[..common].copy_from_slice(&self.keys[..common]);
+        self.common_len = common;
+        for index in 0..self.len() {
+            self.pieces[index].head = head(&self.key(index)[common..]);
+        }
+        self.samples = self.pieces.iter().map(|piece| piece.head).step_by(SAMPLED).collect();
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
         self.keys.capacity()
-            + self.pieces.capacity() * size_of::<Piece>()
-            + (self.heads.capacity() + self.samples.capacity()) * size_of::<u64>()
+            + self.pieces.capacity() * (size_of::<Piece>() + size_of::<u32>())
+            + self.samples.capacity() * size_of::<u64>()
     }
 
     pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.pieces.clear();
+        self.key_ends.clear();
     }
 
     fn key(&self, index: usize) -> &[u8] {
-        let end = self.pieces.get(index + 1).map_or(self.keys.len(), |next| next.key_at as usize);
-        &self.keys[self.pieces[index].key_at as usize..end]
+        let begin = index.checked_sub(1).map_or(0, |before| self.key_ends[before]);
+        &self.keys[begin as usize..self.key_ends[index] as usize]
     }
 }
 
@@ -184,7 +210,7 @@ mod tests {
         fences.encode(&mut bytes);
         let mut reader = Reader::new(&bytes);
         let read = Fences::decode(&mut reader, 32).unwrap();
-        assert_eq!((&read.keys, &read.pieces), (&fences.keys, &fences.pieces));
+        assert_eq!((&read.keys, read.piece(1)), (&fences.keys, Some((15, 10))));
         assert!(reader.is_empty());
         assert_eq!(read.find(b"a"), None);
         assert_eq!(read.find(b"b"), Some((0, 10)));

@@ -13,6 +13,7 @@ use recount_types::limits::{
 use recount_types::{Partition, Position, StreamName, TopicId, TopicName};
 
 use super::duplicate::{self, Known};
+use super::later::Later;
 use super::{AppendRequest, Appended, EventWrite, Writer, query};
 use crate::catalogue::{CATALOG, Catalogue, IMPORTS, TopicState};
 use crate::condition::{Condition, Expected};
@@ -31,8 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A request that passed every check which needs no lock.
 pub(super) enum Checked {
-    /// To be sequenced.
-    New(Box<Prepared>),
+    /// To be sequenced, and what is still to be looked up for its answer.
+    New(Box<Prepared>, Later),
     /// It was made before.
     Duplicate(Appended),
 }
@@ -86,13 +87,18 @@ pub(super) async fn prepare(
         query::check_on_runs(&runs, query).await?;
     }
     for (stream, in_memory) in streams.iter_mut().zip(in_memory) {
-        stream.base = match in_memory {
-            Some(length) => length,
-            None => runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?,
-        };
+        stream.base = in_memory;
+    }
+    for (stream, _) in &expected {
+        let stream = &mut streams[*stream];
+        if stream.base.is_none() {
+            let length = runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?;
+            stream.base = Some(length);
+        }
     }
     let deadline = request.deadline.unwrap_or(DEADLINE);
-    Ok(Checked::New(Box::new(Prepared {
+    let later = Later::new(runs, &streams, &events);
+    let prepared = Prepared {
         catalogue,
         covered,
         streams,
@@ -102,7 +108,8 @@ pub(super) async fn prepare(
         bytes,
         change: None,
         deadline_us: inner.env.clock.boottime_us().saturating_add(deadline.as_micros() as u64),
-    })))
+    };
+    Ok(Checked::New(Box::new(prepared), later))
 }
 
 fn check_counts(request: &AppendRequest) -> Result<(), AppendError> {
@@ -161,7 +168,7 @@ impl Streams {
         let at = *self.by_key.entry((topic.id, key.clone())).or_insert_with(|| {
             let name = StreamName { topic: topic.name.clone(), key: key.clone() };
             let term = Term::of(TermKind::Stream, topic.id, key).as_bytes().to_vec();
-            self.list.push(PreparedStream { name, term, base: 0 });
+            self.list.push(PreparedStream { name, term, base: None });
             self.list.len() - 1
         });
         self.last = Some((topic.id, at));

@@ -22,14 +22,18 @@ pub(crate) struct PreparedQuery {
 pub(crate) const SCAN_MAX: usize = 100_000;
 
 impl Sequencer {
-    /// Checks every condition; returns how many events each stream has.
+    /// Checks every condition; returns how many events each stream has, those in the runs only where they are known.
     pub(super) fn check(&self, prepared: &Prepared) -> Result<Vec<u64>, AppendError> {
         let totals: Vec<u64> = prepared
             .streams
             .iter()
-            .map(|stream| stream.base + self.count_after(&stream.term, prepared.covered))
+            .map(|stream| stream.base.unwrap_or_default() + self.count_after(&stream.term, prepared.covered))
             .collect();
         for &(stream, expected) in &prepared.expected {
+            debug_assert!(
+                prepared.streams[stream].base.is_some(),
+                "conditions are on streams of known length"
+            );
             let actual = totals[stream].checked_sub(1).map(Revision);
             if !holds(expected, actual) {
                 let stream = prepared.streams[stream].name.clone();

@@ -1,11 +1,13 @@
 //! What opening does with the files: locks, a lost index, evidence of loss, clocks.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::task::Poll;
 
 use recount_env::sim::World;
 use recount_env::{Env, block_on};
 use recount_store::{AppendError, OpenOptions, OpenStoreError, Store};
-use recount_types::Kind;
+use recount_types::{Kind, Revision};
 
 use crate::support::{Bench, all, request};
 
@@ -136,4 +138,93 @@ fn a_store_without_a_close_keeps_nothing_open() {
     };
     let bench = Bench { env, store };
     assert_eq!(bench.positions(all()), [3]);
+}
+
+/// Polls futures in order until all have ended.
+async fn all_at_once<F: Future, const N: usize>(futures: [F; N]) -> Vec<F::Output> {
+    let mut futures = futures.map(Box::pin);
+    let mut outputs: [Option<F::Output>; N] = std::array::from_fn(|_| None);
+    std::future::poll_fn(|cx| {
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(cx)
+            {
+                *output = Some(ready);
+            }
+        }
+        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+/// The length of a stream that only index runs know is looked up after its append was sequenced: revisions go on, for
+/// several appends at once, several streams in one append, and appends that expect a revision.
+#[test]
+fn revisions_go_on_from_what_index_runs_have() {
+    let world = World::new(5, class);
+    let small = OpenOptions { memtable_bytes_max: 1, ..OpenOptions::default() };
+    let (process, env) = world.start();
+    let ended = process.run(async move {
+        let store = open(env.clone(), small).await.unwrap();
+        store.execute("CREATE TOPIC a").await.unwrap();
+        let nothing = recount_env::Signal::default();
+        let mut lengths = [0u64; 3];
+        for round in 0..40u64 {
+            let words = ["a/0", "a/1 a/2 a/1", "a/2", "a/0 a/0 a/2", "a/1"];
+            let answers = all_at_once(words.map(|words| store.append(request(words)))).await;
+            for (words, appended) in words.iter().zip(answers) {
+                for (word, event) in words.split(' ').zip(appended.unwrap().events) {
+                    let length = &mut lengths[usize::from(word.as_bytes()[2] - b'0')];
+                    assert_eq!(event.revision, Some(Revision(*length)), "{word} of {words} in round {round}");
+                    *length += 1;
+                }
+            }
+            let expecting = format!("a/0 if a/0 {}", lengths[0] - 1);
+            assert_eq!(
+                store.append(request(&expecting)).await.unwrap().events[0].revision.unwrap().0,
+                lengths[0]
+            );
+            lengths[0] += 1;
+            let pause = Some(std::time::Duration::from_millis(10));
+            env.tasks.wait(&nothing, nothing.generation(), pause).await;
+        }
+        assert!(store.stats().flushes > 10, "the index was written meanwhile");
+        store.close().await.unwrap();
+    });
+    world.kill();
+    ended.unwrap();
+}
+
+/// A length that cannot be looked up: the append is stored by then, and its error says so, so that nobody repeats it.
+#[test]
+fn an_append_whose_revision_cannot_be_read_says_that_it_is_stored() {
+    let world = World::new(6, class);
+    let small = OpenOptions { memtable_bytes_max: 1, ..OpenOptions::default() };
+    session(&world, small, 20, true).unwrap();
+    for path in world.disk(|disk| disk.paths()) {
+        if path.extension().is_some_and(|extension| extension == "run") {
+            let mut bytes = world.disk(|disk| disk.bytes(&path)).unwrap();
+            bytes[10] ^= 1;
+            world.disk(|disk| disk.tamper(&path, bytes));
+        }
+    }
+    let (process, env) = world.start();
+    let ended = process.run(async move {
+        let store = open(env, OpenOptions::default()).await.unwrap();
+        let head = store.head();
+        let error = store.append(request("a/1")).await.unwrap_err();
+        assert!(
+            matches!(error, AppendError::RevisionUnknown { position, .. } if position.0 == head.0 + 1),
+            "{error}"
+        );
+        assert!(error.to_string().contains("do not repeat it"), "{error}");
+        assert_eq!(store.head().0, head.0 + 1);
+        let error = store.append(request("a/1 if a/1 19")).await.unwrap_err();
+        assert!(matches!(error, AppendError::Corrupt { .. }), "{error}");
+        assert_eq!(store.head().0, head.0 + 1, "a condition that cannot be decided stores nothing");
+        store.close().await.unwrap();
+    });
+    world.kill();
+    ended.unwrap();
 }
