@@ -1,5 +1,6 @@
-//! `recount-sim --seeds N [--from S] [--seconds T] | --seed S`: plays seeds on all cores; prints the replay line of
-//! one that fails. With `--planted BUG`, in a build with `--cfg planted`, it must fail.
+//! `recount-sim --seeds N [--from S] [--seconds T] [--complete yes] | --seed S`: plays seeds on all cores; prints the
+//! replay line of one that fails. With `--complete yes` every possible fault must have met every operation. With
+//! `--planted BUG`, in a build with `--cfg planted`, it must fail.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -18,6 +19,7 @@ struct Arguments {
     seeds: u64,
     seconds: Option<f64>,
     planted: Option<Bug>,
+    complete: bool,
     single: bool,
 }
 
@@ -25,7 +27,9 @@ fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(what) => {
-            eprintln!("{what}\nusage: cargo xtask sim --seeds N [--from S] [--seconds T] | --seed S");
+            eprintln!(
+                "{what}\nusage: cargo xtask sim --seeds N [--from S] [--seconds T] [--complete yes] | --seed S"
+            );
             return ExitCode::from(2);
         }
     };
@@ -72,6 +76,9 @@ fn main() -> ExitCode {
     if arguments.planted.is_some() {
         println!("planted bug {}", if caught { "caught" } else { "NOT CAUGHT" });
     }
+    if arguments.complete && !report.missing().is_empty() {
+        return ExitCode::FAILURE;
+    }
     if caught == arguments.planted.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -111,7 +118,8 @@ fn show(failure: &Failure, with_trace: bool) {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments = Arguments { from: 0, seeds: 0, seconds: None, planted: None, single: false };
+    let mut arguments =
+        Arguments { from: 0, seeds: 0, seconds: None, planted: None, complete: false, single: false };
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
         let number = value.parse::<u64>().map_err(|_| format!("{word} needs a number, not {value:?}"));
@@ -129,6 +137,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                 arguments.seconds =
                     Some(value.parse().map_err(|_| format!("{word} needs a number, not {value:?}"))?);
             }
+            "--complete" if value == "yes" => arguments.complete = true,
             "--seed" => (arguments.from, arguments.seeds, arguments.single) = (number?, 1, true),
             _ => return Err(format!("unknown argument {word}")),
         }

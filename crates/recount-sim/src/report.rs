@@ -3,9 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use recount_env::sim::faults::Counts;
+use recount_env::sim::faults::{CRASHES, Counts, Fault};
 
 use crate::run::Played;
+
+/// Pairs that no seed can make, and why: a fault, the operation, what the file is.
+const IMPOSSIBLE: &[(&[Fault], &str, &[&str], &str)] = &[
+    (
+        &[Fault::MisdirectedWrite, Fault::MisplacedWrite],
+        "write",
+        &["closed", "format", "lock", "manifest", "quarantine", "run"],
+        "written in one piece: the file has no other place",
+    ),
+    (&[Fault::NoSpace], "set_len", &["lock"], "it is made shorter"),
+];
 
 /// What many seeds did together.
 #[derive(Debug, Default)]
@@ -59,6 +70,25 @@ impl Report {
         self.counts.add(&other.counts);
     }
 
+    /// Pairs of a fault and an operation that never met, although they can.
+    pub fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        for (site, _) in self.counts.sites() {
+            let possible = Fault::ALL.into_iter().filter(|fault| {
+                let impossible = |(faults, operation, classes, _): &(&[Fault], &str, &[&str], &str)| {
+                    faults.contains(fault) && *operation == site.operation && classes.contains(&site.class)
+                };
+                fault.strikes_at(site.operation) && !IMPOSSIBLE.iter().any(impossible)
+            });
+            for fault in possible.map(Fault::name).chain(CRASHES) {
+                if self.counts.of_fault(fault, site) == 0 {
+                    missing.push(format!("{fault} at {site}"));
+                }
+            }
+        }
+        missing
+    }
+
     /// The report as text: totals, then faults by I/O site.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -103,6 +133,22 @@ impl Report {
                 let _ = write!(out, "{:>18}", at_site.map_or("-".to_owned(), |count| count.to_string()));
             }
             out.push('\n');
+        }
+        for (faults, operation, classes, why) in IMPOSSIBLE {
+            let faults: Vec<&str> = faults.iter().map(|fault| fault.name()).collect();
+            let _ = writeln!(
+                out,
+                "impossible: {} at {operation} of {} ({why})",
+                faults.join(", "),
+                classes.join(", ")
+            );
+        }
+        match self.missing() {
+            missing if missing.is_empty() => out.push_str("every possible pair happened\n"),
+            missing => {
+                let _ =
+                    writeln!(out, "{} possible pairs did not happen: {}", missing.len(), missing.join(", "));
+            }
         }
         out
     }

@@ -29,6 +29,8 @@ pub struct Disk {
     names: Names,
     locks: BTreeSet<PathBuf>,
     next_file: FileId,
+    /// Since the sync of a directory failed; until the power is cut.
+    read_only: bool,
 }
 
 /// To look at the disk and tamper with it, while no process runs.
@@ -46,6 +48,11 @@ impl Disk {
     /// The bytes of a file that surely survive a power cut.
     pub fn durable_bytes(&self, path: &Path) -> Option<Vec<u8>> {
         self.content(path).map(|file| file.on_disk().to_vec())
+    }
+
+    /// The sync of a directory failed: nothing can be changed before the machine boots again.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Replaces the bytes of a file, on disk and in the cache; creates it if need be.
@@ -109,7 +116,15 @@ impl Disk {
         self.names.files().values().copied().collect()
     }
 
+    /// Fails if nothing may be changed.
+    pub(crate) fn check_writable(&self) -> io::Result<()> {
+        if self.read_only { Err(ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(()) }
+    }
+
     pub(crate) fn open(&mut self, path: &Path, mode: OpenMode) -> io::Result<FileId> {
+        if matches!(mode, OpenMode::ReadWrite | OpenMode::CreateNew) {
+            self.check_writable()?;
+        }
         match mode {
             OpenMode::Read | OpenMode::ReadScattered | OpenMode::ReadWrite => {
                 Ok(self.find(path).ok_or(ErrorKind::NotFound)?)
@@ -124,6 +139,7 @@ impl Disk {
     }
 
     pub(crate) fn create_dir(&mut self, path: &Path) -> io::Result<()> {
+        self.check_writable()?;
         self.names.create_dir(path)
     }
 
@@ -132,19 +148,23 @@ impl Disk {
     }
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check_writable()?;
         self.names.rename(from, to)
     }
 
     pub(crate) fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.check_writable()?;
         self.names.remove(path)
     }
 
     pub(crate) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        self.check_writable()?;
         self.names.sync(path)
     }
 
     pub(crate) fn fail_sync_dir(&mut self, path: &Path) {
         self.names.fail_sync(path);
+        self.read_only = true;
     }
 
     /// Takes the lock of a file, creating the file if needed.
@@ -172,10 +192,12 @@ impl Disk {
     }
 
     pub(crate) fn write(&mut self, id: FileId, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.check_writable()?;
         self.files.get_mut(&id).map_or(Ok(()), |file| file.write(offset, data))
     }
 
     pub(crate) fn set_len(&mut self, id: FileId, len: u64) -> io::Result<()> {
+        self.check_writable()?;
         self.files.get_mut(&id).map_or(Ok(()), |file| file.set_len(len))
     }
 
@@ -193,10 +215,12 @@ impl Disk {
         }
     }
 
-    pub(crate) fn sync(&mut self, id: FileId) {
+    pub(crate) fn sync(&mut self, id: FileId) -> io::Result<()> {
+        self.check_writable()?;
         if let Some(file) = self.files.get_mut(&id) {
             file.sync();
         }
+        Ok(())
     }
 
     pub(crate) fn fail_sync(&mut self, id: FileId) {
@@ -216,6 +240,7 @@ impl Disk {
     }
 
     pub(crate) fn power_cut(&mut self, rng: &mut Rng) {
+        self.read_only = false;
         self.names.power_cut(rng);
         let linked: BTreeSet<FileId> = self.names.files().values().copied().collect();
         self.files.retain(|id, _| linked.contains(id));

@@ -33,7 +33,7 @@ pub enum Fault {
     /// A write fails; part of it may have reached the page cache.
     WriteEio,
     /// A sync fails; the pages count as clean from then on, and what they held never reaches the disk. Neither
-    /// do the changes of a directory whose sync failed.
+    /// do the changes of a directory whose sync failed, and the file system is read-only until the machine boots again.
     SyncEio,
     /// A read fails.
     ReadEio,
@@ -52,6 +52,33 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 9] = [
+        Fault::WriteEio,
+        Fault::SyncEio,
+        Fault::ReadEio,
+        Fault::NoSpace,
+        Fault::LostWrite,
+        Fault::MisdirectedWrite,
+        Fault::MisplacedWrite,
+        Fault::MisfiledWrite,
+        Fault::BitFlip,
+    ];
+
+    /// Whether it can strike an operation of this kind.
+    pub fn strikes_at(self, operation: &str) -> bool {
+        match self {
+            Fault::ReadEio | Fault::BitFlip => operation == "read",
+            Fault::SyncEio => matches!(operation, "sync_data" | "sync_dir"),
+            Fault::NoSpace => matches!(operation, "create" | "create_dir" | "set_len" | "write"),
+            Fault::WriteEio
+            | Fault::LostWrite
+            | Fault::MisdirectedWrite
+            | Fault::MisplacedWrite
+            | Fault::MisfiledWrite => operation == "write",
+        }
+    }
+
     /// What it is called in counts and traces.
     pub fn name(self) -> &'static str {
         match self {
@@ -124,6 +151,9 @@ impl Faults {
     }
 }
 
+/// How a crash is counted: before an operation, within it, after it but before it is reported.
+pub const CRASHES: [&str; 3] = ["crash before", "crash within", "crash after"];
+
 /// How often what happened, by site.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -137,6 +167,11 @@ impl Counts {
     /// Operations at a site.
     pub fn of(&self, site: Site) -> u64 {
         self.sites.get(&site).copied().unwrap_or(0)
+    }
+
+    /// How often a fault struck at a site.
+    pub fn of_fault(&self, fault: &'static str, site: Site) -> u64 {
+        self.faults.get(&(fault, site)).copied().unwrap_or(0)
     }
 
     /// Every site with its operations.

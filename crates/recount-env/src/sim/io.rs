@@ -212,8 +212,7 @@ impl File for SimFile {
                 core.disk.fail_sync(self.id);
                 return Err(eio());
             }
-            core.disk.sync(self.id);
-            Ok(())
+            core.disk.sync(self.id)
         })
     }
 

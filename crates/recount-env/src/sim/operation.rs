@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Core;
-use super::faults::{Faults, Site};
+use super::faults::{CRASHES, Faults, Site};
 use super::handle::Handle;
 use crate::Io;
 
@@ -68,9 +68,9 @@ impl<T, A: FnMut(&mut Core, Site, Extent) -> io::Result<T> + Unpin> Future for O
             return Poll::Ready((this.act)(&mut core, site, Extent::Whole));
         }
         let (name, extent) = match core.rng.below(3) {
-            0 => ("crash before", None),
-            1 => ("crash within", Some(Extent::Part)),
-            _ => ("crash after", Some(Extent::Whole)),
+            0 => (CRASHES[0], None),
+            1 => (CRASHES[1], Some(Extent::Part)),
+            _ => (CRASHES[2], Some(Extent::Whole)),
         };
         core.counts.fault(name, site);
         let unheard = extent.map(|extent| (this.act)(&mut core, site, extent));

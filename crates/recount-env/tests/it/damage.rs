@@ -54,19 +54,33 @@ fn after_a_failed_sync_the_next_one_succeeds_and_the_disk_has_the_old_bytes() {
 }
 
 #[test]
-fn after_a_failed_sync_of_a_directory_the_next_one_saves_nothing() {
+fn after_a_failed_sync_of_a_directory_nothing_can_be_written_until_the_next_boot() {
     for seed in 0..SEEDS {
         let world = machine(seed);
         let strike = Strike { fault: Fault::SyncEio, site: site("sync_dir", "other"), n: 1 };
         world.set_faults(Faults { strike: Some(strike), ..Faults::default() });
         run(&world, |env| async move {
             env.files.open(Path::new("/d/a.log"), OpenMode::CreateNew).await.unwrap();
+            let file = env.files.open(Path::new("/d/b.log"), OpenMode::CreateNew).await.unwrap();
             env.files.sync_dir(Path::new("/d")).await.unwrap_err();
-            env.files.sync_dir(Path::new("/d")).await.unwrap();
+            let read_only = |error: std::io::Error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem;
+            let path = Path::new("/d/c.log");
+            assert!(read_only(env.files.sync_dir(Path::new("/d")).await.unwrap_err()));
+            assert!(read_only(env.files.open(path, OpenMode::CreateNew).await.err().unwrap()));
+            assert!(read_only(env.files.create_dir(path).await.unwrap_err()));
+            assert!(read_only(env.files.rename(Path::new("/d/a.log"), path).await.unwrap_err()));
+            assert!(read_only(env.files.remove(Path::new("/d/a.log")).await.unwrap_err()));
+            assert!(read_only(file.write_at(0, b"x").await.unwrap_err()));
+            assert!(read_only(file.set_len(1).await.unwrap_err()));
+            assert!(read_only(file.sync_data().await.unwrap_err()));
         });
         assert!(bytes(&world, "/d/a.log").is_some());
         world.power_cut();
-        assert!(bytes(&world, "/d/a.log").is_none());
+        assert!(bytes(&world, "/d/a.log").is_none(), "what the failed sync should have made durable is lost");
+        run(&world, |env| async move {
+            env.files.open(Path::new("/d/a.log"), OpenMode::CreateNew).await.unwrap();
+            env.files.sync_dir(Path::new("/d")).await.unwrap();
+        });
     }
 }
 
