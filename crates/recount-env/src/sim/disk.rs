@@ -29,7 +29,7 @@ pub struct Disk {
     names: Names,
     locks: BTreeSet<PathBuf>,
     next_file: FileId,
-    /// Since the sync of a directory failed; until the power is cut.
+    /// Since the sync of a directory failed, until the power is cut.
     read_only: bool,
 }
 
@@ -162,9 +162,9 @@ impl Disk {
         self.names.sync(path)
     }
 
-    pub(crate) fn fail_sync_dir(&mut self, path: &Path) {
+    pub(crate) fn fail_sync_dir(&mut self, path: &Path, read_only: bool) {
         self.names.fail_sync(path);
-        self.read_only = true;
+        self.read_only |= read_only;
     }
 
     /// Takes the lock of a file, creating the file if needed.

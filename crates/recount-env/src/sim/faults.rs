@@ -33,7 +33,7 @@ pub enum Fault {
     /// A write fails; part of it may have reached the page cache.
     WriteEio,
     /// A sync fails; the pages count as clean from then on, and what they held never reaches the disk. Neither
-    /// do the changes of a directory whose sync failed, and the file system is read-only until the machine boots again.
+    /// do the changes of a directory whose sync failed.
     SyncEio,
     /// A read fails.
     ReadEio,
@@ -113,6 +113,9 @@ pub struct Faults {
     pub crash: Option<CrashAt>,
     /// One fault at one operation.
     pub strike: Option<Strike>,
+    /// After a failed sync of a directory nothing can be written until the machine boots again, as on ext4, XFS and
+    /// btrfs; else the process may go on.
+    pub read_only_after_sync_dir: bool,
     /// Bytes that the disk holds; 0 = without limit.
     pub capacity_bytes: u64,
     /// [`Fault::WriteEio`].

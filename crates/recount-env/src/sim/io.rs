@@ -123,7 +123,8 @@ impl Files for Handle {
                 return Ok(());
             }
             if core.strikes(Fault::SyncEio, site) {
-                core.disk.fail_sync_dir(path);
+                let read_only = core.faults.read_only_after_sync_dir;
+                core.disk.fail_sync_dir(path, read_only);
                 return Err(eio());
             }
             if planted::is(Bug::NoDirectorySync) { Ok(()) } else { core.disk.sync_dir(path) }

@@ -54,11 +54,32 @@ fn after_a_failed_sync_the_next_one_succeeds_and_the_disk_has_the_old_bytes() {
 }
 
 #[test]
-fn after_a_failed_sync_of_a_directory_nothing_can_be_written_until_the_next_boot() {
+fn after_a_failed_sync_of_a_directory_the_next_one_saves_nothing() {
     for seed in 0..SEEDS {
         let world = machine(seed);
         let strike = Strike { fault: Fault::SyncEio, site: site("sync_dir", "other"), n: 1 };
         world.set_faults(Faults { strike: Some(strike), ..Faults::default() });
+        run(&world, |env| async move {
+            env.files.open(Path::new("/d/a.log"), OpenMode::CreateNew).await.unwrap();
+            env.files.sync_dir(Path::new("/d")).await.unwrap_err();
+            env.files.sync_dir(Path::new("/d")).await.unwrap();
+        });
+        assert!(bytes(&world, "/d/a.log").is_some());
+        world.power_cut();
+        assert!(bytes(&world, "/d/a.log").is_none());
+    }
+}
+
+#[test]
+fn after_a_failed_sync_of_a_directory_nothing_can_be_written_until_the_next_boot() {
+    for seed in 0..SEEDS {
+        let world = machine(seed);
+        let strike = Strike { fault: Fault::SyncEio, site: site("sync_dir", "other"), n: 1 };
+        world.set_faults(Faults {
+            strike: Some(strike),
+            read_only_after_sync_dir: true,
+            ..Faults::default()
+        });
         run(&world, |env| async move {
             env.files.open(Path::new("/d/a.log"), OpenMode::CreateNew).await.unwrap();
             let file = env.files.open(Path::new("/d/b.log"), OpenMode::CreateNew).await.unwrap();

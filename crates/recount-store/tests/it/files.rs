@@ -228,3 +228,19 @@ fn an_append_whose_revision_cannot_be_read_says_that_it_is_stored() {
     world.kill();
     ended.unwrap();
 }
+
+/// Zeros written in advance are of no use where a write goes elsewhere; whoever puts a database there is told.
+#[test]
+fn a_file_system_without_blocks_to_write_again_is_named_in_a_note() {
+    let dir = PathBuf::from(format!("/dev/shm/recount-note-{}", std::process::id()));
+    let noted = |dir: &Path| {
+        let store = block_on(Store::open(recount_env::real::env(), dir, OpenOptions::default())).unwrap();
+        let notes = store.notes().to_vec();
+        block_on(store.close()).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
+        notes.iter().any(|note| note.contains("is on tmpfs, where filling segments with zeros"))
+    };
+    assert!(noted(&dir), "needs a tmpfs at /dev/shm");
+    let elsewhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("note-{}", std::process::id()));
+    assert!(!noted(&elsewhere));
+}

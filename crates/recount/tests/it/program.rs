@@ -58,11 +58,19 @@ impl Directory {
 
     /// Starts a server on a free port.
     pub(crate) fn serve(&self, database: &str) -> Server {
-        let mut child = self
-            .command(&["serve", database, "--listen", "127.0.0.1:0"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        self.started(&mut self.command(&["serve", database, "--listen", "127.0.0.1:0"]))
+    }
+
+    /// The same, from a shell that ran `before`.
+    pub(crate) fn serve_after(&self, before: &str, database: &str) -> Server {
+        let script = format!("{before} && exec \"$0\" serve \"$1\" --listen 127.0.0.1:0");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_recount"), database]).current_dir(&self.0);
+        self.started(&mut shell)
+    }
+
+    fn started(&self, command: &mut Command) -> Server {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();

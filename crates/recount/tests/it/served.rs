@@ -137,3 +137,16 @@ fn what_is_taken_is_named() {
     assert!(told.contains(&server.url), "{told}");
     server.stop();
 }
+
+/// 1,024 connections and the files of a large database are more than the soft limit that most systems begin with.
+#[test]
+fn a_server_may_open_as_many_files_as_the_system_allows() {
+    let dir = Directory::new("limits");
+    let server = dir.serve_after("ulimit -Sn 64", "bank.db");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+    assert_ne!(numbers[0], "64", "{line}");
+    server.stop();
+}
