@@ -53,6 +53,9 @@ const OF_STORE: &[OfStore] = &[
     gauge("recount_index_run_bytes", "Bytes of those runs.", |stats| stats.run_bytes as f64),
     counter("recount_index_flushes_total", "Runs written from memory.", |stats| stats.flushes as f64),
     counter("recount_index_merges_total", "Merges of runs.", |stats| stats.merges as f64),
+    counter("recount_index_failures_total", "Times that the index could not be written.", |stats| {
+        stats.index_failures as f64
+    }),
     gauge("recount_topics", "Topics, the system's included.", |stats| stats.topics as f64),
 ];
 

@@ -128,10 +128,6 @@ impl From<AppendError> for Problem {
                 (problem.name, problem.title) = ("id-reused", "The id belongs to another event");
                 problem.with("topic", topic.as_str()).with("id", id).with("position", at.0)
             }
-            AppendError::RevisionUnknown { position, .. } => {
-                (problem.name, problem.title) = ("revision-unknown", "Stored, but its revision is unknown");
-                problem.with("position", position.0)
-            }
             AppendError::StorageFull { .. } => {
                 problem.status = StatusCode::INSUFFICIENT_STORAGE;
                 (problem.name, problem.title) = ("storage-full", "The disk is full");

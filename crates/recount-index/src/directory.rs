@@ -151,6 +151,11 @@ impl RunWriter<'_> {
     pub(crate) async fn finish(&mut self, mut builder: RunBuilder) -> Result<(), WriteError> {
         builder.finish();
         self.write(&mut builder).await?;
+        while builder.put_filter_page() {
+            self.drain(&mut builder).await?;
+        }
+        builder.put_footer();
+        self.write(&mut builder).await?;
         self.sync().await
     }
 

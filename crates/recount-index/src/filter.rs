@@ -78,11 +78,12 @@ impl Filter {
     pub(crate) fn fold(&mut self, terms: u64) {
         let enough = |lines: usize| (lines * LINE_BITS) as u64 >= terms * BITS_PER_TERM;
         while self.lines.len().is_multiple_of(2) && enough(self.lines.len() / 2) {
-            let half = self
-                .lines
-                .chunks_exact(2)
-                .map(|pair| Line(std::array::from_fn(|word| pair[0].0[word] | pair[1].0[word])));
-            self.lines = half.collect();
+            let half = self.lines.len() / 2;
+            for line in 0..half {
+                let (one, other) = (self.lines[2 * line].0, self.lines[2 * line + 1].0);
+                self.lines[line] = Line(std::array::from_fn(|word| one[word] | other[word]));
+            }
+            self.lines.truncate(half);
         }
     }
 
@@ -101,15 +102,10 @@ impl Filter {
         probes(hash.h2).fold(1, |all, bit| all & (words[bit / 64] >> (bit % 64))) & 1 == 1
     }
 
-    pub(crate) fn lines(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// Little-endian words, in order, of up to `lines` lines at a time.
-    pub(crate) fn pages(&self, lines: usize) -> impl Iterator<Item = Vec<u8>> {
-        self.lines
-            .chunks(lines)
-            .map(|page| page.iter().flat_map(|line| line.0).flat_map(u64::to_le_bytes).collect())
+    /// Some of its lines, as little-endian words; empty behind the last.
+    pub(crate) fn page(&self, lines: std::ops::Range<usize>) -> Vec<u8> {
+        let lines = self.lines.get(lines.start..lines.end.min(self.lines.len())).unwrap_or_default();
+        lines.iter().flat_map(|line| line.0).flat_map(u64::to_le_bytes).collect()
     }
 
     /// No lines, with room for some.
@@ -117,7 +113,7 @@ impl Filter {
         Filter { lines: Vec::with_capacity(lines) }
     }
 
-    /// Adds lines as [`pages`](Self::pages) gave them.
+    /// Adds lines as [`page`](Self::page) gave them.
     pub(crate) fn read_page(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {
@@ -166,17 +162,19 @@ mod tests {
             (8192, 70_000, 206),
         ] {
             let filter = filled(&hasher, terms_max, terms);
-            assert_eq!(filter.lines(), lines, "{terms} terms of up to {terms_max}");
+            assert_eq!(filter.lines.len(), lines, "{terms} terms of up to {terms_max}");
             assert!((0..terms).all(|n| filter.may_hold(hash(n))));
             let false_positives = (terms..terms + 100_000).filter(|&n| filter.may_hold(hash(n))).count();
             assert!(false_positives <= 1000, "{false_positives} of 100000 with {terms} terms");
 
             let mut read = Filter::with_capacity(0);
-            for page in filter.pages(5) {
+            for first in (0..lines).step_by(5) {
+                let page = filter.page(first..first + 5);
                 read.read_page(&page).unwrap();
                 assert!(read.clone().read_page(&page[1..]).is_err());
             }
             assert_eq!(read, filter);
+            assert!(filter.page(lines..lines + 5).is_empty());
         }
         assert_ne!(hasher.fingerprint(), TermHasher::new(b"1123456789abcdef").fingerprint());
     }
@@ -190,6 +188,6 @@ mod tests {
 
     #[test]
     fn more_terms_than_a_filter_may_be_made_for_have_fewer_bits_each() {
-        assert_eq!(Filter::new(u64::MAX).lines() as u64, LINES_MAX);
+        assert_eq!(Filter::new(u64::MAX).lines.len() as u64, LINES_MAX);
     }
 }

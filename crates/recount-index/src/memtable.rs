@@ -66,18 +66,22 @@ impl Memtable {
         }
     }
 
-    /// Adds a posting. The positions of a term must ascend. `base` is the number of postings of this term in
-    /// everything older than this memtable (`None` = unknown); the first add of a term decides.
-    pub fn add(&mut self, term: &[u8], position: u64, base: Option<u64>) {
+    /// Adds a posting. The positions of a term must ascend. `before` is the number of postings of this term before
+    /// this one, in this memtable and in everything older; `None` = unknown.
+    pub fn add(&mut self, term: &[u8], position: u64, before: Option<u64>) {
         let hash = self.hasher.hash(term).h1;
         let shard = &mut self.shards[shard_of(hash)];
         self.postings += 1;
         if let Some(slot) = shard.find(hash, term) {
-            self.heap_bytes += shard.entries[slot].postings.push(position);
+            let postings = &mut shard.entries[slot].postings;
+            if let Some(before) = before {
+                postings.set_base(before - postings.count());
+            }
+            self.heap_bytes += postings.push(position);
         } else {
-            let before = shard.heap_bytes();
-            shard.insert(hash, term, Postings::new(position, base));
-            self.heap_bytes += shard.heap_bytes() - before;
+            let heap_bytes = shard.heap_bytes();
+            shard.insert(hash, term, Postings::new(position, before));
+            self.heap_bytes += shard.heap_bytes() - heap_bytes;
         }
     }
 

@@ -99,8 +99,8 @@ impl Tested {
     pub(crate) fn add(&mut self, gap: u64, terms: &[&[u8]], with_base: bool) {
         self.position += gap;
         for term in terms {
-            let base = with_base.then(|| self.flushed.positions(term).len() as u64);
-            self.memtable.add(term, self.position, base);
+            let before = with_base.then(|| self.model.positions(term).len() as u64);
+            self.memtable.add(term, self.position, before);
             self.model.0.entry(term.to_vec()).or_default().push(self.position);
         }
     }

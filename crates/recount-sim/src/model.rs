@@ -126,12 +126,19 @@ pub struct Model {
     pub topics: BTreeSet<String>,
     /// Operations of all kinds.
     pub operations: u64,
+    /// What is read may be damaged, or not to be had.
+    pub reads_fail: bool,
     /// What failed, if something did.
     pub failure: Option<String>,
     next: OpId,
 }
 
 impl Model {
+    /// Nothing is known yet.
+    pub fn new(reads_fail: bool) -> Model {
+        Model { reads_fail, ..Model::default() }
+    }
+
     /// A new operation's number.
     pub fn begin(&mut self, op: Op) -> OpId {
         self.next += 1;

@@ -1,11 +1,11 @@
 //! Counts over many seeds, as a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use recount_env::sim::faults::{CRASHES, Counts, Fault};
+use recount_env::sim::faults::{CRASHES, Counts, Fault, Site};
 
-use crate::run::Played;
+use crate::run::{Played, RARE};
 
 /// Pairs that no seed can make, and why: a fault, the operation, what the file is.
 const IMPOSSIBLE: &[(&[Fault], &str, &[&str], &str)] = &[
@@ -73,7 +73,9 @@ impl Report {
     /// Pairs of a fault and an operation that never met, although they can.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        for (site, _) in self.counts.sites() {
+        let rare = RARE.map(|(operation, class)| Site { operation, class });
+        let sites: BTreeSet<Site> = self.counts.sites().map(|(site, _)| site).chain(rare).collect();
+        for site in sites {
             let possible = Fault::ALL.into_iter().filter(|fault| {
                 let impossible = |(faults, operation, classes, _): &(&[Fault], &str, &[&str], &str)| {
                     faults.contains(fault) && *operation == site.operation && classes.contains(&site.class)

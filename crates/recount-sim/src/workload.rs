@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use recount_env::sim::World;
 use recount_store::{
-    AppendError, AppendRequest, Condition, Delivery, EventQuery, EventWrite, Expected, From, ProduceRequest,
-    QueryItem, ReadRequest, Scope, Store, SubscribeRequest,
+    AppendError, AppendRequest, Appended, AppendedEvent, Condition, Delivery, EventQuery, EventWrite,
+    Expected, From, ProduceRequest, QueryItem, ReadRequest, Scope, Store, SubscribeRequest,
 };
 use recount_types::{Kind, NewEvent, Partition, Position, Revision, StreamName, Tag, Time, TopicName};
 
@@ -176,12 +176,7 @@ fn request(
     AppendRequest { events, conditions, deadline }
 }
 
-async fn note(
-    store: &Store,
-    model: &SharedModel,
-    op: u64,
-    answer: Result<recount_store::Appended, AppendError>,
-) {
+async fn note(store: &Store, model: &SharedModel, op: u64, answer: Result<Appended, AppendError>) {
     match answer {
         Ok(appended) => {
             let positions: Vec<Position> = appended.events.iter().map(|event| event.position).collect();
@@ -197,15 +192,13 @@ async fn note(
             }
             model.head = model.head.max(appended.position().0);
             model.end(op, Fate::Done(positions));
+            let unknown =
+                appended.events.iter().any(|event| event.stream.is_some() && event.revision.is_none());
+            if unknown && !model.reads_fail {
+                model.fail(format!("operation {op} was not told a revision"));
+            }
             let told = appended.events.iter().filter_map(|event| Some((event.position.0, event.revision?)));
             model.revisions.extend(told);
-        }
-        // Stored all the same.
-        Err(AppendError::RevisionUnknown { position, .. }) => {
-            let mut model = lock(model);
-            model.head = model.head.max(position.0);
-            let count = model.ops.get(&op).map_or(0, |op| op.count as u64);
-            model.end(op, Fate::Done((position.0 + 1 - count..=position.0).map(Position).collect()));
         }
         Err(AppendError::Closed { .. }) => {}
         Err(error) => {
@@ -253,7 +246,7 @@ async fn retry(world: &World, store: &Store, model: &SharedModel) {
     note(store, model, op, first).await;
     let Some(first) = answered else { return };
     match store.append(request).await {
-        Ok(second) if second.duplicate && second.events == first.events => {}
+        Ok(second) if second.duplicate && agree(&first, &second) => {}
         Ok(second) => {
             lock(model).fail(format!("a retry of operation {op} was answered with {second:?}, not {first:?}"))
         }
@@ -262,6 +255,15 @@ async fn retry(world: &World, store: &Store, model: &SharedModel) {
         }
         Err(_) => {}
     }
+}
+
+/// The same events; a revision may have been untold the first time.
+fn agree(first: &Appended, second: &Appended) -> bool {
+    let told = first.events.iter().zip(&second.events).map(|(first, second)| AppendedEvent {
+        revision: first.revision.or(second.revision),
+        ..first.clone()
+    });
+    told.eq(second.events.iter().cloned())
 }
 
 async fn produce(world: &World, store: &Store, model: &SharedModel, number: u64, producer: &mut Option<u64>) {

@@ -63,7 +63,8 @@ pub struct AppendedEvent {
     pub position: Position,
     /// Its stream, unless it belongs to none.
     pub stream: Option<StreamName>,
-    /// Its revision in that stream.
+    /// Its revision in that stream. `None` too if the index could not be read: the event is stored, and the log says
+    /// what is wrong.
     pub revision: Option<Revision>,
 }
 
@@ -104,8 +105,9 @@ pub(crate) async fn append(
         match prepare::prepare(&database.inner, &request, writer).await? {
             Checked::Duplicate(appended) => return Ok(appended),
             Checked::New(prepared, later) => {
-                let answer = submit(database, Work::Append(prepared));
-                match later.complete(&database.inner, answer).await {
+                let slot = Arc::new(Slot::default());
+                let answer = submit_at(database, Work::Append(prepared), slot.clone());
+                match later.complete(&database.inner, &slot, answer).await {
                     Answer::Done(answer) => return answer,
                     Answer::Again => {}
                 }
@@ -120,22 +122,26 @@ pub(crate) async fn append_definition(
     request: AppendRequest,
     definition: Definition,
 ) -> Result<Option<Appended>, AppendError> {
-    let Checked::New(mut prepared, later) =
+    // Nobody is told the revision of a definition.
+    let Checked::New(mut prepared, _) =
         prepare::prepare(&database.inner, &request, Writer::Catalogue).await?
     else {
         unreachable!("definitions have no ids");
     };
     prepared.catalogue = definition.catalogue;
     prepared.change = Some(definition.change);
-    match later.complete(&database.inner, submit(database, Work::Append(prepared))).await {
+    match submit(database, Work::Append(prepared)).await {
         Answer::Done(answer) => answer.map(Some),
         Answer::Again => Ok(None),
     }
 }
 
 pub(crate) async fn submit(database: &Database, work: Work) -> Answer {
+    submit_at(database, work, Arc::default()).await
+}
+
+async fn submit_at(database: &Database, work: Work, slot: Arc<Slot>) -> Answer {
     let inner = &database.inner;
-    let slot = Arc::new(Slot::default());
     {
         let mut sequencer = lock(&inner.sequencer);
         sequencer.submit(work, slot.clone(), &*inner.env.clock);

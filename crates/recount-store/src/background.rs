@@ -39,6 +39,7 @@ pub(crate) struct Signals {
 pub(crate) struct IndexCounts {
     pub(crate) flushes: AtomicU64,
     pub(crate) merges: AtomicU64,
+    pub(crate) failures: AtomicU64,
 }
 
 const TASKS: u64 = 2;
@@ -121,6 +122,7 @@ async fn keep_index(env: Env, store: Weak<Database>, signals: Arc<Signals>) {
         let done = match one_job(&database.inner).await {
             Ok(did_something) => (!did_something).then_some(None),
             Err(error) => {
+                database.inner.index_counts.failures.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(error = %chain(&error), "the index could not be written; trying again");
                 Some(Some(FAILURE_PAUSE))
             }

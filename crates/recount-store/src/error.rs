@@ -118,16 +118,6 @@ pub enum AppendError {
         /// What failed.
         what: String,
     },
-    /// The append is stored and durable, but what the index says of its streams could not be read.
-    #[error(
-        "the append was stored, up to position {position}; do not repeat it. Only the revisions that its events got are unknown: {what}"
-    )]
-    RevisionUnknown {
-        /// Of its last event.
-        position: Position,
-        /// Why.
-        what: String,
-    },
     /// The database closed itself after a failed write, or was closed.
     #[error("{what}. Whether this append was stored is unknown: restart, then read it back")]
     Closed {
@@ -179,7 +169,7 @@ impl AppendError {
             AppendError::ClockJumped { .. } | AppendError::StorageFull { .. } | AppendError::Io { .. } => {
                 Kind::Unavailable
             }
-            AppendError::Corrupt { .. } | AppendError::RevisionUnknown { .. } => Kind::Corrupt,
+            AppendError::Corrupt { .. } => Kind::Corrupt,
             AppendError::Closed { .. } => Kind::Closed,
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Slot {
 struct State {
     answer: Option<Answer>,
     leads: bool,
+    /// Its caller is at something that the journal should not wait for.
+    busy: bool,
     abandoned: bool,
     waker: Option<Waker>,
 }
@@ -60,11 +62,11 @@ impl Slot {
         }
     }
 
-    /// Makes its append the leader; false if nobody waits for it any more.
+    /// Makes its append the leader; false if nobody waits for it any more, or its caller is busy.
     pub(crate) fn make_leader(&self) -> bool {
         let waker = {
             let mut state = self.lock();
-            if state.abandoned {
+            if state.abandoned || state.busy {
                 return false;
             }
             state.leads = true;
@@ -79,6 +81,18 @@ impl Slot {
     /// True if it leads.
     pub(crate) fn leads(&self) -> bool {
         self.lock().leads
+    }
+
+    /// Keeps its append from becoming the leader until [`be_free`](Self::be_free); false if it leads.
+    pub(crate) fn be_busy(&self) -> bool {
+        let mut state = self.lock();
+        state.busy = !state.leads;
+        state.busy
+    }
+
+    /// It may become the leader again.
+    pub(crate) fn be_free(&self) {
+        self.lock().busy = false;
     }
 
     /// Leads no longer.

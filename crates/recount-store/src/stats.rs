@@ -39,6 +39,8 @@ pub struct Stats {
     pub flushes: u64,
     /// Merges of runs.
     pub merges: u64,
+    /// Times that the index could not be written.
+    pub index_failures: u64,
     /// Topics, the system's included.
     pub topics: u64,
 }

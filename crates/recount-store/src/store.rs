@@ -238,6 +238,7 @@ impl Store {
             run_bytes: sequencer.runs.runs().iter().map(|run| run.file_bytes()).sum(),
             flushes: relaxed(&inner.index_counts.flushes),
             merges: relaxed(&inner.index_counts.merges),
+            index_failures: relaxed(&inner.index_counts.failures),
             topics: sequencer.catalogue.topics().count() as u64,
         }
     }

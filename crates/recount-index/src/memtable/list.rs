@@ -43,6 +43,10 @@ impl Postings {
         Postings { count: 1, first: position, last: position, base: base.unwrap_or(UNKNOWN), deltas }
     }
 
+    pub(super) fn count(&self) -> u64 {
+        self.count.into()
+    }
+
     /// Notes how many postings are older, unless that is known.
     pub(super) fn set_base(&mut self, base: u64) {
         debug_assert!(self.base == UNKNOWN || self.base == base, "{} and {base} older postings", self.base);

@@ -45,18 +45,20 @@ proptest! {
 }
 
 #[test]
-fn keeps_the_base_of_the_first_add() {
+fn what_is_older_is_known_from_the_first_add_that_knows_it() {
     let mut memtable = Memtable::new(&KEY);
     assert!(memtable.is_empty());
     memtable.add(b"a", 3, Some(7));
     memtable.add(b"a", 4, None);
     memtable.add(b"b", 4, None);
-    memtable.add(b"b", 5, Some(7));
-    assert_eq!(memtable.list(b"a").unwrap().first_revision(), Some(7));
     assert_eq!(memtable.list(b"b").unwrap().first_revision(), None);
+    memtable.add(b"b", 5, Some(7));
+    memtable.add(b"b", 6, Some(8));
+    assert_eq!(memtable.list(b"a").unwrap().first_revision(), Some(7));
+    assert_eq!(memtable.list(b"b").unwrap().first_revision(), Some(6));
     assert!(memtable.list(b"c").is_none());
     assert_eq!(memtable.count_after(b"c", 0), 0);
-    assert_eq!((memtable.terms(), memtable.postings()), (2, 4));
+    assert_eq!((memtable.terms(), memtable.postings()), (2, 5));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Makes the bytes of a run, front to back, from terms in order. No I/O: the caller takes what is pending and
 //! writes it. Memory: the filter, the root, and what the caller lets pend.
 
-use crate::filter::{Filter, TermHasher};
+use crate::filter::{Filter, LINE_BYTES, TermHasher};
 use crate::frames::{FrameRef, FrameRoot, put_frame};
 use crate::packed::Packed;
 use crate::run::block::{BLOCK_BYTES, put_entry};
@@ -125,7 +125,7 @@ impl RunBuilder {
         }
     }
 
-    /// Ends the file.
+    /// Ends terms and frames; [`put_filter_page`](Self::put_filter_page) and [`put_footer`](Self::put_footer) follow.
     pub(crate) fn finish(&mut self) {
         self.end_terms();
         if !self.frame_page.is_empty() {
@@ -136,7 +136,26 @@ impl RunBuilder {
         let section = |(offset, len)| Section { offset, len: len as u64 };
         self.footer.root = section(self.out.put(&root));
         self.footer.frame_root = section(self.out.put(&self.frame_root.encode()));
-        self.put_filter();
+        self.filter.fold(self.footer.terms);
+    }
+
+    /// Adds the next page of the filter; false if there is none.
+    pub(crate) fn put_filter_page(&mut self) -> bool {
+        let begin = self.footer.filter.lines as usize;
+        let page = self.filter.page(begin..begin + FILTER_PAGE_LINES);
+        if page.is_empty() {
+            return false;
+        }
+        let (offset, _) = self.out.put_in_page(&page);
+        if begin == 0 {
+            self.footer.filter.offset = offset;
+        }
+        self.footer.filter.lines += (page.len() / LINE_BYTES) as u64;
+        true
+    }
+
+    /// Ends the file.
+    pub(crate) fn put_footer(&mut self) {
         self.footer.file_bytes = self.out.offset() + FOOTER_BYTES as u64;
         let footer = self.footer.encode();
         self.out.put_unsealed(&footer);
@@ -180,17 +199,6 @@ impl RunBuilder {
             self.root.push(key, offset, len);
         }
         self.blocks.clear();
-    }
-
-    fn put_filter(&mut self) {
-        self.filter.fold(self.footer.terms);
-        let mut first = None;
-        for page in self.filter.pages(FILTER_PAGE_LINES) {
-            let (offset, _) = self.out.put_in_page(&page);
-            first.get_or_insert(offset);
-        }
-        let lines = self.filter.lines() as u64;
-        self.footer.filter = FilterSection { offset: first.unwrap_or_default(), lines };
     }
 
     fn close_frame_page(&mut self) {

@@ -22,7 +22,7 @@ pub(crate) struct Fences {
     pieces: Vec<Piece>,
     /// Where the key of each piece ends.
     key_ends: Vec<u32>,
-    /// Made when read, as heads are: what all keys begin with in common, up to sixteen bytes.
+    /// Made when read, as heads are: what all keys but the first begin with in common, up to sixteen bytes.
     common: [u8; COMMON_MAX],
     common_len: usize,
     /// The heads of every sixteenth piece.
@@ -32,7 +32,7 @@ pub(crate) struct Fences {
 /// Small: there is one for each term block of each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
-    /// The eight bytes of its key behind what is common: they decide most comparisons.
+    /// The eight bytes of its key behind what is common: they decide most comparisons. 0 for the first piece.
     head: u64,
     /// Offset × 2²⁰ + length.
     place: u64,
@@ -85,14 +85,11 @@ impl Fences {
     pub(super) fn find(&self, term: &[u8]) -> Option<(u64, usize)> {
         let (begin, rest) = term.split_at(self.common_len.min(term.len()));
         let (mut low, mut high) = match begin.cmp(&self.common[..self.common_len]) {
-            Ordering::Less => (0, 0),
+            Ordering::Less => (0, 1),
             Ordering::Greater => (self.len(), self.len()),
-            Ordering::Equal => {
-                let head = head(rest);
-                let low = self.heads_below(head);
-                (low, low + self.pieces[low..].iter().take_while(|piece| piece.head == head).count())
-            }
+            Ordering::Equal => self.keys_with_head(head(rest)),
         };
+        high = high.min(self.len());
         while low < high {
             let middle = low + (high - low) / 2;
             if self.key(middle) <= term { low = middle + 1 } else { high = middle }
@@ -100,12 +97,20 @@ impl Fences {
         self.piece(low.checked_sub(1)?)
     }
 
-    /// How many keys have a smaller head: first which sixteen, then which of them, since a search by halves would wait
-    /// for one line of memory after the other.
-    fn heads_below(&self, head: u64) -> usize {
+    /// All keys before these are smaller than one with this head, all behind them are greater: first which sixteen, then
+    /// which of them, since a search by halves would wait for one line of memory after the other.
+    fn keys_with_head(&self, head: u64) -> (usize, usize) {
         let begin = self.samples.partition_point(|&other| other < head).saturating_sub(1) * SAMPLED;
         let end = self.len().min(begin + SAMPLED);
-        begin + self.pieces[begin..end].iter().map(|piece| usize::from(piece.head < head)).sum::<usize>()
+        let below: usize = self.pieces[begin..end].iter().map(|piece| usize::from(piece.head < head)).sum();
+        let low = begin + below;
+        let same = |piece: &Piece| piece.head == head;
+        let high = match self.pieces.get(low) {
+            Some(piece) if same(piece) => low + self.pieces[low..].partition_point(same),
+            _ => low,
+        };
+        // The first key may have another beginning, and no head.
+        if low <= 1 { (0, high.max(1)) } else { (low, high) }
     }
 
     /// Appends count and pieces, keys front-coded, offsets as gaps.
@@ -155,11 +160,14 @@ impl Fences {
     }
 
     fn prepare_search(&mut self, last: &[u8]) {
-        // The keys ascend: what the first and the last have in common, all have.
-        let common = self.first_key().map_or(0, |first| shared_bytes(first, last)).min(COMMON_MAX);
-        self.common[..common].copy_from_slice(&self.keys[..common]);
+        // The keys ascend: what the second and the last have in common, all but the first have. The first of a run is
+        // one byte, whatever the others are.
+        let second = if self.len() > 1 { self.key(1) } else { &[] };
+        let common = shared_bytes(second, last).min(COMMON_MAX);
+        let begin = second[..common].to_vec();
+        self.common[..common].copy_from_slice(&begin);
         self.common_len = common;
-        for index in 0..self.len() {
+        for index in 1..self.len() {
             self.pieces[index].head = head(&self.key(index)[common..]);
         }
         self.samples = self.pieces.iter().map(|piece| piece.head).step_by(SAMPLED).collect();
@@ -232,10 +240,14 @@ mod tests {
         fn fences_find_what_a_linear_search_finds(
             keys in proptest::collection::btree_set(any_key(), 1..80),
             terms in proptest::collection::vec(any_key(), 1..20),
-            shared in 0..12usize,
+            shared in 0..20usize,
+            short_first in any::<bool>(),
         ) {
-            let long = |key: &Vec<u8>| [&b"\x01topic12345 "[..shared], key].concat();
-            let keys: Vec<_> = keys.iter().map(long).collect();
+            let long = |key: &Vec<u8>| [&b"\x01topic12345 customer-"[..shared], key].concat();
+            let mut keys: Vec<_> = keys.iter().map(long).collect();
+            if short_first {
+                keys[0].truncate(1);
+            }
             let mut fences = Fences::default();
             keys.iter().enumerate().for_each(|(n, key)| fences.push(key, n as u64 * 10, 10));
             let mut bytes = Vec::new();

@@ -12,14 +12,19 @@ use recount_index::RunSet;
 use recount_types::{Position, Revision};
 
 use super::Appended;
-use crate::error::{AppendError, ReadError};
+use crate::error::{ReadError, chain};
 use crate::sequencer::{PreparedEvent, PreparedStream};
-use crate::slot::Answer;
+use crate::slot::{Answer, Slot};
 use crate::store::{Inner, lock};
+
+/// Streams of an append whose lengths in the runs are looked up meanwhile, at most. With more of them all are looked up
+/// before it is sequenced.
+pub(super) const LATER_MAX: usize = 16;
 
 /// The streams of an append whose lengths in the runs are not known yet.
 pub(super) struct Later {
-    runs: RunSet,
+    /// The set that the append was checked against; given back after the look-up.
+    runs: Option<RunSet>,
     /// Which, and their terms.
     streams: Vec<(usize, Vec<u8>)>,
     /// The stream of each event; empty if there is only one, which all events have or none.
@@ -32,33 +37,30 @@ impl Later {
         let unknown: Vec<_> = unknown.map(|(at, stream)| (at, stream.term.clone())).collect();
         let several = streams.len() > 1 && !unknown.is_empty();
         let of_events = events.iter().filter(|_| several).map(|event| event.stream).collect();
-        Later { runs, streams: unknown, of_events }
+        Later { runs: Some(runs).filter(|_| !unknown.is_empty()), streams: unknown, of_events }
     }
 
     /// Waits for the answer to the append, looks the lengths up meanwhile, and completes the answer with them.
-    pub(super) async fn complete(self, inner: &Inner, answer: impl Future<Output = Answer>) -> Answer {
-        if self.streams.is_empty() {
-            return answer.await;
-        }
-        match beside(answer, self.look_up(inner)).await {
-            (Answer::Done(Ok(appended)), Some(lengths)) => Answer::Done(match lengths {
-                Ok(lengths) => Ok(self.raised(appended, &lengths)),
-                Err(error) => Err(AppendError::RevisionUnknown {
-                    position: appended.position(),
-                    what: error.to_string(),
-                }),
-            }),
+    pub(super) async fn complete(
+        mut self,
+        inner: &Inner,
+        slot: &Slot,
+        answer: impl Future<Output = Answer>,
+    ) -> Answer {
+        let Some(runs) = self.runs.take() else { return answer.await };
+        match beside(slot, answer, self.look_up(inner, runs)).await {
+            (Answer::Done(Ok(appended)), Some(lengths)) => Answer::Done(Ok(self.raised(appended, lengths))),
             (answer, _) => answer,
         }
     }
 
     /// How many events of each stream the runs have. A memtable that has the append notes it.
-    async fn look_up(&self, inner: &Inner) -> Result<Vec<u64>, ReadError> {
+    async fn look_up(&self, inner: &Inner, runs: RunSet) -> Result<Vec<u64>, ReadError> {
         let mut lengths = Vec::with_capacity(self.streams.len());
         for (_, term) in &self.streams {
-            lengths.push(self.runs.stream_length(term).await?);
+            lengths.push(runs.stream_length(term).await?);
         }
-        let covered = Position(self.runs.covered_to_position());
+        let covered = Position(runs.covered_to_position());
         let mut sequencer = lock(&inner.sequencer);
         for ((_, term), length) in self.streams.iter().zip(&lengths) {
             sequencer.learn_length(term, covered, *length);
@@ -66,23 +68,30 @@ impl Later {
         Ok(lengths)
     }
 
-    /// Adds what the runs have to revisions that count from there.
-    fn raised(&self, mut appended: Appended, lengths: &[u64]) -> Appended {
+    /// Adds what the runs have to revisions that count from there. Where that cannot be read the append is stored all
+    /// the same: its answer has no revisions then.
+    fn raised(&self, mut appended: Appended, lengths: Result<Vec<u64>, ReadError>) -> Appended {
+        if let Err(error) = &lengths {
+            tracing::error!(error = %chain(error), position = %appended.position(), "stored, but its revision cannot be read");
+        }
         for (index, event) in appended.events.iter_mut().enumerate() {
             let stream = self.of_events.get(index).copied().unwrap_or(Some(0));
             // The streams ascend.
             let at = stream.and_then(|stream| self.streams.binary_search_by_key(&stream, |(at, _)| *at).ok());
-            if let (Some(at), Some(Revision(revision))) = (at, &mut event.revision) {
-                *revision += lengths[at];
-            }
+            let Some(at) = at else { continue };
+            let length = lengths.as_ref().ok().map(|lengths| lengths[at]);
+            event.revision =
+                event.revision.zip(length).map(|(from_runs, length)| Revision(from_runs.0 + length));
         }
         appended
     }
 }
 
-/// Polls both; the answer first, since its append may have to lead. The look-up begins when tasks that were ready have
-/// gone first, once, so that their appends are in the group too. Ends without it if the append was not made.
+/// Polls both; the answer first, since its append may have to lead, and the look-up never while it leads. The look-up
+/// begins when tasks that were ready have gone first, once, so that their appends are in the group too. Ends without it if
+/// the append was not made.
 async fn beside<T>(
+    slot: &Slot,
     answer: impl Future<Output = Answer>,
     look_up: impl Future<Output = T>,
 ) -> (Answer, Option<T>) {
@@ -101,10 +110,14 @@ async fn beside<T>(
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if found.is_none()
-            && let Poll::Ready(result) = look_up.as_mut().poll(cx)
-        {
-            found = Some(result);
+        if found.is_none() && slot.be_busy() {
+            match look_up.as_mut().poll(cx) {
+                Poll::Ready(result) => {
+                    found = Some(result);
+                    slot.be_free();
+                }
+                Poll::Pending => return Poll::Pending,
+            }
         }
         if answered.is_some() && found.is_some() { Poll::Ready(()) } else { Poll::Pending }
     })

@@ -13,7 +13,7 @@ use recount_types::limits::{
 use recount_types::{Partition, Position, StreamName, TopicId, TopicName};
 
 use super::duplicate::{self, Known};
-use super::later::Later;
+use super::later::{LATER_MAX, Later};
 use super::{AppendRequest, Appended, EventWrite, Writer, query};
 use crate::catalogue::{CATALOG, Catalogue, IMPORTS, TopicState};
 use crate::condition::{Condition, Expected};
@@ -89,9 +89,10 @@ pub(super) async fn prepare(
     for (stream, in_memory) in streams.iter_mut().zip(in_memory) {
         stream.base = in_memory;
     }
-    for (stream, _) in &expected {
-        let stream = &mut streams[*stream];
-        if stream.base.is_none() {
+    let unknown = streams.iter().filter(|stream| stream.base.is_none()).count();
+    for (at, stream) in streams.iter_mut().enumerate() {
+        let wanted = unknown > LATER_MAX || expected.iter().any(|(expected, _)| *expected == at);
+        if stream.base.is_none() && wanted {
             let length = runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?;
             stream.base = Some(length);
         }
