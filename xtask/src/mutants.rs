@@ -12,8 +12,8 @@ use crate::run;
 /// Package, and files below its `src`.
 const FILES: &[(&str, &[&str])] = &[
     ("recount-journal", &["frame.rs", "mask.rs", "classify.rs", "segment.rs"]),
-    ("recount-store", &["sequencer.rs", "condition.rs", "group.rs"]),
-    ("recount-index", &["run/**"]),
+    ("recount-store", &["sequencer.rs", "sequencer/**", "condition.rs", "group.rs", "append/later.rs"]),
+    ("recount-index", &["run/**", "filter.rs"]),
 ];
 
 const KILLED_MIN: f64 = 0.95;
@@ -59,6 +59,8 @@ fn mutate(package: &str, files: &[&str]) -> Result<bool> {
     let output = run::root().join("target/mutants").join(package);
     fs::create_dir_all(&output)?;
     let mut command = run::cargo(["mutants", "--package", package, "--no-shuffle", "--jobs", "2"]);
+    // Each job has a folder of its own.
+    command.env_remove("CARGO_TARGET_DIR");
     for file in files {
         command.args(["--file", &format!("crates/{package}/src/{file}")]);
     }

@@ -133,7 +133,11 @@ fn the_same_before_a_later_frame_is_corrupt() {
             Verdict::Frame(..) => assert_eq!(survivors, all),
             Verdict::Corrupt(what) => {
                 assert_ne!(survivors, all);
-                assert!(what.contains(&format!("a later frame at offset {}", next.offset)), "{what}");
+                assert!(what.contains(&format!("; a later frame at offset {}", next.offset)), "{what}");
+                assert!(
+                    what.contains("a frame is missing") || what.contains("was not written whole"),
+                    "{what}"
+                );
             }
             other => panic!("{other:?} at {} with {survivors:b} of {all:b}", place.offset),
         }
@@ -229,6 +233,46 @@ fn the_first_write_of_a_segment_holds_two_frames_and_may_be_torn_anywhere() {
             assert!(matches!(verdict(&first, &flipped, None), Verdict::Uncertain(_)), "one write, damaged");
             put(&mut flipped, third.offset, &frame_at(&third, FrameKind::Seal, b"").0);
             assert!(matches!(verdict(&first, &flipped, None), Verdict::Corrupt(_)), "a write came after it");
+        }
+    }
+}
+
+/// Of the frames behind a lost prologue the first may be of the same write. A second of the same lsn (a seal, then a group)
+/// was written after a sync, and so was the first if anything valid but stale lies between.
+#[test]
+fn a_second_frame_behind_a_lost_prologue_proves_it() {
+    let first = Place { lsn: Lsn(40), ..place(0) };
+    let (_, second) = frame_at(&first, FrameKind::Prologue, b"lost");
+    let (seal, third) = frame_at(&second, FrameKind::Seal, b"");
+    let (group, _) = frame_at(&third, FrameKind::Data, b"proof");
+    let stale = frame_at(&Place { segment: Lsn(39), ..second }, FrameKind::Data, b"").0;
+    for before_seal in [b"".as_slice(), &stale] {
+        let mut disk = before(&first);
+        put(&mut disk, 8, before_seal);
+        let seal_at = Place { offset: second.offset.max(8 + before_seal.len() as u64), ..second };
+        let (seal, third) = match before_seal {
+            [] => (seal.clone(), third),
+            _ => frame_at(&seal_at, FrameKind::Seal, b""),
+        };
+        put(&mut disk, seal_at.offset, &seal);
+        assert!(
+            !matches!(verdict(&first, &disk, None), Verdict::Corrupt(_)),
+            "one frame may be of the same write"
+        );
+        let group = if before_seal.is_empty() {
+            group.clone()
+        } else {
+            frame_at(&third, FrameKind::Data, b"proof").0
+        };
+        put(&mut disk, third.offset, &group);
+        match verdict(&first, &disk, None) {
+            Verdict::Corrupt(what) => {
+                assert!(
+                    what.ends_with(&format!("a later frame at offset {} is valid", third.offset)),
+                    "{what}"
+                );
+            }
+            other => panic!("{other:?}"),
         }
     }
 }
