@@ -10,7 +10,7 @@ mod machine;
 mod postgres;
 mod restart;
 mod roll;
-mod server;
+pub(crate) mod server;
 mod streams;
 mod worker;
 

@@ -2,6 +2,7 @@
 //! programs and looks at files; it depends on no other crate of the workspace, so that it runs while
 //! they do not compile. What is measured or killed lives in `benches/worker`.
 
+mod api;
 mod bench;
 mod check;
 mod demo;
@@ -41,6 +42,8 @@ enum Task {
     Real(real::Arguments),
     /// The real kernel: kill, EIO and ENOSPC at every call; failing disk; power cuts; full disk (root)
     Rigs(rigs::Arguments),
+    /// Requests made from the OpenAPI description, valid and not, to a running server (Python 3, pip)
+    Api(api::Arguments),
     /// Feed decoders with what nobody would send (nightly compiler)
     Fuzz(fuzz::Arguments),
     /// Change the code in small ways and see whether its tests notice
@@ -72,6 +75,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Real(arguments)) => real::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),
+        Some(Task::Api(arguments)) => api::run(&arguments),
         Some(Task::Fuzz(arguments)) => fuzz::run(&arguments),
         Some(Task::Mutants(arguments)) => mutants::run(&arguments),
         Some(Task::Demo(arguments)) => demo::run(&arguments),

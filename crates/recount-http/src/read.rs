@@ -71,11 +71,14 @@ pub(crate) async fn everything(front: &Arc<Front>, request: &Parts) -> Result<Re
 
 async fn answer(front: &Arc<Front>, request: &Parts, scope: Scope) -> Result<Response, Problem> {
     let asked = Asked::parse(scope, Parameters::parse(request.uri.query())?)?;
+    let last = header(&request.headers, "last-event-id")?;
     match shape(&request.headers) {
+        Shape::Page | Shape::Lines if last.is_some() => Err(Problem::bad_request(
+            "Last-Event-ID resumes a subscription: ask for one with Accept: text/event-stream, or give after=POSITION",
+        )),
         Shape::Page => page::answer(front, &request.uri, asked).await,
         Shape::Lines => lines::answer(front, asked).await,
         Shape::Subscription => {
-            let last = header(&request.headers, "last-event-id")?;
             let subscription = asked.subscription(last, front.store.head())?;
             follow::answer(front, subscription)
         }

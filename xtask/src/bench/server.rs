@@ -65,8 +65,17 @@ impl Recount {
 impl Server {
     /// Anonymous memory that is resident, in MiB.
     pub(crate) fn anonymous_mib(&self) -> Result<f64> {
+        self.status_mib("RssAnon:")
+    }
+
+    /// The most memory that was ever resident, in MiB.
+    pub(crate) fn peak_mib(&self) -> Result<f64> {
+        self.status_mib("VmHWM:")
+    }
+
+    fn status_mib(&self, field: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the server is gone")?;
         let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib / 1024.0)
     }

@@ -83,7 +83,7 @@ fn of_read<const N: usize>(in_path: [Value; N], everything: bool) -> Value {
     }
     parameters.push(in_header(
         "Last-Event-ID",
-        "Resume a subscription after this position.",
+        "Resume a subscription after this position; of an `Accept: text/event-stream` only.",
         named("Position"),
     ));
     Value::Array(parameters)

@@ -113,6 +113,18 @@ async fn refuses_what_has_an_end() {
     }
 }
 
+/// A read would have ignored it, and answered from the beginning.
+#[tokio::test]
+async fn a_read_does_not_resume() {
+    let server = Server::start().await;
+    for accept in ["application/json", "application/x-ndjson"] {
+        let head = format!("accept: {accept}\r\nlast-event-id: 1\r\n");
+        let answer = server.request("GET", "/events", &head, b"").await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("give after=POSITION"), "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn ends_when_the_server_stops() {
     let server = Server::start().await;
