@@ -14,6 +14,9 @@ use recount_sim::run::{Failure, run_seed};
 /// One seed in so many is played twice: the same seed must do the same, byte for byte.
 const TWICE_ONE_IN: u64 = 50;
 
+/// Seeds between two lines of progress.
+const PROGRESS_EVERY: u64 = 5000;
+
 struct Arguments {
     from: u64,
     seeds: u64,
@@ -56,6 +59,11 @@ fn main() -> ExitCode {
                     let late = stop_at.is_some_and(|at| Instant::now() >= at);
                     if seed >= end || late || failed.load(Ordering::Relaxed) {
                         break;
+                    }
+                    let played = seed - arguments.from;
+                    if played > 0 && played.is_multiple_of(PROGRESS_EVERY) {
+                        let rate = played as f64 / started.elapsed().as_secs_f64();
+                        eprintln!("{played} of {} seeds, {rate:.0} a second", arguments.seeds);
                     }
                     match play(seed) {
                         Ok(played) => mine.add(&played),

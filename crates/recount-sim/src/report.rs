@@ -12,7 +12,7 @@ const IMPOSSIBLE: &[(&[Fault], &str, &[&str], &str)] = &[
     (
         &[Fault::MisdirectedWrite, Fault::MisplacedWrite],
         "write",
-        &["closed", "format", "lock", "manifest", "quarantine", "run"],
+        &["closed", "format", "lock", "manifest", "quarantine"],
         "written in one piece: the file has no other place",
     ),
     (&[Fault::NoSpace], "set_len", &["lock"], "it is made shorter"),

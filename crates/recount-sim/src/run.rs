@@ -252,8 +252,10 @@ impl Run {
         if self.mode == Mode::Crash && failures > 0 {
             return Err(format!("the index could not be written {failures} times, without a fault"));
         }
-        if let Some(what) = lock(&self.model).failure.clone() {
-            return Err(what);
+        // A subscriber may be the first to see what a disk lost.
+        let failure = lock(&self.model).failure.clone();
+        if let Some(what) = failure {
+            return self.damaged(what);
         }
         match ended {
             Ended::Done if self.rng.below(3) == 0 => {
