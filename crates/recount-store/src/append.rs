@@ -148,6 +148,10 @@ async fn submit_at(database: &Database, work: Work, slot: Arc<Slot>) -> Answer {
         if !sequencer.driving && sequencer.has_work() {
             sequencer.driving = true;
             slot.make_leader();
+            if inner.is_sealed() {
+                // Nothing else wakes the one who watches the leader.
+                inner.signals.activity.notify();
+            }
         }
         if sequencer.take_new_deadline() {
             inner.signals.activity.notify();

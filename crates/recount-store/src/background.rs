@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use recount_env::{Env, Signal};
 use recount_index::{WriteError, merge_runs, plan_merge};
+use recount_types::Lsn;
 
 use crate::drive::Database;
 use crate::error::chain;
@@ -17,6 +18,8 @@ use crate::store::{Inner, lock};
 
 /// A seal is written when nothing was for so long.
 const SEAL_AFTER_US: u64 = 50_000;
+/// A leader that did nothing for so long is not being polled: the lead is taken from it.
+const STALL_US: u64 = 50_000;
 /// Pause after each stretch of index output, so that appends find the disk and a core free.
 const INDEX_PAUSE: Duration = Duration::from_millis(1);
 /// Pause after the index could not be written, such as when the disk is full.
@@ -83,8 +86,9 @@ pub(crate) fn start(database: &Arc<Database>) {
     inner.env.tasks.spawn("recount-index", Box::pin(index));
 }
 
-/// Seals when idle; ends waits.
+/// Seals when idle; ends waits; leads where the leader does not.
 async fn keep_time(env: Env, store: Weak<Database>, signals: Arc<Signals>) {
+    let mut stalled = Stalled::default();
     loop {
         let seen = signals.activity.generation();
         if signals.is_stopping() {
@@ -99,16 +103,49 @@ async fn keep_time(env: Env, store: Weak<Database>, signals: Arc<Signals>) {
         if !sealed && idle_us >= SEAL_AFTER_US {
             lock(&inner.sequencer).seal_requested = true;
         }
+        let until_stall = stalled.check(&database, now);
         database.drive().await;
         let until_seal = (!inner.is_sealed() && !inner.is_closed())
             .then(|| SEAL_AFTER_US.saturating_sub(idle_us).max(1000));
         let until_deadline =
             lock(&inner.sequencer).next_deadline_us().map(|at| at.saturating_sub(now).max(1000));
-        let wait_us = [until_seal, until_deadline].into_iter().flatten().min();
+        let wait_us = [until_seal, until_deadline, until_stall].into_iter().flatten().min();
         drop(database);
         env.tasks.wait(&signals.activity, seen, wait_us.map(Duration::from_micros)).await;
     }
     signals.task_ended();
+}
+
+/// Watches the leader. Its caller may keep the future of its append without polling it; all others would wait for ever.
+#[derive(Default)]
+struct Stalled {
+    /// The group that waited to be written when it was looked at last, and since when.
+    group: Option<(Lsn, u64)>,
+}
+
+impl Stalled {
+    /// Takes the lead from a leader that has done nothing for [`STALL_US`]. Should it be polled after all there are two,
+    /// which do no harm: only one at a time gets at the writer. Returns when to look again, µs.
+    fn check(&mut self, database: &Database, now_us: u64) -> Option<u64> {
+        let mut sequencer = lock(&database.inner.sequencer);
+        if !sequencer.driving || !sequencer.has_work() {
+            self.group = None;
+            return None;
+        }
+        let group = sequencer.next_lsn();
+        let since_us = match self.group {
+            Some((seen, since_us)) if seen == group => since_us,
+            _ => now_us,
+        };
+        self.group = Some((group, since_us));
+        let waited_us = now_us.saturating_sub(since_us);
+        if waited_us >= STALL_US && !database.is_polled() {
+            sequencer.driving = false;
+            self.group = None;
+            return None;
+        }
+        Some(STALL_US.saturating_sub(waited_us).max(1000))
+    }
 }
 
 /// Writes frozen memtables as runs; merges runs.

@@ -147,10 +147,10 @@ impl Catalogue {
         match statement {
             Statement::CreateTopic(definition) => {
                 let name = definition.name.clone();
-                self.has_room(&definition, None)?;
                 if self.by_name.contains_key(&name) {
                     return Err(DdlError::Exists(name));
                 }
+                self.has_room(&definition, None)?;
                 if self.by_name.len() >= TOPICS_MAX {
                     return Err(DdlError::Invalid(format!(
                         "there are {TOPICS_MAX} topics, which is the limit"

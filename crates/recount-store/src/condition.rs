@@ -66,3 +66,25 @@ impl QueryItem {
 pub fn any_matches(items: &[QueryItem], event_type: Option<&str>, tags: &[Tag]) -> bool {
     items.is_empty() || items.iter().any(|item| item.matches(event_type, tags))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_alternative_is_enough_and_needs_a_type_and_all_tags() {
+        let tag = |text: &str| Tag::parse(text).unwrap();
+        let item = |types: &[&str], tags: &[&str]| QueryItem {
+            types: types.iter().map(|name| (*name).to_owned()).collect(),
+            tags: tags.iter().map(|text| tag(text)).collect(),
+        };
+        let tags = [tag("a:1"), tag("b:2")];
+        let matches = |items: &[QueryItem]| any_matches(items, Some("moved"), &tags);
+        assert!(matches(&[]));
+        assert!(matches(&[item(&["made", "moved"], &["a:1", "b:2"])]));
+        assert!(matches(&[item(&["made"], &[]), item(&[], &["b:2"])]));
+        assert!(!matches(&[item(&["made"], &["a:1"])]));
+        assert!(!matches(&[item(&["moved"], &["a:1", "c:3"])]));
+        assert!(!any_matches(&[item(&["moved"], &[])], None, &tags));
+    }
+}

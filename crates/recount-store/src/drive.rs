@@ -2,7 +2,8 @@
 //!
 //! One caller leads at a time. It drives one group after another until its own append is answered, then passes
 //! the lead to a caller that waits. The future of the group being written lives here and not in the leader's
-//! own future, so that a caller may go away at any moment: somebody else polls it on.
+//! own future, so that a caller may go away at any moment: somebody else polls it on. A caller may also stay and not
+//! poll: after a while the background task leads in its place.
 //!
 //! ```text
 //!  roll, if the segment is full ── take the forming group ── encode ── write ── sync ── answer
@@ -11,7 +12,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll};
 
 use recount_journal::{JournalError, Room, Writer};
@@ -138,6 +139,11 @@ impl Database {
             },
             Driver::Idle(_) | Driver::Gone => Poll::Ready(()),
         }
+    }
+
+    /// True while somebody polls the group that is being written.
+    pub(crate) fn is_polled(&self) -> bool {
+        matches!(self.driver.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Becomes the leader without an append, waiting until nobody else is. The caller then owns `driving`.

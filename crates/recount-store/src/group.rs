@@ -14,7 +14,7 @@
 
 use recount_journal::{Corruption, FrameHeader, FrameKind};
 use recount_types::batch::{BatchHeader, Record};
-use recount_types::{Lsn, Offset, Partition, Position, Time, TopicId, varint};
+use recount_types::{Offset, Partition, Position, Time, TopicId, varint};
 
 /// Records with positions, in the order of positions: one append.
 pub type AppendRuns = Vec<Run>;
@@ -305,11 +305,6 @@ pub fn append_time(header: &FrameHeader, index: usize) -> Time {
 /// The error for a frame whose body is not a group.
 pub fn corrupt(file: std::path::PathBuf, offset: u64, error: &GroupError) -> Corruption {
     Corruption { file, offset, what: error.to_string() }
-}
-
-/// The group that a run refers to.
-pub fn run_lsn(header: &FrameHeader, run: &Run) -> Option<Lsn> {
-    header.lsn.0.checked_sub(run.lsn_distance).map(Lsn)
 }
 
 #[cfg(test)]

@@ -321,6 +321,11 @@ impl Sequencer {
         }
     }
 
+    /// The lsn of the group being formed.
+    pub(crate) fn next_lsn(&self) -> Lsn {
+        self.next_lsn
+    }
+
     /// True if a leader has something to do.
     pub(crate) fn has_work(&self) -> bool {
         let forming = self.forming.as_ref().is_some_and(|forming| !forming.is_empty());

@@ -192,6 +192,24 @@ fn appends_that_are_dropped_stop_nobody() {
     }
 }
 
+/// The first append's caller has the lead, and something else to do: `select!` in a loop keeps futures like that. The
+/// second append waited for it for ever.
+#[test]
+fn an_append_that_nobody_polls_stops_nobody() {
+    let bench = Bench::new();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    for round in 0..3 {
+        let mut kept = Box::pin(bench.store.append(request("a/1")));
+        assert!(kept.as_mut().poll(&mut cx).is_pending(), "it lets others go first");
+        expect_answered(&bench.append("b/1"));
+        assert_eq!(block_on(kept).unwrap().events[0].revision.unwrap().0, round);
+    }
+}
+
+fn expect_answered(answer: &str) {
+    assert!(answer.contains("=b/1@"), "{answer}");
+}
+
 #[test]
 fn nothing_is_accepted_after_closing() {
     let bench = Bench::new();

@@ -17,6 +17,8 @@ fn execute(bench: &Bench, sql: &str) -> String {
 fn a_dropped_topic_is_hidden_and_its_name_is_free() {
     let bench = Bench::new();
     bench.script("a/1\nb/1");
+    let created = ["a", "b"].map(|name| bench.store.topic(name).unwrap().created.0);
+    assert_eq!(created, [1, 2]);
     let before = bench.store.topic("a").unwrap().id;
     expect!["DROP TOPIC a at 5"].assert_eq(&execute(&bench, "DROP TOPIC a"));
     assert!(bench.store.topic("a").is_none());

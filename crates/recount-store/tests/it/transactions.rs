@@ -1,11 +1,13 @@
 //! Producers' batches and transactions: offsets at once, positions when their turn comes.
 
+use std::future::{Future, poll_fn};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use expect_test::expect;
 use recount_env::block_on;
-use recount_store::{AppendRequest, ProduceRequest};
+use recount_store::{AppendError, AppendRequest, ProduceRequest};
 use recount_types::{Partition, Time, TopicName};
 
 use crate::support::{Bench, all, request, shown};
@@ -72,6 +74,45 @@ fn an_append_waits_for_the_transaction_before_it() {
     };
     block_on(bench.store.end_transaction(7, true)).unwrap();
     expect!["5=a/2@0"].assert_eq(&waiting.join().unwrap());
+}
+
+/// However long a transaction is open, what waits for it is bounded, in number and in bytes.
+#[test]
+fn appends_that_wait_are_bounded() {
+    let six = "a/2 a/2 a/2 a/2 a/2 a/2";
+    for (words, event_bytes, most) in [("a/2", 10, 10_000), (six, 1_000_000, 11)] {
+        let bench = Bench::new();
+        produce(&bench, Some(1), "a/1");
+        let append = |words: &str, event_bytes: usize| {
+            let mut request = request(words);
+            for write in &mut request.events {
+                write.event.payload = format!("\"{}\"", "x".repeat(event_bytes)).into();
+            }
+            Box::pin(bench.store.append(request))
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiting = Vec::new();
+        for n in 0..most {
+            waiting.push(append(words, event_bytes));
+            assert!(waiting[n].as_mut().poll(&mut cx).is_pending(), "number {n} waits");
+        }
+        let one_more = block_on(append(words, event_bytes));
+        assert!(matches!(one_more, Err(AppendError::Busy)), "{one_more:?}");
+        if event_bytes > 10 {
+            waiting.push(append("a/3", 10));
+            assert!(waiting[most].as_mut().poll(&mut cx).is_pending(), "a small one has room");
+        }
+        expect!["3=b/1@0"].assert_eq(&bench.append("b/1"));
+        block_on(bench.store.end_transaction(1, true)).unwrap();
+        // Together: one of them writes the group of all.
+        block_on(poll_fn(|cx| {
+            waiting.retain_mut(|append| match append.as_mut().poll(cx) {
+                Poll::Ready(answer) => answer.is_err(),
+                Poll::Pending => true,
+            });
+            if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+    }
 }
 
 /// Some with a time and some without once lost the times.

@@ -14,6 +14,7 @@ use recount_types::Time;
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::interrupt;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -51,6 +52,7 @@ struct Bank {
 const ACCOUNTS: u64 = 1000;
 /// Transactions of one append.
 const CHUNK: usize = 500;
+const REMOVALS_MAX: usize = 100;
 const TOPIC: &str = "transactions";
 const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL, \
                       timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp";
@@ -62,14 +64,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let directory = bank.keep.clone().unwrap_or_else(|| {
                 std::env::temp_dir().join(format!("recount-demo-{}.db", std::process::id()))
             });
-            let shown = show(bank, &directory);
-            if bank.keep.is_none() {
-                let _ = fs::remove_dir_all(&directory);
+            if bank.keep.is_some() {
+                return show(bank, &directory);
             }
+            let interrupted = directory.clone();
+            interrupt::when_interrupted(move || remove(&interrupted));
+            let shown = show(bank, &directory);
+            remove(&directory);
             shown
         }
         Demo::Victim { directory } => victim(directory),
     }
+}
+
+/// Removes the database; false if that cannot be done. It may be written to meanwhile: then once more.
+fn remove(directory: &Path) -> bool {
+    (0..REMOVALS_MAX).any(|_| fs::remove_dir_all(directory).is_ok() || !directory.exists())
 }
 
 fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {

@@ -17,8 +17,13 @@ pub(super) fn came() -> bool {
     INTERRUPTED.load(Ordering::Acquire)
 }
 
-/// Waits for a signal beside the work. Without it, a signal ends the process, and the next opening recovers.
+/// Closes the database at a signal. Without it, a signal ends the process, and the next opening recovers.
 pub(super) fn close_when_interrupted(database: Database) {
+    when_interrupted(move || database.close().is_ok());
+}
+
+/// Waits for a signal beside the work; then does this, which says whether it went well, and ends the process.
+pub(super) fn when_interrupted(then: impl FnOnce() -> bool + Send + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let Ok(runtime) = runtime else { return };
     let signals = {
@@ -35,7 +40,6 @@ pub(super) fn close_when_interrupted(database: Database) {
             }
         });
         INTERRUPTED.store(true, Ordering::Release);
-        let closed = database.close();
-        process::exit(if closed.is_ok() { EXIT_CODE.into() } else { 1 });
+        process::exit(if then() { EXIT_CODE.into() } else { 1 });
     });
 }

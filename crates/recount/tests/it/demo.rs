@@ -1,6 +1,8 @@
 //! The demo, small.
 
-use crate::program::Directory;
+use std::path::Path;
+
+use crate::program::{Directory, Running};
 
 #[test]
 fn the_bank_survives_its_crash() {
@@ -26,4 +28,14 @@ fn a_bank_of_ones_own() {
     dir.write("other.csv", "account,amount\n1,2\n");
     let told = dir.run(&["demo", "bank", "--csv", "other.csv", "--keep", "other.db"], "");
     assert_eq!(told.lines().rev().nth(1), Some("recount: other.csv has no column accountId"), "{told}");
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_behind() {
+    let dir = Directory::new("demo-interrupted");
+    let mut demo = Running::start(&dir, &["demo", "bank", "--events", "1000000000"]);
+    let told = demo.line();
+    let database = told.strip_prefix("A new bank in ").unwrap();
+    assert_eq!(demo.interrupt(), Some(130));
+    assert!(!Path::new(database).exists(), "{database}");
 }
