@@ -129,6 +129,13 @@ struct Run {
     created: bool,
 }
 
+/// Tasks refer to the machine, which has them: they must go for it to go.
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.world.kill();
+    }
+}
+
 impl Run {
     fn new(seed: u64) -> Run {
         let world = World::new(seed, classify);
