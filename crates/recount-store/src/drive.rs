@@ -141,6 +141,11 @@ impl Database {
         }
     }
 
+    /// True if a group, or a seal, was begun and is not done.
+    pub(crate) fn is_writing(&self) -> bool {
+        matches!(*lock(&self.driver), Driver::Running(_))
+    }
+
     /// True while somebody polls the group that is being written.
     pub(crate) fn is_polled(&self) -> bool {
         matches!(self.driver.try_lock(), Err(TryLockError::WouldBlock))

@@ -253,7 +253,7 @@ impl Store {
         inner.signals.stop();
         inner.visible.notify();
         self.database.become_leader().await;
-        while lock(&inner.sequencer).has_work() {
+        while lock(&inner.sequencer).has_work() || self.database.is_writing() {
             std::future::poll_fn(|cx| self.database.poll_group(cx)).await;
         }
         let Some(writer) = self.database.take_writer() else { return Ok(()) };
