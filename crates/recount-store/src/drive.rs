@@ -99,8 +99,6 @@ impl Database {
             if !sequencer.has_work() {
                 sequencer.driving = false;
                 slot.resign();
-                drop(sequencer);
-                self.inner.idle.notify();
                 return;
             }
             if slot.is_answered() && sequencer.next_leader().any(|next| next.make_leader()) {
@@ -116,7 +114,6 @@ impl Database {
         if !sequencer.next_leader().any(|next| next.make_leader()) {
             sequencer.driving = false;
             drop(sequencer);
-            self.inner.idle.notify();
             self.inner.signals.activity.notify();
         }
     }
@@ -142,7 +139,7 @@ impl Database {
     }
 
     /// True if a group, or a seal, was begun and is not done.
-    pub(crate) fn is_writing(&self) -> bool {
+    fn is_writing(&self) -> bool {
         matches!(*lock(&self.driver), Driver::Running(_))
     }
 
@@ -151,18 +148,10 @@ impl Database {
         matches!(self.driver.try_lock(), Err(TryLockError::WouldBlock))
     }
 
-    /// Becomes the leader without an append, waiting until nobody else is. The caller then owns `driving`.
-    pub(crate) async fn become_leader(&self) {
-        loop {
-            let seen = self.inner.idle.generation();
-            {
-                let mut sequencer = lock(&self.inner.sequencer);
-                if !sequencer.driving {
-                    sequencer.driving = true;
-                    return;
-                }
-            }
-            self.inner.idle.changed(seen).await;
+    /// Writes all that was accepted, whoever leads: there may be two for a while.
+    pub(crate) async fn drain(&self) {
+        while lock(&self.inner.sequencer).has_work() || self.is_writing() {
+            poll_fn(|cx| self.poll_group(cx)).await;
         }
     }
 

@@ -173,7 +173,6 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         sealed: AtomicBool::new(writer_is_sealed),
         last_sync_us: AtomicU64::new(env.clock.boottime_us()),
         visible: Signal::new(),
-        idle: Signal::new(),
         signals: Arc::new(Signals::default()),
         index_counts: IndexCounts::default(),
         notes,

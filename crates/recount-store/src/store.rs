@@ -55,8 +55,6 @@ pub(crate) struct Inner {
     pub(crate) last_sync_us: AtomicU64,
     /// The head moved, or the store was closed.
     pub(crate) visible: Signal,
-    /// Nobody drives.
-    pub(crate) idle: Signal,
     /// How the background tasks are woken.
     pub(crate) signals: Arc<background::Signals>,
     pub(crate) index_counts: background::IndexCounts,
@@ -252,10 +250,7 @@ impl Store {
         }
         inner.signals.stop();
         inner.visible.notify();
-        self.database.become_leader().await;
-        while lock(&inner.sequencer).has_work() || self.database.is_writing() {
-            std::future::poll_fn(|cx| self.database.poll_group(cx)).await;
-        }
+        self.database.drain().await;
         let Some(writer) = self.database.take_writer() else { return Ok(()) };
         inner.signals.stopped().await;
         let (position, seal) = {

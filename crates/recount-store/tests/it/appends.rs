@@ -206,6 +206,16 @@ fn an_append_that_nobody_polls_stops_nobody() {
     }
 }
 
+#[test]
+fn closing_waits_for_no_caller() {
+    let bench = Bench::new();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut kept = Box::pin(bench.store.append(request("a/1")));
+    assert!(kept.as_mut().poll(&mut cx).is_pending());
+    block_on(bench.store.close()).unwrap();
+    assert_eq!(block_on(kept).unwrap().position().0, 3, "it was accepted before");
+}
+
 fn expect_answered(answer: &str) {
     assert!(answer.contains("=b/1@"), "{answer}");
 }

@@ -84,7 +84,8 @@ fn appends_that_wait_are_bounded() {
         let bench = Bench::new();
         produce(&bench, Some(1), "a/1");
         let append = |words: &str, event_bytes: usize| {
-            let mut request = request(words);
+            let deadline = Some(Duration::from_secs(3600));
+            let mut request = AppendRequest { deadline, ..request(words) };
             for write in &mut request.events {
                 write.event.payload = format!("\"{}\"", "x".repeat(event_bytes)).into();
             }
