@@ -13,7 +13,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, TryLockError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
 use recount_journal::{JournalError, Room, Writer};
 use recount_types::Lsn;
@@ -38,6 +38,37 @@ enum Driver {
 pub(crate) struct Database {
     pub(crate) inner: Arc<Inner>,
     driver: Mutex<Driver>,
+    pollers: Arc<Pollers>,
+}
+
+/// Who polls the group being written: usually one. An I/O wakes only who polled last, so all are woken from here: if there
+/// are two leaders, each hears of the end of the group, whoever polled it to its end.
+#[derive(Default)]
+struct Pollers(Mutex<Vec<Waker>>);
+
+impl Pollers {
+    fn add(&self, waker: &Waker) {
+        let mut wakers = lock(&self.0);
+        if !wakers.iter().any(|other| other.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+    }
+
+    /// The group is done: wakes all but the one that knows.
+    fn end(&self, knows: &Waker) {
+        for waker in std::mem::take(&mut *lock(&self.0)) {
+            if !waker.will_wake(knows) {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Wake for Pollers {
+    fn wake(self: Arc<Self>) {
+        let wakers = std::mem::take(&mut *lock(&self.0));
+        wakers.into_iter().for_each(Waker::wake);
+    }
 }
 
 /// Waits for the answer to a slot, leading when it is its turn.
@@ -77,7 +108,7 @@ impl Drop for Guard<'_> {
 impl Database {
     /// A database whose journal is written by `writer`.
     pub(crate) fn new(inner: Arc<Inner>, writer: Writer) -> Database {
-        Database { inner, driver: Mutex::new(Driver::Idle(Box::new(writer))) }
+        Database { inner, driver: Mutex::new(Driver::Idle(Box::new(writer))), pollers: Arc::default() }
     }
 
     /// Takes the writer away: nothing is written any more. `None` if a group is being written, or it was taken.
@@ -127,13 +158,17 @@ impl Database {
             *driver = Driver::Running(Box::pin(run_group(self.inner.clone(), writer)));
         }
         match &mut *driver {
-            Driver::Running(group) => match group.as_mut().poll(cx) {
-                Poll::Ready(writer) => {
-                    *driver = Driver::Idle(writer);
-                    Poll::Ready(())
-                }
-                Poll::Pending => Poll::Pending,
-            },
+            Driver::Running(group) => {
+                self.pollers.add(cx.waker());
+                let waker = Waker::from(self.pollers.clone());
+                let Poll::Ready(writer) = group.as_mut().poll(&mut Context::from_waker(&waker)) else {
+                    return Poll::Pending;
+                };
+                *driver = Driver::Idle(writer);
+                drop(driver);
+                self.pollers.end(cx.waker());
+                Poll::Ready(())
+            }
             Driver::Idle(_) | Driver::Gone => Poll::Ready(()),
         }
     }

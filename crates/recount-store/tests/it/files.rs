@@ -116,6 +116,38 @@ fn a_clock_that_jumps_ahead_stops_appends_until_confirmed() {
     assert_eq!(session(&world, OpenOptions::default(), 1, true).unwrap(), 5, "a jump back is no danger");
 }
 
+/// Closing writes beside whoever leads. The group was then polled to its end by one of the two, and the other was never
+/// told: it waited for ever.
+#[test]
+fn closing_while_a_group_is_being_written_ends() {
+    for seed in 0..60 {
+        let world = World::new(seed, class);
+        let (process, env) = world.start();
+        let ended = process.run(async move {
+            let store = open(env.clone(), OpenOptions::default()).await.unwrap();
+            store.execute("CREATE TOPIC a").await.unwrap();
+            let nothing = recount_env::Signal::default();
+            for number in 0..3 {
+                let (store, env) = (store.clone(), env.clone());
+                let pause = Some(std::time::Duration::from_micros(number * 150));
+                env.clone().tasks.spawn(
+                    "append",
+                    Box::pin(async move {
+                        let nothing = recount_env::Signal::default();
+                        env.tasks.wait(&nothing, nothing.generation(), pause).await;
+                        let _ = store.append(request("a/1")).await;
+                    }),
+                );
+            }
+            let pause = Some(std::time::Duration::from_micros(seed * 10));
+            env.tasks.wait(&nothing, nothing.generation(), pause).await;
+            store.close().await.unwrap();
+        });
+        assert!(ended.is_ok(), "seed {seed}: {ended:?}");
+        world.kill();
+    }
+}
+
 #[test]
 fn a_killed_store_opens_again_with_all_of_it() {
     let world = World::new(5, class);
