@@ -46,7 +46,7 @@ impl Piece {
     /// `None` if the piece is too long or too far away.
     fn new(offset: u64, len: usize) -> Option<Piece> {
         let fits = len < 1 << LEN_BITS && offset < 1 << (u64::BITS - LEN_BITS);
-        fits.then(|| Piece { head: 0, place: offset << LEN_BITS | len as u64 })
+        fits.then_some(Piece { head: 0, place: offset << LEN_BITS | len as u64 })
     }
 
     fn offset(self) -> u64 {
