@@ -6,7 +6,7 @@ use crate::run;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Passed to recount-sim: `--seeds N`, `--seed S`; `--help` lists the rest
+    /// `--seeds N [--from S] [--seconds T] [--complete yes]`, `--seed S`, or `--planted` alone
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }

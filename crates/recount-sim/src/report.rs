@@ -1,6 +1,6 @@
 //! Counts over many seeds, as a table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use recount_env::sim::faults::{CRASHES, Counts, Fault, Site};
@@ -113,29 +113,7 @@ impl Report {
             "damage: {} typed refusals, {} residue of a lying disk",
             self.refusals, self.residue
         );
-        let mut table: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
-        let mut faults: Vec<&str> = self.counts.faults().map(|(fault, _, _)| fault).collect();
-        faults.sort_unstable();
-        faults.dedup();
-        for (site, _) in self.counts.sites() {
-            table.entry(site.to_string()).or_default();
-        }
-        for (fault, site, count) in self.counts.faults() {
-            table.entry(site.to_string()).or_default().insert(fault, count);
-        }
-        let _ = write!(out, "{:24}{:>12}", "I/O site", "operations");
-        for fault in &faults {
-            let _ = write!(out, "{fault:>18}");
-        }
-        out.push('\n');
-        for (site, count) in self.counts.sites() {
-            let _ = write!(out, "{:24}{count:>12}", site.to_string());
-            for fault in &faults {
-                let at_site = table.get(&site.to_string()).and_then(|row| row.get(fault)).copied();
-                let _ = write!(out, "{:>18}", at_site.map_or("-".to_owned(), |count| count.to_string()));
-            }
-            out.push('\n');
-        }
+        let _ = writeln!(out, "{}", self.counts);
         for (faults, operation, classes, why) in IMPOSSIBLE {
             let faults: Vec<&str> = faults.iter().map(|fault| fault.name()).collect();
             let _ = writeln!(

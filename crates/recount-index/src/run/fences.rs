@@ -163,12 +163,12 @@ impl Fences {
         // The keys ascend: what the second and the last have in common, all but the first have. The first of a run is
         // one byte, whatever the others are.
         let second = if self.len() > 1 { self.key(1) } else { &[] };
-        let common = shared_bytes(second, last).min(COMMON_MAX);
-        let begin = second[..common].to_vec();
-        self.common[..common].copy_from_slice(&begin);
-        self.common_len = common;
+        let len = shared_bytes(second, last).min(COMMON_MAX);
+        let mut common = [0; COMMON_MAX];
+        common[..len].copy_from_slice(&second[..len]);
+        (self.common, self.common_len) = (common, len);
         for index in 1..self.len() {
-            self.pieces[index].head = head(&self.key(index)[common..]);
+            self.pieces[index].head = head(&self.key(index)[len..]);
         }
         self.samples = self.pieces.iter().map(|piece| piece.head).step_by(SAMPLED).collect();
     }

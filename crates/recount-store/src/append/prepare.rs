@@ -90,9 +90,8 @@ pub(super) async fn prepare(
         stream.base = in_memory;
     }
     let unknown = streams.iter().filter(|stream| stream.base.is_none()).count();
-    for (at, stream) in streams.iter_mut().enumerate() {
-        let wanted = unknown > LATER_MAX || expected.iter().any(|(expected, _)| *expected == at);
-        if stream.base.is_none() && wanted {
+    for (at, stream) in streams.iter_mut().enumerate().filter(|(_, stream)| stream.base.is_none()) {
+        if unknown > LATER_MAX || expected.iter().any(|(expected, _)| *expected == at) {
             let length = runs.stream_length(&stream.term).await.map_err(crate::error::ReadError::from)?;
             stream.base = Some(length);
         }

@@ -201,7 +201,8 @@ fn an_append_that_nobody_polls_stops_nobody() {
     for round in 0..3 {
         let mut kept = Box::pin(bench.store.append(request("a/1")));
         assert!(kept.as_mut().poll(&mut cx).is_pending(), "it lets others go first");
-        expect_answered(&bench.append("b/1"));
+        let answer = bench.append("b/1");
+        assert!(answer.contains("=b/1@"), "{answer}");
         assert_eq!(block_on(kept).unwrap().events[0].revision.unwrap().0, round);
     }
 }
@@ -214,10 +215,6 @@ fn closing_waits_for_no_caller() {
     assert!(kept.as_mut().poll(&mut cx).is_pending());
     block_on(bench.store.close()).unwrap();
     assert_eq!(block_on(kept).unwrap().position().0, 3, "it was accepted before");
-}
-
-fn expect_answered(answer: &str) {
-    assert!(answer.contains("=b/1@"), "{answer}");
 }
 
 #[test]

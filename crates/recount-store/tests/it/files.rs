@@ -1,15 +1,13 @@
 //! What opening does with the files: locks, a lost index, evidence of loss, clocks.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::task::Poll;
 
 use recount_env::sim::World;
 use recount_env::{Env, block_on};
 use recount_store::{AppendError, OpenOptions, OpenStoreError, Store};
 use recount_types::{Kind, Revision};
 
-use crate::support::{Bench, all, request};
+use crate::support::{Bench, all, all_at_once, request};
 
 fn class(_: &Path) -> &'static str {
     "file"
@@ -174,24 +172,6 @@ fn a_store_without_a_close_keeps_nothing_open() {
     assert_eq!(bench.positions(all()), [3]);
 }
 
-/// Polls futures in order until all have ended.
-async fn all_at_once<F: Future, const N: usize>(futures: [F; N]) -> Vec<F::Output> {
-    let mut futures = futures.map(Box::pin);
-    let mut outputs: [Option<F::Output>; N] = std::array::from_fn(|_| None);
-    std::future::poll_fn(|cx| {
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none()
-                && let Poll::Ready(ready) = future.as_mut().poll(cx)
-            {
-                *output = Some(ready);
-            }
-        }
-        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
-}
-
 /// The length of a stream that only index runs know is looked up after its append was sequenced: revisions go on, for
 /// several appends at once, several streams in one append, and appends that expect a revision.
 #[test]
@@ -207,7 +187,7 @@ fn revisions_go_on_from_what_index_runs_have() {
         for round in 0..40u64 {
             let many: String = (3..30).map(|key| format!("a/{key} ")).collect();
             let words = ["a/0", "a/1 a/2 a/1", "a/2", "a/0 a/0 a/2", &many, "a/1"];
-            let answers = all_at_once(words.map(|words| store.append(request(words)))).await;
+            let answers = all_at_once(words.map(|words| Box::pin(store.append(request(words)))).into()).await;
             for (words, appended) in words.iter().zip(answers) {
                 for (word, event) in words.split_whitespace().zip(appended.unwrap().events) {
                     let length = &mut lengths[word[2..].parse::<usize>().unwrap()];

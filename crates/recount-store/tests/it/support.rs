@@ -1,5 +1,9 @@
 //! A small language for appends and reads, so that tests are data.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
 use recount_env::{Env, block_on, memory::memory_env};
 use recount_store::{
     AppendError, AppendRequest, Appended, Condition, Direction, EventQuery, EventWrite, Expected,
@@ -66,6 +70,23 @@ impl Bench {
         assert_eq!(forward, backward, "both directions");
         forward
     }
+}
+
+/// Polls futures in order until all have ended. They may have been polled before.
+pub(crate) async fn all_at_once<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none()
+                && let Poll::Ready(ready) = Pin::new(future).poll(cx)
+            {
+                *output = Some(ready);
+            }
+        }
+        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
 }
 
 fn open(env: &Env) -> Store {

@@ -1,7 +1,7 @@
 //! Producers' batches and transactions: offsets at once, positions when their turn comes.
 
-use std::future::{Future, poll_fn};
-use std::task::{Context, Poll, Waker};
+use std::future::Future;
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use recount_env::block_on;
 use recount_store::{AppendError, AppendRequest, ProduceRequest};
 use recount_types::{Partition, Time, TopicName};
 
-use crate::support::{Bench, all, request, shown};
+use crate::support::{Bench, all, all_at_once, request, shown};
 
 fn produce(bench: &Bench, transaction: Option<u64>, words: &str) {
     let events = request(words).events;
@@ -106,13 +106,7 @@ fn appends_that_wait_are_bounded() {
         expect!["3=b/1@0"].assert_eq(&bench.append("b/1"));
         block_on(bench.store.end_transaction(1, true)).unwrap();
         // Together: one of them writes the group of all.
-        block_on(poll_fn(|cx| {
-            waiting.retain_mut(|append| match append.as_mut().poll(cx) {
-                Poll::Ready(answer) => answer.is_err(),
-                Poll::Pending => true,
-            });
-            if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        }));
+        block_on(all_at_once(waiting)).into_iter().for_each(|answer| drop(answer.unwrap()));
     }
 }
 
