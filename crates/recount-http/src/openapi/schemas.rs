@@ -201,7 +201,10 @@ fn appended() -> Value {
         "properties": {
             "position": named("Position"),
             "stream": named("Stream"),
-            "revision": named("Revision"),
+            "revision": {
+                "$ref": "#/components/schemas/Revision",
+                "description": "Absent if the event belongs to no stream, or if the index could not be read: the event is stored all the same.",
+            },
         },
     });
     json!({
