@@ -11,6 +11,7 @@
 mod list;
 
 use std::fmt;
+use std::ops::Range;
 
 use hashbrown::HashTable;
 
@@ -69,20 +70,32 @@ impl Memtable {
     /// Adds a posting. The positions of a term must ascend. `before` is the number of postings of this term before
     /// this one, in this memtable and in everything older; `None` = unknown.
     pub fn add(&mut self, term: &[u8], position: u64, before: Option<u64>) {
+        self.add_range(term, position..position + 1, before);
+    }
+
+    /// Adds a posting at each of some positions, as [`add`](Self::add) does; `before` is for the first.
+    pub fn add_range(&mut self, term: &[u8], mut positions: Range<u64>, before: Option<u64>) {
         let hash = self.hasher.hash(term).h1;
         let shard = &mut self.shards[shard_of(hash)];
-        self.postings += 1;
-        if let Some(slot) = shard.find(hash, term) {
-            let postings = &mut shard.entries[slot].postings;
-            if let Some(before) = before {
-                postings.set_base(before - postings.count());
+        self.postings += positions.end - positions.start;
+        let entry = match shard.find(hash, term) {
+            Some(entry) => {
+                let postings = &mut shard.entries[entry].postings;
+                if let Some(before) = before {
+                    postings.set_base(before - postings.count());
+                }
+                entry
             }
-            self.heap_bytes += postings.push(position);
-        } else {
-            let heap_bytes = shard.heap_bytes();
-            shard.insert(hash, term, Postings::new(position, before));
-            self.heap_bytes += shard.heap_bytes() - heap_bytes;
-        }
+            None => {
+                let Some(first) = positions.next() else { return };
+                let heap_bytes = shard.heap_bytes();
+                let entry = shard.insert(hash, term, Postings::new(first, before));
+                self.heap_bytes += shard.heap_bytes() - heap_bytes;
+                entry
+            }
+        };
+        let postings = &mut shard.entries[entry].postings;
+        self.heap_bytes += positions.map(|position| postings.push(position)).sum::<usize>();
     }
 
     /// Notes the number of postings of a term in everything older than this memtable, if the term is here and the
@@ -193,7 +206,7 @@ impl Shard {
         self.slots.find(spread(wanted), same).map(|slot| slot.entry as usize)
     }
 
-    fn insert(&mut self, hash: u64, term: &[u8], postings: Postings) {
+    fn insert(&mut self, hash: u64, term: &[u8], postings: Postings) -> usize {
         const SMALL: &str = "a memtable is written long before a shard has 4 GiB of terms";
         assert!(term.len() <= TERM_BYTES_MAX, "a term has {} bytes, more than {TERM_BYTES_MAX}", term.len());
         let key_len = term.len() as u16;
@@ -202,6 +215,7 @@ impl Shard {
         self.keys.extend_from_slice(term);
         self.entries.push(Entry { key_at, key_len, postings });
         self.slots.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
+        slot.entry as usize
     }
 
     #[inline]

@@ -67,6 +67,7 @@ impl Request {
 
 /// Written and synced at once while filling.
 const FILL_STEP_BYTES: u64 = 256 << 10;
+static ZEROS: [u8; FILL_STEP_BYTES as usize] = [0; FILL_STEP_BYTES as usize];
 /// Pause after each step, so that appends find the disk free.
 const FILL_PAUSE: Duration = Duration::from_millis(2);
 /// Pause after a failure that nobody waits for, such as a full disk.
@@ -283,7 +284,7 @@ impl Filler {
             }
         };
         let step = step_bytes(total).min(total - filled.bytes).next_multiple_of(PAGE);
-        filled.file.write_at(filled.bytes, &vec![0; step as usize]).await?;
+        filled.file.write_at(filled.bytes, &ZEROS[..step as usize]).await?;
         filled.file.sync_data().await?;
         filled.bytes += step;
         Ok(())

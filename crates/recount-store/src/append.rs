@@ -142,9 +142,9 @@ pub(crate) async fn submit(database: &Database, work: Work) -> Answer {
 
 async fn submit_at(database: &Database, work: Work, slot: Arc<Slot>) -> Answer {
     let inner = &database.inner;
-    {
+    let spent = {
         let mut sequencer = lock(&inner.sequencer);
-        sequencer.submit(work, slot.clone(), &*inner.env.clock);
+        let spent = sequencer.submit(work, slot.clone(), &*inner.env.clock);
         if !sequencer.driving && sequencer.has_work() {
             sequencer.driving = true;
             slot.make_leader();
@@ -156,6 +156,8 @@ async fn submit_at(database: &Database, work: Work, slot: Arc<Slot>) -> Answer {
         if sequencer.take_new_deadline() {
             inner.signals.activity.notify();
         }
-    }
+        spent
+    };
+    drop(spent);
     drive::answer(database, slot).await
 }

@@ -278,17 +278,19 @@ impl Sequencer {
         self.forming.as_ref().map_or(self.next_position, Forming::next_position)
     }
 
-    /// Accepts work; its slot will be answered, now or by a group.
-    pub(crate) fn submit(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) {
+    /// Accepts work; its slot will be answered, now or by a group. Returns what is not needed any more, to be dropped
+    /// without the lock.
+    pub(crate) fn submit(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) -> Option<Box<Prepared>> {
         if let Some(error) = self.refusal_of_all() {
             slot.answer(Answer::Done(Err(error)));
         } else if self.queued.is_empty() && self.has_room(&work) {
-            self.sequence(work, slot, clock);
+            return self.sequence(work, slot, clock);
         } else if self.is_overfull(work.bytes()) {
             slot.answer(Answer::Done(Err(AppendError::Busy)));
         } else {
             self.queued.push_back(Queued { work, slot });
         }
+        None
     }
 
     /// Why every append is refused.
@@ -367,48 +369,53 @@ impl Sequencer {
                 return;
             }
             if let Some(Queued { work, slot }) = self.queued.pop_front() {
-                self.sequence(work, slot, clock);
+                drop(self.sequence(work, slot, clock));
             }
         }
     }
 
-    fn sequence(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) {
+    fn sequence(&mut self, work: Work, slot: Arc<Slot>, clock: &dyn Clock) -> Option<Box<Prepared>> {
         match work {
-            Work::Append(prepared) => self.append(prepared, slot, clock),
+            Work::Append(prepared) => return self.append(prepared, slot, clock),
             Work::Produce(produce) if self.pending.bytes() + produce.bytes > PENDING_BYTES_MAX => {
                 self.refuse(slot, AppendError::Busy);
             }
             Work::Produce(produce) => self.produce(*produce, slot),
             Work::End { producer, committed } => self.end_transaction(producer, committed, slot, clock),
         }
+        None
     }
 
-    fn append(&mut self, prepared: Box<Prepared>, slot: Arc<Slot>, clock: &dyn Clock) {
+    fn append(
+        &mut self,
+        prepared: Box<Prepared>,
+        slot: Arc<Slot>,
+        clock: &dyn Clock,
+    ) -> Option<Box<Prepared>> {
         let stale = !Arc::ptr_eq(&prepared.catalogue, &self.catalogue)
             || prepared.covered < self.memtables_begin()
             || prepared
                 .events
                 .iter()
                 .any(|event| event.id_term.as_ref().is_some_and(|id| self.in_memory(id, prepared.covered)));
-        if stale {
-            return slot.answer(Answer::Again);
-        }
         let waits = |event: &PreparedEvent| self.pending.waits((event.topic, event.partition));
-        if prepared.events.iter().any(waits) {
+        if stale {
+            slot.answer(Answer::Again);
+        } else if prepared.events.iter().any(waits) {
             if self.is_overfull(prepared.bytes) {
-                return self.refuse(slot, AppendError::Busy);
+                self.refuse(slot, AppendError::Busy);
+            } else {
+                self.blocked.push(Blocked { prepared, slot });
+                self.new_deadline = true;
+                return None;
             }
-            self.blocked.push(Blocked { prepared, slot });
-            self.new_deadline = true;
-            return;
+        } else {
+            match self.check_clock(clock).and_then(|()| self.check(&prepared)) {
+                Ok(totals) => self.place(&prepared, slot, totals),
+                Err(error) => self.refuse(slot, error),
+            }
         }
-        if let Err(error) = self.check_clock(clock) {
-            return self.refuse(slot, error);
-        }
-        match self.check(&prepared) {
-            Ok(totals) => self.place(*prepared, slot, totals),
-            Err(error) => self.refuse(slot, error),
-        }
+        Some(prepared)
     }
 
     /// The memtables have every posting after this position.
@@ -459,7 +466,7 @@ impl Sequencer {
     }
 
     /// Gives positions and offsets.
-    fn place(&mut self, prepared: Prepared, slot: Arc<Slot>, mut totals: Vec<u64>) {
+    fn place(&mut self, prepared: &Prepared, slot: Arc<Slot>, mut totals: Vec<u64>) {
         let next_position = self.next_position();
         if let Some(change) = &prepared.change {
             match self.catalogue.after(change, next_position) {
@@ -473,34 +480,42 @@ impl Sequencer {
         let forming = self.forming.as_mut().expect("the caller asked for room");
         let append = forming.begin_append();
         let mut events = Vec::with_capacity(prepared.events.len());
-        for event in prepared.events {
-            let offset = next_offset(&mut self.next_offsets, (event.topic, event.partition));
-            let key = BatchKey {
-                topic: event.topic,
-                partition: event.partition,
-                schema: event.schema,
-                own_time: event.record.own_time,
-                transaction: None,
-                positioned: true,
-            };
-            let new_topic = !forming.topics.contains(&event.topic);
-            let (_, position) = forming.push(key, offset, &event.record);
-            let position = position.expect("it was pushed with a position");
-            if new_topic {
-                self.memtable.add(Term::new().topic(event.topic), position.0, None);
-            }
-            let revision = event.stream.map(|at| {
+        for same_stream in prepared.events.chunk_by(|one, next| one.stream == next.stream) {
+            let count = same_stream.len() as u64;
+            let stream = same_stream[0].stream.map(|at| {
+                let PreparedStream { name, term, base } = &prepared.streams[at];
+                let first = forming.next_position().0;
+                self.memtable.add_range(term, first..first + count, base.map(|_| totals[at]));
                 let total = totals[at];
-                totals[at] += 1;
-                let PreparedStream { term, base, .. } = &prepared.streams[at];
-                self.memtable.add(term, position.0, base.map(|_| total));
-                Revision(total)
+                totals[at] += count;
+                (name, total)
             });
-            for term in event.terms.iter().chain(&event.id_term) {
-                self.memtable.add(term, position.0, None);
+            for (index, event) in same_stream.iter().enumerate() {
+                let offset = next_offset(&mut self.next_offsets, (event.topic, event.partition));
+                let key = BatchKey {
+                    topic: event.topic,
+                    partition: event.partition,
+                    schema: event.schema,
+                    own_time: event.record.own_time,
+                    transaction: None,
+                    positioned: true,
+                };
+                let new_topic = !forming.topics.contains(&event.topic);
+                let (_, position) = forming.push(key, offset, &event.record);
+                let position = position.expect("it was pushed with a position");
+                if new_topic {
+                    self.memtable.add(Term::new().topic(event.topic), position.0, None);
+                }
+                for term in event.terms.iter().chain(&event.id_term) {
+                    self.memtable.add(term, position.0, None);
+                }
+                let revision = stream.map(|(_, total)| Revision(total + index as u64));
+                events.push(AppendedEvent {
+                    position,
+                    stream: stream.map(|(name, _)| name.clone()),
+                    revision,
+                });
             }
-            let stream = event.stream.map(|at| prepared.streams[at].name.clone());
-            events.push(AppendedEvent { position, stream, revision });
         }
         self.counts.appends += 1;
         self.counts.events += events.len() as u64;

@@ -181,16 +181,16 @@ fn prepare_event(
     write: &EventWrite,
     streams: &mut Streams,
 ) -> Result<PreparedEvent, String> {
-    let facts = record::facts(&topic.definition, &write.event)?;
-    let key = match (&facts.key, &write.key) {
+    let mut facts = record::facts(&topic.definition, &write.event)?;
+    let key = match (facts.key.take(), &write.key) {
         (Some(declared), Some(given)) if declared != given => {
             return Err(format!(
                 "the key {} was given, but the topic's KEY makes it {}: leave it out, or change the payload",
                 recount_types::name::KeyText(given),
-                recount_types::name::KeyText(declared)
+                recount_types::name::KeyText(&declared)
             ));
         }
-        (declared, given) => declared.clone().or_else(|| given.clone()),
+        (declared, given) => declared.or_else(|| given.clone()),
     };
     let key = key.map(|key| streams.shared(topic, key));
     if let Some(key) = &key
