@@ -106,7 +106,7 @@ async fn beside<T>(
         if !matches!(answered, None | Some(Answer::Done(Ok(_)))) {
             return Poll::Ready(());
         }
-        if !std::mem::replace(&mut yielded, true) {
+        if answered.is_none() && !std::mem::replace(&mut yielded, true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

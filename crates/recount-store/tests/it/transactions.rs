@@ -82,7 +82,6 @@ fn appends_that_wait_are_bounded() {
     let six = "a/2 a/2 a/2 a/2 a/2 a/2";
     for (words, event_bytes, most) in [("a/2", 10, 10_000), (six, 1_000_000, 11)] {
         let bench = Bench::new();
-        produce(&bench, Some(1), "a/1");
         let append = |words: &str, event_bytes: usize| {
             let deadline = Some(Duration::from_secs(3600));
             let mut request = AppendRequest { deadline, ..request(words) };
@@ -91,6 +90,11 @@ fn appends_that_wait_are_bounded() {
             }
             Box::pin(bench.store.append(request))
         };
+        // The segments grow until there is room for the large ones: nothing waits for a roll below.
+        for _ in 0..4 {
+            block_on(append(&words.replace("a/", "b/"), event_bytes)).unwrap();
+        }
+        produce(&bench, Some(1), "a/1");
         let mut cx = Context::from_waker(Waker::noop());
         let mut waiting = Vec::new();
         for n in 0..most {
@@ -103,7 +107,7 @@ fn appends_that_wait_are_bounded() {
             waiting.push(append("a/3", 10));
             assert!(waiting[most].as_mut().poll(&mut cx).is_pending(), "a small one has room");
         }
-        expect!["3=b/1@0"].assert_eq(&bench.append("b/1"));
+        assert!(bench.append("b/1").ends_with("=b/1@0"));
         block_on(bench.store.end_transaction(1, true)).unwrap();
         // Together: one of them writes the group of all.
         block_on(all_at_once(waiting)).into_iter().for_each(|answer| drop(answer.unwrap()));
