@@ -124,6 +124,8 @@ pub(crate) struct Sequencer {
     blocked: Vec<Blocked>,
     /// An append was blocked, and nobody has set an alarm for its deadline yet.
     new_deadline: bool,
+    /// For which deadline an alarm is set, or will be, on the boot-time clock, µs.
+    alarm_us: u64,
     failure: Option<String>,
     hash_key: [u8; 16],
     memtable_bytes_max: usize,
@@ -248,6 +250,7 @@ impl Sequencer {
             queued: VecDeque::new(),
             blocked: Vec::new(),
             new_deadline: false,
+            alarm_us: u64::MAX,
             failure: None,
             hash_key,
             memtable_bytes_max,
@@ -306,7 +309,7 @@ impl Sequencer {
             let queued: usize = self.queued.iter().map(|queued| queued.work.bytes()).sum();
             queued + self.blocked.iter().map(|blocked| blocked.prepared.bytes).sum::<usize>()
         };
-        count >= WAITING_MAX || (count > 0 && waiting() + bytes > WAITING_BYTES_MAX)
+        count >= WAITING_MAX || waiting() + bytes > WAITING_BYTES_MAX
     }
 
     fn has_room(&self, work: &Work) -> bool {
@@ -405,8 +408,9 @@ impl Sequencer {
             if self.is_overfull(prepared.bytes) {
                 self.refuse(slot, AppendError::Busy);
             } else {
+                self.new_deadline |= prepared.deadline_us < self.alarm_us;
+                self.alarm_us = self.alarm_us.min(prepared.deadline_us);
                 self.blocked.push(Blocked { prepared, slot });
-                self.new_deadline = true;
                 return None;
             }
         } else {
@@ -650,3 +654,6 @@ pub(crate) fn jumped_ahead(before: &ClockReading, now: &ClockReading) -> Option<
     let boot = now.boottime_us as i64 - before.boottime_us as i64;
     (wall - boot > CLOCK_JUMP_US_MAX).then_some(wall - boot)
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,14 +142,16 @@ impl Sequencer {
         }
     }
 
-    /// True once after an append was blocked: an alarm must be set for its deadline.
+    /// True once after an append was blocked whose deadline is before all others': an alarm must be set for it.
     pub(crate) fn take_new_deadline(&mut self) -> bool {
         std::mem::take(&mut self.new_deadline)
     }
 
-    /// When the first blocked append gives up, on the boot-time clock, µs.
-    pub(crate) fn next_deadline_us(&self) -> Option<u64> {
-        self.blocked.iter().map(|blocked| blocked.prepared.deadline_us).min()
+    /// When the first blocked append gives up, on the boot-time clock, µs: the caller sets an alarm.
+    pub(crate) fn next_deadline_us(&mut self) -> Option<u64> {
+        let next = self.blocked.iter().map(|blocked| blocked.prepared.deadline_us).min();
+        self.alarm_us = next.unwrap_or(u64::MAX);
+        next
     }
 
     /// Remembers where the group being taken lies, if records in it wait for positions.

@@ -76,6 +76,22 @@ fn an_append_waits_for_the_transaction_before_it() {
     expect!["5=a/2@0"].assert_eq(&waiting.join().unwrap());
 }
 
+/// Each waits until its own deadline, whoever came first.
+#[test]
+fn who_came_later_may_give_up_earlier() {
+    let bench = Bench::new();
+    produce(&bench, Some(7), "a/1");
+    let until = |ms| AppendRequest { deadline: Some(Duration::from_millis(ms)), ..request("a/2") };
+    let mut patient = Box::pin(bench.store.append(until(3_600_000)));
+    assert!(patient.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    for ms in [20, 1] {
+        let given_up = block_on(bench.store.append(until(ms)));
+        assert!(matches!(given_up, Err(AppendError::TransactionOpen { producer: 7, .. })), "{given_up:?}");
+    }
+    block_on(bench.store.end_transaction(7, true)).unwrap();
+    block_on(patient).unwrap();
+}
+
 /// However long a transaction is open, what waits for it is bounded, in number and in bytes.
 #[test]
 fn appends_that_wait_are_bounded() {
