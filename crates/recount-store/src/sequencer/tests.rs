@@ -108,6 +108,12 @@ fn event(stream: Option<usize>, key: Option<Bytes>) -> PreparedEvent {
     PreparedEvent { topic: TOPIC, partition: Partition(0), schema: 1, stream, record, terms, id_term }
 }
 
+/// A producer's batch of one event.
+fn produce(partition: u32, transaction: Option<u64>, bytes: usize) -> Work {
+    let (partition, events) = (Partition(partition), vec![event(None, None)]);
+    Work::Produce(Box::new(Produce { topic: TOPIC, partition, schema: 1, transaction, events, bytes }))
+}
+
 fn id(text: &str) -> Option<Vec<u8>> {
     Some(Term::of(TermKind::ClientId, TOPIC, text.as_bytes()).as_bytes().to_vec())
 }
@@ -313,16 +319,7 @@ fn bytes_that_wait_for_a_segment_are_bounded() {
 
 #[test]
 fn bytes_of_open_transactions_are_bounded() {
-    let produce = |bytes| {
-        Work::Produce(Box::new(Produce {
-            topic: TOPIC,
-            partition: Partition(0),
-            schema: 1,
-            transaction: Some(1),
-            events: vec![event(None, None)],
-            bytes,
-        }))
-    };
+    let produce = |bytes| produce(0, Some(1), bytes);
     let mut bench = Bench::new();
     // Without anything in flight a refusal depends on nothing, and is given at once.
     assert!(matches!(refusal(&bench.submit(produce(PENDING_BYTES_MAX + 1))), Some(AppendError::Busy)));
@@ -363,4 +360,77 @@ fn a_jump_is_what_the_wall_clock_gains_on_the_clock_of_the_boot() {
     assert_eq!(gained(CLOCK_JUMP_US_MAX + 1, 1), Some(CLOCK_JUMP_US_MAX + 1));
     assert_eq!(gained(-CLOCK_JUMP_US_MAX - 1, 1), None, "back is no jump ahead");
     assert_eq!(gained(CLOCK_JUMP_US_MAX + 1, 2), None, "another boot");
+}
+
+/// A condition that is too dear to be checked under the lock is refused, not checked.
+#[test]
+fn a_condition_looks_at_so_many_events_at_most() {
+    let mut bench = Bench::new();
+    let type_term = Term::new().event_type(TOPIC, "Paid").to_vec();
+    let mut prepared = bench.prepare("1");
+    prepared.queries =
+        vec![PreparedQuery { types: vec![type_term.clone()], tags: Vec::new(), after: Position(0) }];
+    bench.sequencer.memtable.add_range(&type_term, 1..SCAN_MAX as u64 + 1, None);
+    assert!(matches!(bench.sequencer.check(&prepared), Err(AppendError::Matched { at: Position(1), .. })));
+    bench.sequencer.memtable.add(&type_term, SCAN_MAX as u64 + 1, None);
+    assert!(matches!(bench.sequencer.check(&prepared), Err(AppendError::ScanLimit { .. })));
+    bench.sequencer.memtable.add(&type_term, SCAN_MAX as u64 + 2, None);
+    assert!(matches!(bench.sequencer.check(&prepared), Err(AppendError::ScanLimit { .. })));
+}
+
+#[test]
+fn a_batch_that_waits_for_nothing_has_its_positions_and_is_found_by_its_topic() {
+    let mut bench = Bench::new();
+    for partition in 0..2 {
+        bench.submit(produce(partition, None, BYTES));
+    }
+    assert_eq!(bench.sequencer.next_position(), Position(3));
+    assert_eq!(bench.sequencer.pending, Pending::default());
+    let list = bench.sequencer.memtable.list(Term::new().topic(TOPIC)).unwrap();
+    assert_eq!(list.count(), 1, "a topic has a posting in each group with events of it");
+}
+
+/// Each transaction is one node of what waits, and the groups with its records are known while it is open.
+#[test]
+fn groups_are_remembered_while_their_records_wait() {
+    let mut bench = Bench::new();
+    for producer in [1, 2, 3] {
+        bench.submit(produce(producer as u32, Some(producer), BYTES));
+        bench.take();
+        bench.sequencer.durable();
+    }
+    let waiting =
+        |bench: &Bench| -> Vec<u64> { bench.sequencer.pending_groups.keys().map(|lsn| lsn.0).collect() };
+    assert_eq!(waiting(&bench), [1, 2, 3]);
+    let mut expected = Pending::default();
+    for (lsn, producer) in [(1, 1), (2, 2), (3, 3)] {
+        let partition = (TOPIC, Partition(producer as u32));
+        let terms = vec![Vec::new()];
+        let batch = crate::pending::Waiting { lsn: Lsn(lsn), entry: 0, partition, count: 1, terms };
+        expected.add_transactional(producer, batch);
+    }
+    assert_eq!(bench.sequencer.pending, expected);
+    for (producer, left) in [(1, vec![2, 3]), (3, vec![2, 3]), (2, vec![])] {
+        bench.submit(Work::End { producer, committed: true });
+        assert_eq!(waiting(&bench), left);
+    }
+}
+
+/// The alarm is set anew where an append gives up before all others that wait, and only there.
+#[test]
+fn the_first_deadline_is_told() {
+    let mut bench = Bench::new();
+    bench.submit(produce(0, Some(1), BYTES));
+    assert_eq!(bench.sequencer.next_deadline_us(), None);
+    assert!(!bench.sequencer.take_new_deadline());
+    let now = bench.env.clock.boottime_us();
+    let hour = 3_600_000_000;
+    for (deadline_us, is_first, first) in [(2, true, 2), (3, false, 2), (1, true, 1)] {
+        let at = now + hour * deadline_us;
+        let prepared = Prepared { deadline_us: at, ..bench.prepare("1") };
+        assert!(waits(&bench.append(prepared)));
+        assert_eq!(bench.sequencer.take_new_deadline(), is_first);
+        assert!(!bench.sequencer.take_new_deadline(), "once");
+        assert_eq!(bench.sequencer.next_deadline_us(), Some(now + hour * first));
+    }
 }
