@@ -410,6 +410,9 @@ fn groups_are_remembered_while_their_records_wait() {
         expected.add_transactional(producer, batch);
     }
     assert_eq!(bench.sequencer.pending, expected);
+    let saved = bench.sequencer.state().pending;
+    let saved: Vec<_> = saved.iter().map(|batch| (batch.producer, batch.location.offset)).collect();
+    assert_eq!(saved, [(Some(1), 4096), (Some(2), 8192), (Some(3), 12_288)], "a prologue has them");
     for (producer, left) in [(1, vec![2, 3]), (3, vec![2, 3]), (2, vec![])] {
         bench.submit(Work::End { producer, committed: true });
         assert_eq!(waiting(&bench), left);
