@@ -388,7 +388,7 @@ fn a_batch_that_waits_for_nothing_has_its_positions_and_is_found_by_its_topic() 
     assert_eq!(bench.sequencer.pending, Pending::default());
     // A topic has a posting in each group with events of it, at the first of them.
     let mut term = Term::new();
-    let mut after = |position| bench.sequencer.memtable.count_after(term.topic(TOPIC), position);
+    let after = |position| bench.sequencer.memtable.count_after(term.topic(TOPIC), position);
     assert_eq!([0, 1].map(after), [1, 0]);
 }
 
