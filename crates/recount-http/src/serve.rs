@@ -84,7 +84,6 @@ pub async fn serve(
     };
     tokio::select! {
         () = accepting => {}
-        () = an_early_timer(limits.head_timeout) => {}
         () = stop => {}
     }
     drop(listener);
@@ -93,14 +92,6 @@ pub async fn serve(
     if tokio::time::timeout(limits.drain_timeout, open.acquire_many(all)).await.is_err() {
         let left = limits.connections_max - open.available_permits();
         tracing::warn!(connections = left, "some requests did not end in time");
-    }
-}
-
-/// A timer that is always set, before the one that every request sets. Without it that one would be the first of all
-/// while few clients are there, and each request would wake the thread that waits for I/O, to make it wait anew.
-async fn an_early_timer(head_timeout: Duration) {
-    loop {
-        tokio::time::sleep(head_timeout / 4).await;
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -42,8 +42,6 @@ pub(crate) struct Database {
     pub(crate) inner: Arc<Inner>,
     driver: Mutex<Driver>,
     pollers: Arc<Pollers>,
-    /// How many groups in a row had one append.
-    alone: Arc<AtomicU32>,
 }
 
 /// Who polls the group being written: usually one. An I/O wakes only who polled last, so all are woken from here: if there
@@ -113,17 +111,12 @@ impl Drop for Guard<'_> {
 impl Database {
     /// A database whose journal is written by `writer`.
     pub(crate) fn new(inner: Arc<Inner>, writer: Writer) -> Database {
-        Database {
-            inner,
-            driver: Mutex::new(Driver::Idle(Box::new(writer))),
-            pollers: Arc::default(),
-            alone: Arc::default(),
-        }
+        Database { inner, driver: Mutex::new(Driver::Idle(Box::new(writer))), pollers: Arc::default() }
     }
 
     /// True if there is one caller, as it seems: nobody is waited for then.
     fn is_alone(&self) -> bool {
-        !self.alone.load(Ordering::Relaxed).is_multiple_of(ALONE_MAX)
+        !self.inner.alone.load(Ordering::Relaxed).is_multiple_of(ALONE_MAX)
     }
 
     /// Takes the writer away: nothing is written any more. `None` if a group is being written, or it was taken.
@@ -170,7 +163,7 @@ impl Database {
         if matches!(*driver, Driver::Idle(_))
             && let Driver::Idle(writer) = std::mem::replace(&mut *driver, Driver::Gone)
         {
-            *driver = Driver::Running(Box::pin(run_group(self.inner.clone(), writer, self.alone.clone())));
+            *driver = Driver::Running(Box::pin(run_group(self.inner.clone(), writer)));
         }
         match &mut *driver {
             Driver::Running(group) => {
@@ -229,7 +222,7 @@ impl Database {
     }
 }
 
-async fn run_group(inner: Arc<Inner>, mut writer: Box<Writer>, alone: Arc<AtomicU32>) -> Box<Writer> {
+async fn run_group(inner: Arc<Inner>, mut writer: Box<Writer>) -> Box<Writer> {
     if let Err(error) = roll_if_wanted(&inner, &mut writer).await {
         return refuse(&inner, writer, error);
     }
@@ -253,8 +246,8 @@ async fn run_group(inner: Arc<Inner>, mut writer: Box<Writer>, alone: Arc<Atomic
         inner.signals.index_work.notify();
     }
     let (spec, waiters) = taken.forming.finish(taken.append_time);
-    let in_a_row = if waiters.len() > 1 { 0 } else { alone.load(Ordering::Relaxed).wrapping_add(1) };
-    alone.store(in_a_row, Ordering::Relaxed);
+    let in_a_row = if waiters.len() > 1 { 0 } else { inner.alone.load(Ordering::Relaxed).wrapping_add(1) };
+    inner.alone.store(in_a_row, Ordering::Relaxed);
     let head = spec.first_position.0 + u64::from(spec.count) - 1;
     match writer.write(spec).await {
         Ok(frame) => {

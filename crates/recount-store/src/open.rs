@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use recount_env::{Env, Signal};
@@ -172,6 +172,7 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         head: AtomicU64::new(head),
         sealed: AtomicBool::new(writer_is_sealed),
         last_sync_us: AtomicU64::new(env.clock.boottime_us()),
+        alone: AtomicU32::new(0),
         visible: Signal::new(),
         signals: Arc::new(Signals::default()),
         index_counts: IndexCounts::default(),

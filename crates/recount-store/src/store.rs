@@ -1,7 +1,7 @@
 //! The store: the handle that fronts hold, and what its parts share.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use recount_env::{Env, Signal};
@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) sealed: AtomicBool,
     /// Boot-time µs of the last sync.
     pub(crate) last_sync_us: AtomicU64,
+    /// How many groups in a row had one append.
+    pub(crate) alone: AtomicU32,
     /// The head moved, or the store was closed.
     pub(crate) visible: Signal,
     /// How the background tasks are woken.

@@ -17,44 +17,21 @@ pub fn format_rfc3339(time: Time) -> String {
     let micros = time.0.rem_euclid(1_000_000);
     let mut text = format_seconds(time);
     if micros != 0 {
-        text.push('.');
-        push_digits(&mut text, micros, 6);
+        text += &format!(".{micros:06}");
     }
-    text.push('Z');
-    text
+    text + "Z"
 }
 
 /// Writes `2023-12-13T12:00:00.000000Z`: always six digits.
 pub fn format_rfc3339_micros(time: Time) -> String {
-    let mut text = format_seconds(time);
-    text.push('.');
-    push_digits(&mut text, time.0.rem_euclid(1_000_000), 6);
-    text.push('Z');
-    text
+    format!("{}.{:06}Z", format_seconds(time), time.0.rem_euclid(1_000_000))
 }
 
 fn format_seconds(time: Time) -> String {
     let (year, month, day) = civil_from_days(time.0.div_euclid(DAY_US));
     let second = time.0.rem_euclid(DAY_US) / 1_000_000;
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let mut text = String::with_capacity("2023-12-13T12:00:00.000000Z".len());
-    if (0..10_000).contains(&year) {
-        push_digits(&mut text, year, 4);
-    } else {
-        text.push_str(&year.to_string());
-    }
-    for (before, value) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)] {
-        text.push(before);
-        push_digits(&mut text, value, 2);
-    }
-    text
-}
-
-/// Adds a number that is not negative, with zeros before it.
-fn push_digits(text: &mut String, value: i64, count: u32) {
-    for place in (0..count).rev() {
-        text.push(char::from(b'0' + (value / 10i64.pow(place) % 10) as u8));
-    }
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// A text that is not an instant.
