@@ -3,7 +3,8 @@
 //! random numbers or threads.
 //!
 //! Parts: [`files`] and [`clock`] are the traits, [`real`] is Linux, [`sim`] is the simulated machine,
-//! [`signal`] is how a task waits, [`executor`] runs one future on the calling thread.
+//! [`signal`] is how a task waits, [`executor`] runs one future on the calling thread,
+//! [`turn`] lets other tasks go first.
 //!
 //! I/O is written as futures. In [`real`] they do the system call when polled and are ready at once, so
 //! the caller's own thread drives the write; in [`sim`] they end when the seed says so.
@@ -16,6 +17,7 @@ pub mod planted;
 pub mod real;
 pub mod signal;
 pub mod sim;
+pub mod turn;
 
 use std::fmt;
 use std::future::Future;

@@ -3,12 +3,14 @@
 //!
 //! ```text
 //!  serve.rs      connections ─▶ router.rs   path and method ─▶ append.rs, read.rs, topics.rs, sql.rs, health.rs
+//!  eager.rs      how a connection is polled
 //!  endpoints.rs  the list of what there is; openapi.rs describes it to programs
 //!  problem.rs    every answer that is not a success
 //! ```
 
 mod append;
 mod body;
+mod eager;
 mod endpoints;
 mod front;
 mod health;

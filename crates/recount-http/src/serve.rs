@@ -17,6 +17,7 @@ use recount_store::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::eager::Eager;
 use crate::front::Front;
 use crate::problem::Problem;
 use crate::router::router;
@@ -116,13 +117,16 @@ async fn connection(front: &Front, stream: TcpStream, router: Router, head_timeo
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_header_size(128 << 10);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = front.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let served = async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = front.stopped() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
+    let ended = Eager::new(pin!(served)).await;
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection was lost");
     }

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use recount_env::turn::yield_turn;
 use recount_journal::{JournalError, Room, Writer};
 use recount_types::Lsn;
 
@@ -80,16 +81,15 @@ pub(crate) async fn answer(database: &Database, slot: Arc<Slot>) -> Answer {
     let mut yielded = false;
     poll_fn(|cx| {
         let slot = &guard.slot;
-        slot.register(cx);
-        if slot.leads() {
+        if slot.leads_or_registers(cx) {
             // Tasks that are ready now may have appends for this group: they go first, once.
             if !std::mem::replace(&mut yielded, true) && !database.is_alone() {
-                cx.waker().wake_by_ref();
+                yield_turn(cx);
                 return Poll::Pending;
             }
             database.lead(slot, cx);
         }
-        slot.take().map_or(Poll::Pending, Poll::Ready)
+        slot.take_or_register(cx).map_or(Poll::Pending, Poll::Ready)
     })
     .await
 }

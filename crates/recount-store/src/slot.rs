@@ -31,6 +31,14 @@ struct State {
     waker: Option<Waker>,
 }
 
+impl State {
+    fn register(&mut self, cx: &Context<'_>) {
+        if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+    }
+}
+
 impl Slot {
     /// Gives the answer and wakes the append.
     pub(crate) fn answer(&self, answer: Answer) {
@@ -44,22 +52,30 @@ impl Slot {
         }
     }
 
-    /// Takes the answer if there is one.
-    pub(crate) fn take(&self) -> Option<Answer> {
-        self.lock().answer.take()
+    /// True if its append leads. The leader answers itself, and is not woken for that; the others are from now on.
+    pub(crate) fn leads_or_registers(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.lock();
+        if state.leads {
+            state.waker = None;
+        } else {
+            state.register(cx);
+        }
+        state.leads
     }
 
-    /// True if the answer is there, or was taken.
+    /// Takes the answer, or registers whom to wake when it comes.
+    pub(crate) fn take_or_register(&self, cx: &Context<'_>) -> Option<Answer> {
+        let mut state = self.lock();
+        let answer = state.answer.take();
+        if answer.is_none() {
+            state.register(cx);
+        }
+        answer
+    }
+
+    /// True if the answer is there.
     pub(crate) fn is_answered(&self) -> bool {
         self.lock().answer.is_some()
-    }
-
-    /// Registers whom to wake.
-    pub(crate) fn register(&self, cx: &Context<'_>) {
-        let mut state = self.lock();
-        if state.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-            state.waker = Some(cx.waker().clone());
-        }
     }
 
     /// Makes its append the leader; false if nobody waits for it any more, or its caller is busy.
@@ -109,5 +125,66 @@ impl Slot {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether who registers with `register` is woken by the answer that comes after it.
+    fn is_woken(slot: &Slot, register: impl FnOnce(&Slot, &Context<'_>)) -> bool {
+        let woken = Arc::new(Woken::default());
+        register(slot, &Context::from_waker(&Waker::from(woken.clone())));
+        slot.answer(Answer::Again);
+        woken.0.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_the_answer() {
+        assert!(is_woken(&Slot::default(), |slot, cx| assert!(!slot.leads_or_registers(cx))));
+        assert!(is_woken(&Slot::default(), |slot, cx| assert!(slot.take_or_register(cx).is_none())));
+    }
+
+    #[test]
+    fn the_leader_is_not_woken_for_what_it_answers_itself() {
+        let slot = Slot::default();
+        slot.make_leader();
+        assert!(!is_woken(&slot, |slot, cx| {
+            assert!(slot.take_or_register(cx).is_none());
+            assert!(slot.leads_or_registers(cx));
+        }));
+    }
+
+    #[test]
+    fn a_leader_that_has_to_wait_is_woken() {
+        let slot = Slot::default();
+        slot.make_leader();
+        assert!(is_woken(&slot, |slot, cx| {
+            assert!(slot.leads_or_registers(cx));
+            assert!(slot.take_or_register(cx).is_none());
+        }));
+    }
+
+    #[test]
+    fn an_answer_that_is_there_is_taken_once() {
+        let slot = Slot::default();
+        slot.answer(Answer::Again);
+        let cx = Context::from_waker(Waker::noop());
+        assert!(matches!(slot.take_or_register(&cx), Some(Answer::Again)));
+        assert!(slot.take_or_register(&cx).is_none());
     }
 }

@@ -8,6 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
+use recount_env::turn::yield_turn;
 use recount_index::RunSet;
 use recount_types::{Position, Revision};
 
@@ -107,7 +108,7 @@ async fn beside<T>(
             return Poll::Ready(());
         }
         if answered.is_none() && !std::mem::replace(&mut yielded, true) {
-            cx.waker().wake_by_ref();
+            yield_turn(cx);
             return Poll::Pending;
         }
         if found.is_none() && slot.be_busy() {

@@ -1,6 +1,7 @@
 //! The sequencer by itself: no thread, no journal; what it is handed, it is handed here.
 
 use std::path::Path;
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use recount_env::{Env, block_on, memory::memory_env};
@@ -119,16 +120,20 @@ fn id(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Neither answered nor sent back.
+fn look(slot: &Slot) -> Option<Answer> {
+    slot.take_or_register(&Context::from_waker(Waker::noop()))
+}
+
 fn waits(slot: &Slot) -> bool {
-    slot.take().is_none()
+    look(slot).is_none()
 }
 
 fn is_sent_back(slot: &Slot) -> bool {
-    matches!(slot.take(), Some(Answer::Again))
+    matches!(look(slot), Some(Answer::Again))
 }
 
 fn refusal(slot: &Slot) -> Option<AppendError> {
-    match slot.take() {
+    match look(slot) {
         Some(Answer::Done(Err(error))) => Some(error),
         _ => None,
     }
