@@ -3,10 +3,33 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Has large blocks that are freed given back to the system at once, instead of later and perhaps never: the segment that
+/// a recovery read becomes the heaps of the threads that start next otherwise, which are as large then as it was.
+#[expect(unsafe_code, reason = "functions of the allocator without requirements, written in C")]
+pub(crate) fn keep_no_large_blocks() {
+    // SAFETY: it may be called at any time, from any thread.
+    unsafe { libmimalloc_sys::mi_option_set(ARENA_PURGE_MULT, 0) }
+}
+
+/// `mi_option_arena_purge_mult` of mimalloc 2: the delay of that, in units of the delay for small blocks.
+const ARENA_PURGE_MULT: libmimalloc_sys::mi_option_t = 24;
+
 /// Gives memory that is not used any more back to the system. The allocator does so by itself when it is called
 /// again, which may be never: after a recovery that read a whole segment a server may have nothing to do.
 #[expect(unsafe_code, reason = "a function of the allocator without requirements, written in C")]
 pub(crate) fn give_back() {
     // SAFETY: it may be called at any time, from any thread.
     unsafe { libmimalloc_sys::mi_collect(true) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(unsafe_code, reason = "functions of the allocator without requirements, written in C")]
+    fn the_option_has_the_default_that_is_documented() {
+        // SAFETY: it may be called at any time, from any thread.
+        assert_eq!(unsafe { libmimalloc_sys::mi_option_get(ARENA_PURGE_MULT) }, 10);
+    }
 }

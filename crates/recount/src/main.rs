@@ -8,5 +8,6 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::keep_no_large_blocks();
     cli::main()
 }
