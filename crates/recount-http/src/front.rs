@@ -40,7 +40,15 @@ impl Front {
 
     /// Appends, and notices if the database has closed itself.
     pub(crate) async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let appended = self.store.append(request).await;
+        self.noticing(self.store.append(request).await)
+    }
+
+    /// The same for what may have the progress of an import in it.
+    pub(crate) async fn append_with_progress(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        self.noticing(self.store.append_system(request).await)
+    }
+
+    fn noticing(&self, appended: Result<Appended, AppendError>) -> Result<Appended, AppendError> {
         if appended.as_ref().is_err_and(|error| error.kind() == Kind::Closed) {
             self.closed.store(true, Ordering::Relaxed);
         }

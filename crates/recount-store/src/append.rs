@@ -20,7 +20,7 @@ mod prepare;
 mod query;
 
 use prepare::Checked;
-pub(crate) use prepare::{is_known, prepare_batch};
+pub(crate) use prepare::prepare_batch;
 
 /// Events to append, all or none, under conditions.
 #[derive(Debug, Clone, Default)]

@@ -196,12 +196,6 @@ impl Store {
         Ok(facts.key.or_else(|| write.key.clone()))
     }
 
-    /// True if an event with this one's id and content is in its topic already; an error if its id is there with
-    /// other content.
-    pub async fn is_known(&self, write: &EventWrite) -> Result<bool, AppendError> {
-        append::is_known(self.inner(), write).await
-    }
-
     /// One live topic.
     pub fn topic(&self, name: &str) -> Option<TopicInfo> {
         let name = TopicName::parse(name).ok()?;

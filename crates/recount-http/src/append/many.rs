@@ -1,4 +1,5 @@
-//! `POST /append`: events to several streams and topics, all or none, under conditions.
+//! `POST /append`: events to several streams and topics, all or none, under conditions. Events of `_imports` may be
+//! among them: an import appends its progress together with its rows.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -99,7 +100,7 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
         return Err(Problem::unsupported(&content_type.essence, "application/json"));
     }
     let body = body::collect(&front.large_bodies, &parts.headers, body).await?;
-    let appended = front.append(parse(&body.bytes)?).await?;
+    let appended = front.append_with_progress(parse(&body.bytes)?).await?;
     Ok(appended_response(&appended))
 }
 

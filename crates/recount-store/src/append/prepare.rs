@@ -223,21 +223,6 @@ fn prepare_event(
     Ok(PreparedEvent { topic: topic.id, partition, schema: topic.schema, stream, record, terms, id_term })
 }
 
-/// Whether an event is in its topic already, by its id.
-pub(crate) async fn is_known(inner: &Arc<Inner>, write: &EventWrite) -> Result<bool, AppendError> {
-    let catalogue = inner.catalogue();
-    let topic = writable(&catalogue, &write.topic, Writer::User)?;
-    let mut streams = Streams::default();
-    let event =
-        prepare_event(topic, write, &mut streams).map_err(|what| AppendError::BadEvent { index: 0, what })?;
-    let request = AppendRequest { events: vec![write.clone()], ..AppendRequest::default() };
-    match duplicate::find(inner, &request, &[event], &streams.list).await? {
-        None => Ok(false),
-        Some(Known::Same(_)) => Ok(true),
-        Some(Known::Other(error)) => Err(error),
-    }
-}
-
 /// Checks a producer's batch. Its events' streams are among their terms: their revisions are not asked for.
 pub(crate) fn prepare_batch(
     inner: &Inner,

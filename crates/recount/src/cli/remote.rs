@@ -33,7 +33,7 @@ impl Remote {
             request = request.query(*name, value);
         }
         let answer = request.call().map_err(|error| self.unreachable(&error))?;
-        Ok(BufReader::new(checked(answer)?.into_body().into_reader()).lines())
+        Ok(BufReader::new(checked(answer)??.into_body().into_reader()).lines())
     }
 
     /// GET of one JSON document.
@@ -51,6 +51,18 @@ impl Remote {
         content_type: &str,
         body: &[u8],
     ) -> Result<Value, Failure> {
+        Ok(self.try_post(path, query, headers, content_type, body)??)
+    }
+
+    /// POST of a body; the JSON answer, or what the server says is wrong.
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        headers: &[(&str, String)],
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Result<Value, Problem>, Failure> {
         let mut request =
             self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
         for (name, value) in query {
@@ -60,9 +72,13 @@ impl Remote {
             request = request.header(*name, value);
         }
         let answer = request.send(body).map_err(|error| self.unreachable(&error))?;
+        let answer = match checked(answer)? {
+            Ok(answer) => answer,
+            Err(problem) => return Ok(Err(problem)),
+        };
         let mut text = String::new();
-        checked(answer)?.into_body().into_reader().read_to_string(&mut text)?;
-        parse(&text)
+        answer.into_body().into_reader().read_to_string(&mut text)?;
+        parse(&text).map(Ok)
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -89,16 +105,36 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
     text
 }
 
-/// Turns a problem (RFC 9457) into a failure.
-fn checked(answer: ureq::http::Response<ureq::Body>) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+/// A problem (RFC 9457) that a server answered with.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// The last part of its type.
+    pub(crate) name: String,
+    /// What is wrong and what to do.
+    pub(crate) what: String,
+    /// The event that is wrong, if one is.
+    pub(crate) index: Option<usize>,
+    kind: Kind,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure::Of { what: problem.what, kind: problem.kind }
+    }
+}
+
+/// The answer, unless it is a problem.
+fn checked(
+    answer: ureq::http::Response<ureq::Body>,
+) -> Result<Result<ureq::http::Response<ureq::Body>, Problem>, Failure> {
     let status = answer.status().as_u16();
     if status < 400 {
-        return Ok(answer);
+        return Ok(Ok(answer));
     }
     let mut text = String::new();
     answer.into_body().into_reader().take(1 << 20).read_to_string(&mut text)?;
     let problem: Value = serde_json::from_str(&text).unwrap_or_default();
-    let detail = problem.get("detail").or_else(|| problem.get("title")).and_then(Value::as_str);
+    let member = |name: &str| problem.get(name).and_then(Value::as_str);
     let kind = match status {
         404 => Kind::NotFound,
         409 => Kind::Conflict,
@@ -106,6 +142,9 @@ fn checked(answer: ureq::http::Response<ureq::Body>) -> Result<ureq::http::Respo
         503 | 507 => Kind::Unavailable,
         _ => Kind::Invalid,
     };
-    let what = detail.map_or_else(|| format!("the server answered with status {status}"), str::to_owned);
-    Err(Failure::Of { what, kind })
+    let name = member("type").and_then(|name| name.rsplit(':').next()).unwrap_or_default().to_owned();
+    let what = member("detail").or(member("title"));
+    let what = what.map_or_else(|| format!("the server answered with status {status}"), str::to_owned);
+    let index = problem.get("index").and_then(Value::as_u64).and_then(|index| index.try_into().ok());
+    Ok(Err(Problem { name, what, index, kind }))
 }

@@ -58,7 +58,7 @@ fn a_longer_file_leaves_out_the_ids_that_are_there() {
     );
     dir.write("c.jsonl", "{\"id\":4,\"n\":4}\n{\"id\":3,\"n\":0}\n");
     dir.check(&["import", "bank.db", "transactions", "c.jsonl", "--id", "id"], "", expect![[r#"
-        recount: c.jsonl line 2 into transactions: conflict: the id "3" was used in topic transactions at position 5, for other content or in another append. Use a new id
+        recount: c.jsonl line 2: conflict: the id "3" was used in topic transactions at position 5, for other content or in another append. Use a new id
         exit code 3
     "#]]);
 }
@@ -101,4 +101,52 @@ fn a_wrong_line_is_named_and_its_append_is_not_made() {
         exit code 2
     "#]],
     );
+}
+
+#[test]
+fn through_a_server_it_is_the_same() {
+    let (here, there) = (Directory::new("import-here"), Directory::new("import-there"));
+    let server = there.serve("bank.db");
+    let both = |arguments: &[&str]| {
+        let (told, other) = (there.run(arguments, ""), here.run(arguments, ""));
+        let differs = told.lines().zip(other.lines()).find(|(told, other)| told != other);
+        assert_eq!((differs, told.len()), (None, other.len()), "{arguments:?}");
+        told
+    };
+    let write = |name: &str, text: &str| {
+        here.write(name, text);
+        there.write(name, text);
+    };
+    both(&["topic", "bank.db", "create", "transactions"]);
+    write("t.csv", CSV);
+    let import = ["import", "bank.db", "transactions", "t.csv", "--key", "acct", "--time", "when"];
+    for told in ["3 rows imported, 0 rows were there before\n", "0 rows imported, 3 rows were there before\n"]
+    {
+        assert_eq!(both(&import), told);
+    }
+    // Every third row is there by its id when all are imported.
+    let row = |n: u32| format!("{{\"id\":\"n/{n} é\",\"n\":{n}}}\n");
+    write("third.jsonl", &(0..1000).step_by(3).map(row).collect::<String>());
+    write("all.jsonl", &(0..1000).map(row).collect::<String>());
+    let ids = |file| ["import", "bank.db", "transactions", file, "--id", "id"];
+    assert_eq!(both(&ids("third.jsonl")), "334 rows imported, 0 rows were there before\n");
+    assert_eq!(both(&ids("all.jsonl")), "666 rows imported, 334 rows were there before\n");
+    assert_eq!(both(&ids("all.jsonl")), "0 rows imported, 1000 rows were there before\n");
+    write("other.jsonl", "{\"id\":\"x\"}\n{\"id\":\"n/6 é\",\"n\":0}\n");
+    assert!(
+        both(&ids("other.jsonl"))
+            .starts_with("recount: other.jsonl line 2: conflict: the id \"n/6 é\" was used")
+    );
+    for wrong in ["{oops}", "\u{1}", "{\"id\":1,\"id\":2}"] {
+        write("wrong.jsonl", &format!("{{\"n\":1}}\n\n{wrong}\n"));
+        assert!(
+            both(&["import", "bank.db", "transactions", "wrong.jsonl"])
+                .starts_with("recount: wrong.jsonl line 3: ")
+        );
+    }
+    both(&["import", "bank.db", "nothing", "t.csv"]);
+    both(&["read", "bank.db", "_imports"]);
+    assert_eq!(both(&["export", "bank.db"]).lines().count(), 3 + 1000 + 1);
+    let by_url = ["import", &server.url, "transactions", "t.csv", "--key", "acct", "--time", "when"];
+    assert_eq!(there.run(&by_url, ""), "0 rows imported, 3 rows were there before\n");
 }

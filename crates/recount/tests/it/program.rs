@@ -159,10 +159,11 @@ pub(crate) fn scrub(text: &str) -> String {
     while let Some(at) = scrubbed.find(NAME) {
         let rest = &scrubbed[at + NAME.len()..];
         let time = rest[..rest.find('"').unwrap()].to_owned();
-        if time == "TIME" {
-            break;
+        // One that is TIME has the time of one before it.
+        if time != "TIME" {
+            scrubbed = scrubbed.replace(&time, "TIME");
         }
-        scrubbed = scrubbed.replace(&time, "TIME").replacen(NAME, "\"appendTime\": \"", 1);
+        scrubbed = scrubbed.replacen(NAME, "\"appendTime\": \"", 1);
     }
     scrubbed.replace("\"appendTime\": \"", NAME)
 }
