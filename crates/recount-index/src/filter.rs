@@ -190,4 +190,10 @@ mod tests {
     fn more_terms_than_a_filter_may_be_made_for_have_fewer_bits_each() {
         assert_eq!(Filter::new(u64::MAX).lines.len() as u64, LINES_MAX);
     }
+
+    #[test]
+    fn it_costs_what_its_lines_take() {
+        assert_eq!(Filter::with_capacity(0).heap_bytes(), 0);
+        assert_eq!(Filter::with_capacity(3).heap_bytes(), 3 * 64);
+    }
 }
