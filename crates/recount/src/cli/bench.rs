@@ -5,41 +5,55 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use recount::{Database, EventWrite, NewEvent, TopicName};
+use recount::{EventWrite, NewEvent, TopicName};
+use recount_types::Kind;
 
 use super::failure::Failure;
-use super::target::with_directory;
+use super::target::Target;
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Directory of the database; created if it is empty or absent
+    /// Directory or URL; a directory that is empty or absent becomes a database
     #[arg(value_name = "DB")]
-    directory: String,
-    /// Writers at the same time
-    #[arg(long, default_value_t = 1)]
+    database: String,
+    /// Writers at the same time, at most 1,024; through a server each has a connection
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=WRITERS_MAX as u64))]
     writers: u64,
     /// How long
-    #[arg(long, default_value_t = 5.0)]
-    seconds: f64,
+    #[arg(long, default_value = "5", value_parser = duration)]
+    seconds: Duration,
 }
+
+/// Most writers.
+pub(super) const WRITERS_MAX: usize = 1024;
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|&duration| duration <= DURATION_MAX);
+    duration.ok_or_else(|| format!("write a number from 0 to {}", DURATION_MAX.as_secs()))
+}
+
+const DURATION_MAX: Duration = Duration::from_secs(86_400);
+
+const TOPIC: &str = "bench";
 
 /// Appends for a while and prints rate and latencies.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    with_directory(&arguments.directory, true, |database| measure(database, arguments))
+    Target::with(&arguments.database, true, |target| measure(target, arguments))
 }
 
-fn measure(database: &Database, arguments: &Arguments) -> Result<(), Failure> {
-    let topic = TopicName::parse("bench").map_err(|error| Failure::usage(error.to_string()))?;
-    if database.store().topic("bench").is_none() {
-        database.execute("CREATE TOPIC bench")?;
+fn measure(target: &Target, arguments: &Arguments) -> Result<(), Failure> {
+    match create(target) {
+        Err(Failure::Of { kind: Kind::Conflict, .. }) | Ok(()) => {}
+        Err(failure) => return Err(failure),
     }
-    let until = Instant::now() + Duration::from_secs_f64(arguments.seconds);
+    let until = Instant::now() + arguments.seconds;
     let next = AtomicU64::new(0);
     let began = Instant::now();
     let results: Vec<Result<Vec<u64>, Failure>> = thread::scope(|scope| {
-        let writer = || write(database, &topic, &next, until);
-        let writers: Vec<_> = (0..arguments.writers.max(1)).map(|_| scope.spawn(writer)).collect();
+        let writer = || write(target, &next, until);
+        let writers: Vec<_> = (0..arguments.writers).map(|_| scope.spawn(writer)).collect();
         let join = |writer: thread::ScopedJoinHandle<'_, _>| {
             writer.join().unwrap_or_else(|_| Err(Failure::new("a writer panicked")))
         };
@@ -64,22 +78,39 @@ fn measure(database: &Database, arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(
-    database: &Database,
-    topic: &TopicName,
-    next: &AtomicU64,
-    until: Instant,
-) -> Result<Vec<u64>, Failure> {
-    let mut micros = Vec::new();
-    while Instant::now() < until {
-        let n = next.fetch_add(1, Ordering::Relaxed);
-        let payload =
-            format!("{{\"accountId\": {}, \"amount\": -20.0, \"timestamp\": 1702468800}}", n % 1000);
-        let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
-        let write = EventWrite { topic: topic.clone(), key: Some((n % 1000).to_string().into()), event };
-        let began = Instant::now();
-        database.append(vec![write])?;
-        micros.push(began.elapsed().as_micros() as u64);
+fn create(target: &Target) -> Result<(), Failure> {
+    let sql = format!("CREATE TOPIC {TOPIC}");
+    match target {
+        Target::Local(database) => database.execute(&sql).map(drop).map_err(Failure::from),
+        Target::Remote(remote) => remote.post("/sql", &[], &[], "text/plain", sql.as_bytes()).map(drop),
     }
-    Ok(micros)
+}
+
+fn write(target: &Target, next: &AtomicU64, until: Instant) -> Result<Vec<u64>, Failure> {
+    let mut micros = Vec::new();
+    loop {
+        let account = next.fetch_add(1, Ordering::Relaxed) % 1000;
+        let payload = format!("{{\"accountId\": {account}, \"amount\": -20.0, \"timestamp\": 1702468800}}");
+        let began = Instant::now();
+        append(target, account.to_string(), payload)?;
+        micros.push(began.elapsed().as_micros() as u64);
+        if Instant::now() >= until {
+            return Ok(micros);
+        }
+    }
+}
+
+fn append(target: &Target, key: String, payload: String) -> Result<(), Failure> {
+    match target {
+        Target::Local(database) => {
+            let topic = TopicName::parse(TOPIC).map_err(|error| Failure::usage(error.to_string()))?;
+            let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
+            database.append(vec![EventWrite { topic, key: Some(key.into()), event }])?;
+        }
+        Target::Remote(remote) => {
+            let path = format!("/topics/{TOPIC}/events");
+            remote.post(&path, &[("key", key)], &[], "application/json", payload.as_bytes())?;
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use recount_types::Kind;
 use serde_json::Value;
 
+use super::bench::WRITERS_MAX;
 use super::failure::Failure;
 
 /// A server's address.
@@ -17,7 +18,10 @@ pub(crate) struct Remote {
 impl Remote {
     /// The server at `url`, such as `http://127.0.0.1:7400`.
     pub(crate) fn new(url: &str) -> Remote {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        // Nobody has more requests at a time than `bench`, whose connections are to be kept.
+        let config =
+            config.max_idle_connections(WRITERS_MAX).max_idle_connections_per_host(WRITERS_MAX).build();
         Remote { base: url.trim_end_matches('/').to_owned(), agent: config.into() }
     }
 

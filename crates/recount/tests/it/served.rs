@@ -150,3 +150,27 @@ fn a_server_may_open_as_many_files_as_the_system_allows() {
     assert_ne!(numbers[0], "64", "{line}");
     server.stop();
 }
+
+#[test]
+fn a_bench_says_how_many_appends_it_made() {
+    let dir = Directory::new("bench");
+    let server = dir.serve("bank.db");
+    for (database, writers) in
+        [("other.db", "1"), ("other.db", "3"), (server.url.as_str(), "3"), ("bank.db", "1")]
+    {
+        let told = dir.run(&["bench", database, "--writers", writers, "--seconds", "0.05"], "");
+        let appends: u64 = told.split(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{told}"));
+        assert!(appends >= writers.parse().unwrap() && told.contains("/s, each fsynced; p50 "), "{told}");
+    }
+    for (wrong, why) in [
+        (["--seconds", "-1"], "a number from 0 to 86400"),
+        (["--seconds", "inf"], "a number from 0 to 86400"),
+        (["--seconds", "x"], "a number of seconds"),
+        (["--writers", "0"], "not in 1..=1024"),
+    ] {
+        let [name, value] = wrong;
+        let told = dir.run(&["bench", "other.db", &format!("{name}={value}")], "");
+        assert!(told.contains(why) && told.ends_with("exit code 2\n"), "{told}");
+    }
+    server.stop();
+}
