@@ -52,7 +52,8 @@ impl Slot {
         }
     }
 
-    /// True if its append leads. The leader answers itself, and is not woken for that; the others are from now on.
+    /// True if its append leads. Nobody wakes a leader for its answer: it looks for it before its poll ends. The others
+    /// are woken from now on.
     pub(crate) fn leads_or_registers(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if state.leads {

@@ -8,6 +8,7 @@ mod failure;
 mod import;
 mod inspect;
 mod interrupt;
+mod lines;
 mod read;
 mod remote;
 mod serve;

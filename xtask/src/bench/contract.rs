@@ -117,14 +117,14 @@ impl Report {
         for side in &self.sides {
             println!("  {:<32} {:>12} {:<10} {}", side.name, readable(side.median), side.unit, side.states);
         }
-        println!("\n{:<52} {:>12} {:>12} {:>7}  {:<8} holds", "what", "figure", "peer", "ratio", "bar");
+        println!("\n{:<52} {:>12} {:>12} {:>7}  {:<10} holds", "what", "figure", "peer", "ratio", "bar");
         for row in &self.rows {
             let number = |n: Option<f64>| n.map_or_else(|| "-".to_owned(), readable);
             let ratio = row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             let what = row.peer.map_or_else(|| row.what.to_owned(), |peer| format!("{} / {peer}", row.what));
             let holds = if row.holds { "yes" } else { "NO" };
             println!(
-                "{what:<52} {:>12} {:>12} {ratio:>7}  {:<8} {holds}",
+                "{what:<52} {:>12} {:>12} {ratio:>7}  {:<10} {holds}",
                 readable(row.figure),
                 number(row.peer_figure),
                 row.bar
@@ -163,7 +163,7 @@ fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
     };
     let ours = side(claim.ours)?;
     let figure = match claim.bar {
-        Bar::AtMost(_) => ours.samples.iter().copied().fold(f64::NAN, f64::max),
+        Bar::AtMost(_) => worst(&ours.samples),
         Bar::RatioAtLeast(_) | Bar::RatioAtMost(_) => ours.median,
     };
     let peer_figure = if claim.peer.is_empty() { None } else { Some(side(claim.peer)?.median) };
@@ -171,7 +171,7 @@ fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
     let (bar, holds) = match claim.bar {
         Bar::RatioAtLeast(bar) => (format!("≥ {bar}"), ratio.is_some_and(|ratio| ratio >= bar)),
         Bar::RatioAtMost(bar) => (format!("≤ {bar}"), ratio.is_some_and(|ratio| ratio <= bar)),
-        Bar::AtMost(bar) => (format!("≤ {bar}"), figure <= bar),
+        Bar::AtMost(bar) => (format!("each ≤ {bar}"), figure <= bar),
     };
     let peer = (!claim.peer.is_empty()).then_some(claim.peer);
     Ok(Row { what: claim.what, unit: ours.unit, figure, peer, peer_figure, ratio, bar, holds })
@@ -186,6 +186,11 @@ fn median(samples: &[f64]) -> f64 {
         n if n % 2 == 1 => sorted[n / 2],
         n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
     }
+}
+
+/// The largest; not a number if one of them is none.
+fn worst(samples: &[f64]) -> f64 {
+    samples.iter().copied().max_by(f64::total_cmp).unwrap_or(f64::NAN)
 }
 
 /// `12,345`, `12.3` or `0.123`.
@@ -253,5 +258,7 @@ mod tests {
             ["0.123", "12.3", "999.0", "1,234", "1,234,567"]
         );
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(worst(&[1.0, 3.0, 2.0]), 3.0);
+        assert!(worst(&[1.0, f64::NAN, 2.0]).is_nan());
     }
 }

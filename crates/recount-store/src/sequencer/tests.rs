@@ -119,11 +119,11 @@ fn id(text: &str) -> Option<Vec<u8>> {
     Some(Term::of(TermKind::ClientId, TOPIC, text.as_bytes()).as_bytes().to_vec())
 }
 
-/// Neither answered nor sent back.
 fn look(slot: &Slot) -> Option<Answer> {
     slot.take_or_register(&Context::from_waker(Waker::noop()))
 }
 
+/// Neither answered nor sent back.
 fn waits(slot: &Slot) -> bool {
     look(slot).is_none()
 }

@@ -1,13 +1,14 @@
 //! `append`: a JSON payload a line, each line an append of its own.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufReader, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 use recount::{Condition, Database, EventWrite, Expected, NewEvent, Revision, StreamName, Tag, TopicName};
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::lines::next_line;
 use super::remote::{Remote, encoded};
 use super::target::Target;
 
@@ -60,27 +61,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Box::new(File::open(&arguments.file).map_err(|error| Failure::new(error.to_string()).context(&name))?)
     };
     Target::with(&arguments.database, false, |target| {
-        for (number, line) in BufReader::new(input).lines().enumerate() {
-            let line = line?;
-            if line.trim().is_empty() {
-                continue;
+        let (mut input, mut line) = (BufReader::new(input), Vec::new());
+        for number in 1u64.. {
+            let context = |failure: Failure| failure.context(&format!("{} line {number}", arguments.topic));
+            if next_line(&mut input, &mut line).map_err(Failure::from).map_err(context)? == 0 {
+                break;
             }
-            let appended = match target {
-                Target::Local(database) => local(database, arguments, line),
-                Target::Remote(remote) => over_http(remote, arguments, &line),
-            };
-            appended
-                .map_err(|failure| failure.context(&format!("{} line {}", arguments.topic, number + 1)))?;
+            let payload = line.trim_ascii();
+            if !payload.is_empty() {
+                append(target, arguments, payload).map_err(context)?;
+            }
         }
         Ok(())
     })
 }
 
-fn local(database: &Database, arguments: &Arguments, payload: String) -> Result<(), Failure> {
+fn append(target: &Target, arguments: &Arguments, payload: &[u8]) -> Result<(), Failure> {
+    match target {
+        Target::Local(database) => local(database, arguments, payload),
+        Target::Remote(remote) => over_http(remote, arguments, payload),
+    }
+}
+
+fn local(database: &Database, arguments: &Arguments, payload: &[u8]) -> Result<(), Failure> {
     let topic = TopicName::parse(&arguments.topic).map_err(|error| Failure::usage(error.to_string()))?;
     let tags = arguments.tags.iter().map(|tag| Tag::parse(tag)).collect::<Result<Vec<_>, _>>();
     let event = NewEvent {
-        payload: payload.into(),
+        payload: payload.to_vec().into(),
         id: arguments.id.clone(),
         event_type: arguments.event_type.clone(),
         tags: tags.map_err(|error| Failure::usage(error.to_string()))?,
@@ -105,7 +112,7 @@ fn local(database: &Database, arguments: &Arguments, payload: String) -> Result<
     Ok(())
 }
 
-fn over_http(remote: &Remote, arguments: &Arguments, payload: &str) -> Result<(), Failure> {
+fn over_http(remote: &Remote, arguments: &Arguments, payload: &[u8]) -> Result<(), Failure> {
     let query: Vec<_> = arguments.key.iter().map(|key| ("key", key.clone())).collect();
     let expected = match arguments.expected {
         Expected::Any => "any".to_owned(),
@@ -121,7 +128,7 @@ fn over_http(remote: &Remote, arguments: &Arguments, payload: &str) -> Result<()
         headers.push(("Recount-Tags", tags.join(",")));
     }
     let path = format!("/topics/{}/events", encoded(arguments.topic.as_bytes()));
-    let answer = remote.post(&path, &query, &headers, "application/json", payload.as_bytes())?;
+    let answer = remote.post(&path, &query, &headers, "application/json", payload)?;
     let duplicate = answer.get("duplicate").and_then(Value::as_bool).unwrap_or(false);
     for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {
         let stream = event.get("stream").and_then(Value::as_str);

@@ -140,6 +140,7 @@ fn checked(
     let problem: Value = serde_json::from_str(&text).unwrap_or_default();
     let member = |name: &str| problem.get(name).and_then(Value::as_str);
     let kind = match status {
+        403 => Kind::Denied,
         404 => Kind::NotFound,
         409 => Kind::Conflict,
         500 => Kind::Corrupt,

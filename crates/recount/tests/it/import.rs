@@ -132,6 +132,11 @@ fn through_a_server_it_is_the_same() {
     assert_eq!(both(&ids("third.jsonl")), "334 rows imported, 0 rows were there before\n");
     assert_eq!(both(&ids("all.jsonl")), "666 rows imported, 334 rows were there before\n");
     assert_eq!(both(&ids("all.jsonl")), "0 rows imported, 1000 rows were there before\n");
+    // One row by itself, the only one of a file and the last one of a longer one.
+    write("one.jsonl", &row(3));
+    write("501.jsonl", &(0..501).map(row).collect::<String>());
+    assert_eq!(both(&ids("one.jsonl")), "0 rows imported, 1 rows were there before\n");
+    assert_eq!(both(&ids("501.jsonl")), "0 rows imported, 501 rows were there before\n");
     write("other.jsonl", "{\"id\":\"x\"}\n{\"id\":\"n/6 é\",\"n\":0}\n");
     assert!(
         both(&ids("other.jsonl"))
@@ -149,4 +154,40 @@ fn through_a_server_it_is_the_same() {
     assert_eq!(both(&["export", "bank.db"]).lines().count(), 3 + 1000 + 1);
     let by_url = ["import", &server.url, "transactions", "t.csv", "--key", "acct", "--time", "when"];
     assert_eq!(there.run(&by_url, ""), "0 rows imported, 3 rows were there before\n");
+}
+
+/// Lines were told by counting line feeds: of a file with CR alone every row had line 1, and an import that was stopped
+/// after its first append left the others out when it was run again.
+#[test]
+fn every_row_has_a_line_however_lines_end() {
+    let dir = Directory::new("import-lines");
+    dir.run(&["topic", "bank.db", "create", "transactions"], "");
+    for (name, end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
+        let rows: String = (2..=501).map(|line| format!("{line},{name}{end}")).collect();
+        dir.write("t.csv", &format!("line,x{end}{rows}502,wrong\t{end}"));
+        let told = dir.run(&["import", "bank.db", "transactions", "t.csv", "--key", "none"], "");
+        assert!(told.starts_with("recount: t.csv line 2: "), "{name}: {told}");
+        let told = dir.run(&["import", "bank.db", "transactions", "t.csv", "--key", "line"], "");
+        assert_eq!(told, "501 rows imported, 0 rows were there before\n", "{name}");
+        let progress = dir.run(&["read", "bank.db", "_imports", "--backward", "--limit", "2"], "");
+        assert!(progress.contains("\"line\":501,\"rows\":500}"), "{name}: {progress}");
+        assert!(progress.contains("\"line\":502,\"rows\":1}"), "{name}: {progress}");
+    }
+}
+
+#[test]
+fn a_row_that_is_too_long_is_named_and_does_not_fill_memory() {
+    let dir = Directory::new("import-long");
+    dir.run(&["topic", "bank.db", "create", "transactions"], "");
+    let long = "x".repeat(4 << 20);
+    dir.write("t.jsonl", &format!("{{\"n\":1}}\n{{\"n\":\"{long}\"}}\n"));
+    dir.write("t.csv", &format!("a,b\n1,2\n3,\"{long}\n5,6\n"));
+    let limit = "it is longer than 1048576 bytes, the limit of an event\nexit code 2\n";
+    let told = dir.run(&["import", "bank.db", "transactions", "t.jsonl"], "");
+    assert_eq!(told, format!("recount: t.jsonl line 2: {limit}"));
+    let told = dir.run(&["import", "bank.db", "transactions", "t.csv"], "");
+    assert_eq!(told, format!("recount: t.csv after line 2: {limit}"));
+    let told = dir.run(&["append", "bank.db", "transactions"], &format!("\n{{\"n\":\"{long}\"}}\n"));
+    assert_eq!(told, format!("recount: transactions line 2: {limit}").replace("code 2", "code 1"));
+    assert_eq!(dir.run(&["read", "bank.db"], ""), "");
 }

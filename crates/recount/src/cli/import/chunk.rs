@@ -114,8 +114,8 @@ impl Chunk {
         all.push(progress.event(last, new));
         match append(target, all, vec![progress.condition()]) {
             Ok(_) => {}
-            Err(Refusal::KnownId(refusal)) => {
-                new = without_known(target, &events, &lines, name, refusal)?;
+            Err(Refusal::KnownId(_)) => {
+                new = append_new(target, &events, &lines, name)?;
                 append(target, vec![progress.event(last, new)], vec![progress.condition()])
                     .map_err(|refusal| failure(refusal, &lines, name))?;
             }
@@ -126,29 +126,19 @@ impl Chunk {
     }
 }
 
-/// Appends rows of which some are in the topic by their ids, and `refusal` said so; returns how many were not. An append
-/// of which all is there is answered as made before, so halves are tried until it is all or nothing.
-fn without_known(
-    target: &Target,
-    events: &[EventWrite],
-    lines: &[u64],
-    name: &str,
-    refusal: Failure,
-) -> Result<u64, Failure> {
-    if let [line] = lines {
-        return Err(refusal.context(&format!("{name} line {line}")));
+/// Appends rows of which some may be in the topic, by their ids; returns how many were not. An append of which all is
+/// there is answered as made before, so halves are tried until it is all or nothing.
+fn append_new(target: &Target, events: &[EventWrite], lines: &[u64], name: &str) -> Result<u64, Failure> {
+    match append(target, events.to_vec(), Vec::new()) {
+        Ok(true) => Ok(events.len() as u64),
+        Ok(false) => Ok(0),
+        Err(Refusal::KnownId(_)) if events.len() > 1 => {
+            let middle = events.len() / 2;
+            let before = append_new(target, &events[..middle], &lines[..middle], name)?;
+            Ok(before + append_new(target, &events[middle..], &lines[middle..], name)?)
+        }
+        Err(refusal) => Err(failure(refusal, lines, name)),
     }
-    let middle = events.len() / 2;
-    let mut new = 0;
-    for (events, lines) in [(&events[..middle], &lines[..middle]), (&events[middle..], &lines[middle..])] {
-        new += match append(target, events.to_vec(), Vec::new()) {
-            Ok(true) => events.len() as u64,
-            Ok(false) => 0,
-            Err(Refusal::KnownId(refusal)) => without_known(target, events, lines, name, refusal)?,
-            Err(refusal) => return Err(failure(refusal, lines, name)),
-        };
-    }
-    Ok(new)
 }
 
 fn append(target: &Target, events: Vec<EventWrite>, conditions: Vec<Condition>) -> Result<bool, Refusal> {
@@ -167,6 +157,10 @@ fn failure(refusal: Refusal, lines: &[u64], name: &str) -> Failure {
             let first = lines.first().copied().unwrap_or(line);
             Failure::usage(format!("{name} line {line}: {what}. Nothing from line {first} on was stored"))
         }
-        Refusal::KnownId(failure) | Refusal::Other(failure) => failure,
+        Refusal::KnownId(failure) => {
+            let line = lines.first().copied().unwrap_or(0);
+            failure.context(&format!("{name} line {line}"))
+        }
+        Refusal::Other(failure) => failure,
     }
 }

@@ -1,12 +1,13 @@
 //! The rows of a file: CSV, or JSON lines.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufReader, Read};
 
 use serde_json::{Map, Value};
 
 use super::{Arguments, Format};
 use crate::cli::failure::Failure;
+use crate::cli::lines::{LINE_BYTES_MAX, next_line, too_long};
 
 /// One row of the file.
 pub(super) struct Row {
@@ -28,8 +29,59 @@ pub(super) struct Rows {
 }
 
 enum RowSource {
-    Csv(Box<csv::Reader<File>>, csv::StringRecord),
+    Csv(Box<Csv>),
     Json { lines: BufReader<File>, line: u64, offset: u64, with_fields: bool },
+}
+
+/// Bytes that are read from a file at once.
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// Reads no more of a file than a row may have: a quote that is never closed does not fill memory.
+struct Bounded {
+    file: File,
+    left: usize,
+}
+
+impl Bounded {
+    /// A row begins, perhaps in what was read before.
+    fn begin_row(&mut self) {
+        self.left = LINE_BYTES_MAX + BUFFER_BYTES;
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.left = self.left.checked_sub(read).ok_or_else(too_long)?;
+        Ok(read)
+    }
+}
+
+/// Reads CSV and numbers the lines.
+struct Csv {
+    reader: csv::Reader<Bounded>,
+    headers: csv::StringRecord,
+    /// The line before the next record, or one before it.
+    line: u64,
+    /// Lines that the reader is behind. It counts line feeds, and takes the one of CR LF for the next record's; CR alone
+    /// it does not count.
+    behind: u64,
+}
+
+impl Csv {
+    fn new(reader: csv::Reader<Bounded>, headers: csv::StringRecord) -> Csv {
+        let line = reader.position().line();
+        let behind = u64::from(headers.position().is_some_and(|header| header.line() == line));
+        Csv { reader, headers, line: line + behind - 1, behind }
+    }
+
+    /// The line on which a record begins. No two have the same, and it is the same whenever the file is read: progress
+    /// is noted in lines.
+    fn line_of(&mut self, record: &csv::StringRecord) -> u64 {
+        let said = record.position().map_or(0, csv::Position::line) + self.behind;
+        self.line = said.max(self.line + 1);
+        self.line
+    }
 }
 
 impl Rows {
@@ -39,16 +91,18 @@ impl Rows {
         let format = arguments.format.unwrap_or(if is_csv { Format::Csv } else { Format::Json });
         let source = match format {
             Format::Csv => {
-                let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(file);
+                let mut bounded = Bounded { file, left: 0 };
+                bounded.begin_row();
+                let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER_BYTES).from_reader(bounded);
                 let headers =
                     reader.headers().map_err(|error| Failure::usage(format!("{name}: {error}")))?.clone();
-                RowSource::Csv(Box::new(reader), headers)
+                RowSource::Csv(Box::new(Csv::new(reader, headers)))
             }
             Format::Json => {
                 let with_fields =
                     arguments.key.is_some() || arguments.time.is_some() || arguments.id.is_some();
                 RowSource::Json {
-                    lines: BufReader::with_capacity(1 << 18, file),
+                    lines: BufReader::with_capacity(BUFFER_BYTES, file),
                     line: 0,
                     offset: 0,
                     with_fields,
@@ -61,28 +115,33 @@ impl Rows {
     /// The next row; nothing at the end.
     pub(super) fn next(&mut self) -> Result<Option<Row>, Failure> {
         let row = match &mut self.source {
-            RowSource::Csv(reader, headers) => {
+            RowSource::Csv(csv) => {
+                let Csv { reader, headers, line, .. } = &mut **csv;
+                reader.get_mut().begin_row();
                 let mut record = csv::StringRecord::new();
                 let more = reader.read_record(&mut record);
-                if !more.map_err(|error| Failure::usage(format!("{}: {error}", self.name)))? {
+                let wrong =
+                    |error: csv::Error| Failure::usage(format!("{} after line {line}: {error}", self.name));
+                if !more.map_err(wrong)? {
                     return Ok(None);
                 }
                 let fields: Map<String, Value> =
                     headers.iter().zip(&record).map(|(name, text)| (name.to_owned(), field(text))).collect();
                 let payload =
                     serde_json::to_vec(&fields).map_err(|error| Failure::usage(error.to_string()))?;
-                let line = record.position().map_or(0, csv::Position::line);
-                Row { line, offset: reader.position().byte(), payload, fields }
+                let offset = reader.position().byte();
+                Row { line: csv.line_of(&record), offset, payload, fields }
             }
             RowSource::Json { lines, line, offset, with_fields } => {
                 let mut payload = Vec::new();
                 loop {
-                    payload.clear();
-                    let read = lines.read_until(b'\n', &mut payload)?;
+                    *line += 1;
+                    let wrong =
+                        |error: io::Error| Failure::usage(format!("{} line {line}: {error}", self.name));
+                    let read = next_line(lines, &mut payload).map_err(wrong)?;
                     if read == 0 {
                         return Ok(None);
                     }
-                    *line += 1;
                     *offset += read as u64;
                     if !payload.trim_ascii().is_empty() {
                         break;
