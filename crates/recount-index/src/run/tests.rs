@@ -384,3 +384,16 @@ fn runs_are_small() {
     tested.flush();
     check_size("ten events a stream, a type and a tag", &tested);
 }
+
+#[test]
+fn blocks_stand_in_groups() {
+    let mut tested = Tested::new();
+    for n in 0..4000u64 {
+        let term = format!("\u{1}{:016x}{n:032}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        tested.add(1, &[term.as_bytes()], true);
+    }
+    tested.flush();
+    let groups = block_on(tested.set.runs()[0].root()).unwrap().len();
+    // 4,000 entries of some 50 bytes are some 450 blocks, which are two groups of up to 256.
+    assert_eq!(groups, 2);
+}

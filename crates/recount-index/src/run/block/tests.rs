@@ -54,6 +54,7 @@ fn entries_round_trip_and_reject() {
     let read = |bytes: &[u8], frame| {
         let mut scan = BlockScan::default();
         scan.enter(bytes.to_vec(), frame);
+        assert_eq!(scan.offset(), frame.block_offset);
         let mut out = Vec::new();
         while let Some(entry) = scan.next()? {
             out.push((scan.term().to_vec(), entry));
@@ -80,6 +81,10 @@ fn entries_round_trip_and_reject() {
     // A tree of no postings, a tree too high, two postings in no bytes.
     assert!(read(&[0, 1, b'a', 2, 1, 0, 1, 0, 9], FRAME).is_err());
     assert!(read(&[0, 1, b'a', 4 | 2, 1, 0, HEIGHT_MAX + 1, 0, 9], FRAME).is_err());
+    assert!(read(&[0, 1, b'a', 4 | 2, 1, 0, HEIGHT_MAX, 0, 9], FRAME).is_ok());
+    // No term at all, which only the first may be.
+    assert!(read(&[0, 0, 4, 1], FRAME).is_ok());
+    assert!(read(&[0, 0, 4, 1, 0, 0, 4, 1], FRAME).is_err());
     assert!(read(&[0, 1, b'a', 8, 1, 0], FRAME).is_err());
     assert!(read(&[0, 1, b'a', 0, 1, 0], FRAME).is_err());
 }
