@@ -234,6 +234,47 @@ mod tests {
         assert!(Fences::decode(&mut Reader::new(&[0xff, 0xff, 0xff, 0x7f, 0]), 32).is_err());
     }
 
+    #[test]
+    fn fences_that_cannot_be_are_rejected() {
+        let what = |bytes: &[u8]| Fences::decode(&mut Reader::new(bytes), u64::MAX).unwrap_err().what;
+        // Three in eight bytes, of at least four each.
+        assert_eq!(what(&[3, 0, 1, b'a', 0, 1, 0, 1, b'b']), "fences are fewer than counted");
+        // A piece of 1 MiB, and one at 16 TiB.
+        let far = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 4];
+        for wrong in [&[1, 0, 1, b'a', 0, 0x80, 0x80, 0x40][..], &[&[1, 0, 1, b'a'][..], &far, &[1]].concat()]
+        {
+            assert_eq!(what(wrong), "a fence leads to a piece that is too long or too far away");
+        }
+        let none = Fences::decode(&mut Reader::new(&[0]), 0).unwrap();
+        assert_eq!((none.len(), none.find(b"a")), (0, None));
+    }
+
+    #[test]
+    fn what_keys_have_in_common_is_not_compared_again() {
+        let mut fences = Fences::default();
+        for (n, key) in [&b"\x01"[..], b"\x01abc1", b"\x01abc2", b"\x01abd"].iter().enumerate() {
+            fences.push(key, n as u64, 1);
+        }
+        let mut bytes = Vec::new();
+        fences.encode(&mut bytes);
+        let fences = Fences::decode(&mut Reader::new(&bytes), u64::MAX).unwrap();
+        assert_eq!(&fences.common[..fences.common_len], b"\x01ab");
+        let heads: Vec<_> = fences.pieces.iter().map(|piece| piece.head.to_be_bytes()).collect();
+        assert_eq!(heads, [[0; 8], *b"c1\0\0\0\0\0\0", *b"c2\0\0\0\0\0\0", *b"d\0\0\0\0\0\0\0"]);
+    }
+
+    #[test]
+    fn fences_cost_what_they_hold() {
+        assert_eq!(Fences::default().heap_bytes(), 0);
+        let fences = Fences {
+            keys: Vec::with_capacity(100),
+            pieces: Vec::with_capacity(10),
+            samples: Vec::with_capacity(3),
+            ..Fences::default()
+        };
+        assert_eq!(fences.heap_bytes(), 100 + 10 * (16 + 4) + 3 * 8);
+    }
+
     proptest! {
         /// Keys with much in common, of which some are the beginning of others, and zeros, which heads are filled with.
         #[test]
