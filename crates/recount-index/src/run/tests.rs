@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use expect_test::expect;
 use recount_env::block_on;
@@ -219,6 +220,25 @@ fn a_filter_of_several_pages_answers_the_same_whole_and_by_the_page() {
         drop((run, others));
         assert!(cache.bytes() <= before, "memory of closed runs is given back");
     }
+}
+
+#[test]
+fn a_whole_filter_is_paid_for_and_its_pages_are_counted() {
+    let mut tested = Tested::new();
+    (0..20_000u32).for_each(|n| tested.add(1, &[format!("\x01\0\0\0\x10{n}").as_bytes()], true));
+    tested.flush();
+    tested.reopen();
+    let (run, cache) = (tested.set.runs()[0].clone(), tested.set.directory.cache.clone());
+    let section = run.footer.filter;
+    // 63 lines of 64 bytes and a seal are what a page has room for.
+    assert_eq!((section.lines, section.page(0).len, section.page(1).offset % 4096), (480, 63 * 64 + 4, 0));
+    let before = (cache.bytes(), cache.page_reads.load(Ordering::Relaxed));
+    block_on(run.load_filter()).unwrap();
+    let after = (cache.bytes(), cache.page_reads.load(Ordering::Relaxed));
+    assert_eq!(after, (before.0 + 480 * 64, before.1 + 8));
+    // Once is enough.
+    block_on(run.load_filter()).unwrap();
+    assert_eq!((cache.bytes(), cache.page_reads.load(Ordering::Relaxed)), after);
 }
 
 #[test]
