@@ -178,18 +178,7 @@ mod tests {
 
     #[test]
     fn footer_round_trips_and_rejects() {
-        let footer = Footer {
-            database: [9; 16],
-            key_fingerprint: 1,
-            covers: Covers { from_position: 2, to_position: 3, from_lsn: 4, to_lsn: 5 },
-            terms: 6,
-            postings: 7,
-            frames: 8,
-            root: Section { offset: 9, len: 10 },
-            frame_root: Section { offset: 11, len: 12 },
-            filter: FilterSection { offset: 13, lines: 2 },
-            file_bytes: 1000,
-        };
+        let footer = FOOTER;
         let bytes = footer.encode();
         assert_eq!(bytes.len(), FOOTER_BYTES);
         assert_eq!(Footer::decode(&bytes, 1000), Ok(footer));
@@ -200,5 +189,64 @@ mod tests {
             assert!(Footer::decode(&flipped, 1000).is_err(), "byte {at}");
             assert!(Footer::decode(&bytes[..at], 1000).is_err(), "cut at {at}");
         }
+    }
+
+    const FOOTER: Footer = Footer {
+        database: [9; 16],
+        key_fingerprint: 1,
+        covers: Covers { from_position: 2, to_position: 3, from_lsn: 4, to_lsn: 5 },
+        terms: 6,
+        postings: 7,
+        frames: 8,
+        root: Section { offset: 9, len: 10 },
+        frame_root: Section { offset: 11, len: 12 },
+        filter: FilterSection { offset: 13, lines: 2 },
+        file_bytes: 1000,
+    };
+
+    #[test]
+    fn a_footer_that_cannot_be_is_rejected_for_what_is_wrong() {
+        let decode = |footer: Footer| Footer::decode(&footer.encode(), 1000);
+        let covers = |from_position, to_position, from_lsn, to_lsn| Footer {
+            covers: Covers { from_position, to_position, from_lsn, to_lsn },
+            ..FOOTER
+        };
+        for (footer, good) in
+            [(covers(2, 2, 4, 5), false), (covers(3, 2, 4, 5), false), (covers(2, 3, 5, 5), true)]
+        {
+            assert_eq!(decode(footer).is_ok(), good, "{footer:?}");
+        }
+        assert!(decode(covers(2, 3, 6, 5)).is_err());
+        let filter = |offset, lines| Footer { filter: FilterSection { offset, lines }, ..FOOTER };
+        for (offset, lines) in [(100, 2), (13, 15), (1000, 1)] {
+            assert_eq!(decode(filter(offset, lines)), Ok(filter(offset, lines)), "{lines} lines at {offset}");
+        }
+        for (offset, lines) in [(13, 0), (13, 16), (13, 17), (1001, 1), (1002, 1)] {
+            assert!(decode(filter(offset, lines)).is_err(), "{lines} lines at {offset}");
+        }
+        // The first page must not pass the end of the system's.
+        let large = |offset, lines| {
+            let footer = Footer { file_bytes: 1 << 20, ..filter(offset, lines) };
+            Footer::decode(&footer.encode(), 1 << 20).is_ok()
+        };
+        assert!(large(4096 - 68, 1) && !large(4096 - 67, 1) && large(4096, 1));
+        // Other versions and sizes, with a right checksum.
+        for at in [8, 12] {
+            let mut bytes = FOOTER.encode();
+            bytes[at] += 1;
+            let body = bytes.len() - CRC_BYTES;
+            let crc = crc32c::crc32c(&bytes[..body]);
+            bytes[body..].copy_from_slice(&crc.to_le_bytes());
+            let what = Footer::decode(&bytes, 1000).unwrap_err().what;
+            assert_eq!(what, "the run has a format version other than 2");
+        }
+    }
+
+    #[test]
+    fn pages_of_a_filter_lie_in_pages_of_the_system() {
+        let section = FilterSection { offset: 5000, lines: 130 };
+        let pages: Vec<_> = (0..section.pages()).map(|page| section.page(page)).collect();
+        let page = |offset, lines: u64| Section { offset, len: lines * 64 + 4 };
+        assert_eq!(pages, [page(5000, 63), page(8192, 63), page(12_288, 4)]);
     }
 }

@@ -44,3 +44,41 @@ pub(super) fn read_key(reader: &mut Reader<'_>, key: &mut Vec<u8>, first: bool) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(before: &[u8], shared: u64, suffix: &[u8], first: bool) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        put_varint(&mut bytes, shared);
+        put_varint(&mut bytes, suffix.len() as u64);
+        bytes.extend_from_slice(suffix);
+        let mut key = before.to_vec();
+        read_key(&mut Reader::new(&bytes), &mut key, first).is_ok().then_some(key)
+    }
+
+    #[test]
+    fn keys_ascend() {
+        assert_eq!(read(b"abc", 2, b"d", false).unwrap(), b"abd");
+        assert_eq!(read(b"abc", 3, b"d", false).unwrap(), b"abcd");
+        for (shared, suffix) in [(2, "c"), (2, "a"), (4, "d"), (0, ""), (2, ""), (3, "")] {
+            assert_eq!(read(b"abc", shared, suffix.as_bytes(), false), None, "{shared} and {suffix:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_may_be_empty() {
+        assert_eq!(read(b"", 0, b"", true).unwrap(), b"");
+        assert_eq!(read(b"", 1, b"", true), None);
+        assert_eq!(read(b"", 0, b"", false), None);
+    }
+
+    #[test]
+    fn keys_are_as_long_as_terms() {
+        let longest = [b'x'; TERM_BYTES_MAX];
+        assert_eq!(read(b"", 0, &longest, true).unwrap(), longest);
+        assert_eq!(read(&longest, TERM_BYTES_MAX as u64, b"y", false), None);
+        assert_eq!(read(&longest[1..], TERM_BYTES_MAX as u64 - 1, b"yz", false), None);
+    }
+}

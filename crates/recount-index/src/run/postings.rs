@@ -32,16 +32,6 @@ impl TermEntry {
         self.entry.count
     }
 
-    /// The smallest position.
-    pub fn first_position(&self) -> u64 {
-        self.entry.first
-    }
-
-    /// The greatest position.
-    pub fn last_position(&self) -> u64 {
-        self.entry.last
-    }
-
     /// How many postings are at positions up to this one.
     pub async fn count_up_to(&self, position: u64) -> Result<u64, ReadError> {
         if position < self.entry.first {
