@@ -368,6 +368,30 @@ fn a_long_list_is_joined_from_runs() {
     assert_eq!(tested.set.runs()[0].postings(), 360_360);
 }
 
+/// Positions far from each other need six bytes each, so that these fill more than one page of chunks.
+#[test]
+fn a_walk_crosses_pages_of_chunks() {
+    let mut tested = Tested::new();
+    (0..400_000u64).for_each(|n| tested.add((1 << 35) + n % 7, &[b"\x01far"], true));
+    tested.flush();
+    for bounds in [Bounds::default(), Bounds::default().backward()] {
+        tested.check_term(b"\x01far", &bounds);
+        tested.check_term(b"\x01far", &bounds.from_rank(150_000));
+    }
+    let positions = tested.flushed.positions(b"\x01far").to_vec();
+    let (first, last) = (positions[0], positions[positions.len() - 1]);
+    let run = tested.set.runs()[0].clone();
+    let found = block_on(tested.set.find(&run, b"\x01far")).unwrap().unwrap();
+    for position in [0, first - 1, first, first + 1, positions[200_000], last - 1, last, last + 1, u64::MAX] {
+        let expected = positions.partition_point(|&other| other <= position) as u64;
+        assert_eq!(block_on(found.count_up_to(position)).unwrap(), expected, "{position}");
+    }
+    (0..100_000u64).for_each(|n| tested.add((1 << 35) + n % 5, &[b"\x01far"], true));
+    tested.flush();
+    tested.merge(0..2);
+    tested.check_term(b"\x01far", &Bounds::default().from_rank(300_000));
+}
+
 /// Run bytes beside the bar of 4 bytes a posting, the key bytes, and 6 bytes a term.
 fn check_size(what: &str, tested: &Tested) {
     let run = &tested.set.runs()[0];
