@@ -89,8 +89,8 @@ impl Later {
 }
 
 /// Polls both; the answer first, since its append may have to lead, and the look-up never while it leads. The look-up
-/// begins when tasks that were ready have gone first, once, so that their appends are in the group too, unless it is written by then. Ends without it if
-/// the append was not made.
+/// begins when tasks that were ready have gone first, once, so that their appends are in the group too, unless it is
+/// written by then. Ends without it if the append was not made.
 async fn beside<T>(
     slot: &Slot,
     answer: impl Future<Output = Answer>,

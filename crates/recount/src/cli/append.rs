@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::lines::next_line;
-use super::remote::{Remote, encoded};
+use super::remote::{Remote, encoded, expected_text};
 use super::target::Target;
 
 /// Arguments of `append`.
@@ -114,13 +114,7 @@ fn local(database: &Database, arguments: &Arguments, payload: &[u8]) -> Result<(
 
 fn over_http(remote: &Remote, arguments: &Arguments, payload: &[u8]) -> Result<(), Failure> {
     let query: Vec<_> = arguments.key.iter().map(|key| ("key", key.clone())).collect();
-    let expected = match arguments.expected {
-        Expected::Any => "any".to_owned(),
-        Expected::NoStream => "no-stream".to_owned(),
-        Expected::Exists => "exists".to_owned(),
-        Expected::Exact(revision) => revision.to_string(),
-    };
-    let mut headers = vec![("Recount-Expected-Revision", expected)];
+    let mut headers = vec![("Recount-Expected-Revision", expected_text(arguments.expected))];
     headers.extend(arguments.event_type.iter().map(|name| ("ce-type", encoded(name.as_bytes()))));
     headers.extend(arguments.id.iter().map(|id| ("ce-id", encoded(id.as_bytes()))));
     if !arguments.tags.is_empty() {

@@ -9,7 +9,9 @@ use recount::{EventWrite, NewEvent, TopicName};
 use recount_types::Kind;
 
 use super::failure::Failure;
+use super::remote::REQUESTS_MAX;
 use super::target::Target;
+use super::topic;
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
@@ -18,15 +20,12 @@ pub(crate) struct Arguments {
     #[arg(value_name = "DB")]
     database: String,
     /// Writers at the same time, at most 1,024; through a server each has a connection
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=WRITERS_MAX as u64))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX as u64))]
     writers: u64,
     /// How long
     #[arg(long, default_value = "5", value_parser = duration)]
     seconds: Duration,
 }
-
-/// Most writers.
-pub(super) const WRITERS_MAX: usize = 1024;
 
 fn duration(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
@@ -44,8 +43,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn measure(target: &Target, arguments: &Arguments) -> Result<(), Failure> {
-    match create(target) {
-        Err(Failure::Of { kind: Kind::Conflict, .. }) | Ok(()) => {}
+    match topic::executed(target, &format!("CREATE TOPIC {TOPIC}")) {
+        // It is there already.
+        Err(Failure::Of { kind: Kind::Conflict, .. }) | Ok(_) => {}
         Err(failure) => return Err(failure),
     }
     let until = Instant::now() + arguments.seconds;
@@ -76,14 +76,6 @@ fn measure(target: &Target, arguments: &Arguments) -> Result<(), Failure> {
         at(1.0)
     )?;
     Ok(())
-}
-
-fn create(target: &Target) -> Result<(), Failure> {
-    let sql = format!("CREATE TOPIC {TOPIC}");
-    match target {
-        Target::Local(database) => database.execute(&sql).map(drop).map_err(Failure::from),
-        Target::Remote(remote) => remote.post("/sql", &[], &[], "text/plain", sql.as_bytes()).map(drop),
-    }
 }
 
 fn write(target: &Target, next: &AtomicU64, until: Instant) -> Result<Vec<u64>, Failure> {

@@ -1,5 +1,6 @@
 //! `import`: a CSV or JSON lines file into a topic. Resumable and idempotent: each chunk is one append together
-//! with an event of `_imports` that says how far it reaches, unless ids of its rows are known (see `docs/decisions/0005-import-progress.md`).
+//! with an event of `_imports` that says how far it reaches, unless ids of its rows are known (see
+//! `docs/decisions/0005-import-progress.md`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};

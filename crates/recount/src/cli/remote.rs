@@ -2,11 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use recount::Expected;
 use recount_types::Kind;
 use serde_json::Value;
 
-use super::bench::WRITERS_MAX;
 use super::failure::Failure;
+
+/// Requests at a time, and connections that are kept for them.
+pub(super) const REQUESTS_MAX: usize = 1024;
 
 /// A server's address.
 #[derive(Debug)]
@@ -19,9 +22,8 @@ impl Remote {
     /// The server at `url`, such as `http://127.0.0.1:7400`.
     pub(crate) fn new(url: &str) -> Remote {
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        // Nobody has more requests at a time than `bench`, whose connections are to be kept.
         let config =
-            config.max_idle_connections(WRITERS_MAX).max_idle_connections_per_host(WRITERS_MAX).build();
+            config.max_idle_connections(REQUESTS_MAX).max_idle_connections_per_host(REQUESTS_MAX).build();
         Remote { base: url.trim_end_matches('/').to_owned(), agent: config.into() }
     }
 
@@ -37,7 +39,7 @@ impl Remote {
             request = request.query(*name, value);
         }
         let answer = request.call().map_err(|error| self.unreachable(&error))?;
-        Ok(BufReader::new(checked(answer)??.into_body().into_reader()).lines())
+        Ok(BufReader::new(checked(answer)?.into_body().into_reader()).lines())
     }
 
     /// GET of one JSON document.
@@ -54,19 +56,7 @@ impl Remote {
         headers: &[(&str, String)],
         content_type: &str,
         body: &[u8],
-    ) -> Result<Value, Failure> {
-        Ok(self.try_post(path, query, headers, content_type, body)??)
-    }
-
-    /// POST of a body; the JSON answer, or what the server says is wrong.
-    pub(crate) fn try_post(
-        &self,
-        path: &str,
-        query: &[(&str, String)],
-        headers: &[(&str, String)],
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<Result<Value, Problem>, Failure> {
+    ) -> Result<Value, Refused> {
         let mut request =
             self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
         for (name, value) in query {
@@ -76,13 +66,9 @@ impl Remote {
             request = request.header(*name, value);
         }
         let answer = request.send(body).map_err(|error| self.unreachable(&error))?;
-        let answer = match checked(answer)? {
-            Ok(answer) => answer,
-            Err(problem) => return Ok(Err(problem)),
-        };
         let mut text = String::new();
-        answer.into_body().into_reader().read_to_string(&mut text)?;
-        parse(&text).map(Ok)
+        checked(answer)?.into_body().into_reader().read_to_string(&mut text).map_err(Failure::from)?;
+        Ok(parse(&text)?)
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -109,6 +95,16 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
     text
 }
 
+/// What a stream is expected to be like, as headers and bodies say it.
+pub(super) fn expected_text(expected: Expected) -> String {
+    match expected {
+        Expected::Any => "any".to_owned(),
+        Expected::NoStream => "no-stream".to_owned(),
+        Expected::Exists => "exists".to_owned(),
+        Expected::Exact(revision) => revision.to_string(),
+    }
+}
+
 /// A problem (RFC 9457) that a server answered with.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -127,16 +123,38 @@ impl From<Problem> for Failure {
     }
 }
 
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The server says what is wrong.
+    Problem(Problem),
+    /// It did not answer, or not as a server of ours does.
+    Failed(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        Refused::Failed(failure)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        match refused {
+            Refused::Problem(problem) => problem.into(),
+            Refused::Failed(failure) => failure,
+        }
+    }
+}
+
 /// The answer, unless it is a problem.
-fn checked(
-    answer: ureq::http::Response<ureq::Body>,
-) -> Result<Result<ureq::http::Response<ureq::Body>, Problem>, Failure> {
+fn checked(answer: ureq::http::Response<ureq::Body>) -> Result<ureq::http::Response<ureq::Body>, Refused> {
     let status = answer.status().as_u16();
     if status < 400 {
-        return Ok(Ok(answer));
+        return Ok(answer);
     }
     let mut text = String::new();
-    answer.into_body().into_reader().take(1 << 20).read_to_string(&mut text)?;
+    answer.into_body().into_reader().take(1 << 20).read_to_string(&mut text).map_err(Failure::from)?;
     let problem: Value = serde_json::from_str(&text).unwrap_or_default();
     let member = |name: &str| problem.get(name).and_then(Value::as_str);
     let kind = match status {
@@ -151,5 +169,5 @@ fn checked(
     let what = member("detail").or(member("title"));
     let what = what.map_or_else(|| format!("the server answered with status {status}"), str::to_owned);
     let index = problem.get("index").and_then(Value::as_u64).and_then(|index| index.try_into().ok());
-    Ok(Err(Problem { name, what, index, kind }))
+    Err(Refused::Problem(Problem { name, what, index, kind }))
 }

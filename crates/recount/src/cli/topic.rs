@@ -101,18 +101,23 @@ fn show(target: &Target, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn execute(target: &Target, sql: &str) -> Result<(), Failure> {
-    let executed = match target {
+/// Runs a statement; what it did, as JSON.
+pub(super) fn executed(target: &Target, sql: &str) -> Result<Value, Failure> {
+    match target {
         Target::Local(database) => {
             let executed = database.execute(sql)?;
-            json!({
+            Ok(json!({
                 "statement": executed.statement,
                 "topic": executed.topic.as_str(),
                 "position": executed.position.0,
-            })
+            }))
         }
-        Target::Remote(remote) => remote.post("/sql", &[], &[], "text/plain", sql.as_bytes())?,
-    };
+        Target::Remote(remote) => Ok(remote.post("/sql", &[], &[], "text/plain", sql.as_bytes())?),
+    }
+}
+
+fn execute(target: &Target, sql: &str) -> Result<(), Failure> {
+    let executed = executed(target, sql)?;
     let mut out = io::stdout().lock();
     if out.is_terminal() {
         let text = |member| executed.get(member).and_then(Value::as_str).unwrap_or_default();

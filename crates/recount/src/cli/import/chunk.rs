@@ -77,25 +77,25 @@ impl Chunk {
         row: Row,
         name: &str,
     ) -> Result<(), Failure> {
-        let column = |column: &String| match row.fields.get(column) {
+        let Row { line, payload, fields, .. } = row;
+        let column = |column: &String| match fields.get(column) {
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Null) | None => {
-                Err(Failure::usage(format!("{name} line {}: there is no value in column {column}", row.line)))
+                Err(Failure::usage(format!("{name} line {line}: there is no value in column {column}")))
             }
             Some(other) => Ok(other.to_string()),
         };
         let time = arguments.time.as_ref().map(column).transpose()?;
-        let time =
-            time.map(|text| parse_time(&text).map_err(|e| e.context(&format!("{name} line {}", row.line))));
+        let time = time.map(|text| parse_time(&text).map_err(|e| e.context(&format!("{name} line {line}"))));
+        self.bytes += payload.len();
         let event = NewEvent {
             id: arguments.id.as_ref().map(column).transpose()?,
             time: time.transpose()?,
-            payload: row.payload.clone().into(),
+            payload: payload.into(),
             ..NewEvent::default()
         };
         let key = arguments.key.as_ref().map(column).transpose()?.map(|key| key.into_bytes().into());
-        self.bytes += row.payload.len();
-        self.lines.push(row.line);
+        self.lines.push(line);
         self.events.push(EventWrite { topic: topic.clone(), key, event });
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Where the rows go: into a database that is opened here, or through its server.
 
 use recount::{
-    AppendError, AppendRequest, Condition, Database, Direction, EventWrite, Expected, ReadRequest, Revision,
-    Scope, StreamName,
+    AppendError, AppendRequest, Condition, Database, Direction, EventWrite, ReadRequest, Revision, Scope,
+    StreamName,
 };
 use recount_env::block_on;
 use recount_store::shown::base64;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::remote::{Problem, Remote, encoded};
+use crate::cli::remote::{Problem, Refused, Remote, encoded, expected_text};
 use crate::cli::target::Target;
 
 /// Why an append was refused, as far as an import can do something about it.
@@ -80,12 +80,10 @@ fn append_here(database: &Database, request: AppendRequest) -> Result<bool, Refu
 }
 
 fn append_there(remote: &Remote, request: &AppendRequest) -> Result<bool, Refusal> {
-    let body = body(request);
-    let answer =
-        remote.try_post("/append", &[], &[], "application/json", body.as_bytes()).map_err(Refusal::Other)?;
-    match answer {
+    match remote.post("/append", &[], &[], "application/json", body(request).as_bytes()) {
         Ok(answer) => Ok(!answer.get("duplicate").and_then(Value::as_bool).unwrap_or(false)),
-        Err(problem) => Err(refusal(problem)),
+        Err(Refused::Problem(problem)) => Err(refusal(problem)),
+        Err(Refused::Failed(failure)) => Err(Refusal::Other(failure)),
     }
 }
 
@@ -95,15 +93,17 @@ fn refusal(problem: Problem) -> Refusal {
         ("id-reused", _) => Refusal::KnownId(problem.into()),
         ("bad-event", Some(index)) => {
             // Said in the words of whoever sent one append; here it is a line.
-            let what = problem.what.trim_start_matches(&format!("event {index}: "));
-            let what = what.trim_end_matches(". Nothing of this append was stored");
+            let what = problem.what.as_str();
+            let what = what.strip_prefix(&format!("event {index}: ")).unwrap_or(what);
+            let what = what.strip_suffix(". Nothing of this append was stored").unwrap_or(what);
             Refusal::BadRow { index, what: what.to_owned() }
         }
         _ => Refusal::Other(problem.into()),
     }
 }
 
-/// An append as `POST /append` takes it. Payloads are passed on byte for byte; what is no JSON is for the server to refuse.
+/// An append as `POST /append` takes it. Payloads are passed on byte for byte; what is no JSON is for the server to
+/// refuse.
 fn body(request: &AppendRequest) -> String {
     let mut body = String::from("{\"events\":[");
     for (index, EventWrite { topic, key, event }) in request.events.iter().enumerate() {
@@ -127,11 +127,5 @@ fn body(request: &AppendRequest) -> String {
 /// The condition that an import makes: on the stream of its progress.
 fn condition(condition: &Condition) -> Option<Value> {
     let Condition::Stream { stream, expected } = condition else { return None };
-    let expected = match expected {
-        Expected::Any => json!("any"),
-        Expected::NoStream => json!("no-stream"),
-        Expected::Exists => json!("exists"),
-        Expected::Exact(revision) => json!(revision.0),
-    };
-    Some(json!({ "stream": stream.to_string(), "expected": expected }))
+    Some(json!({ "stream": stream.to_string(), "expected": expected_text(*expected) }))
 }
