@@ -16,6 +16,7 @@ use recount_store::time::format_rfc3339_micros;
 use recount_types::Kind;
 
 use super::failure::Failure;
+use super::target::directory;
 
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,7 @@ enum What {
 
 /// Prints what is asked for; fails with 4 if there is damage.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let root = Path::new(&arguments.directory);
+    let root = directory(&arguments.directory)?;
     let seen = block_on(overview(&real::env(), root)).map_err(OpenStoreError::from)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.what.unwrap_or(What::Format) {
@@ -167,8 +168,8 @@ fn runs(out: &mut impl Write, root: &Path) -> Result<(), Failure> {
 }
 
 /// Prints the events of all groups that can be read, in the order in which they lie; tells of damage on stderr.
-pub(super) fn salvage(directory: &str, scope: Option<&str>) -> Result<(), Failure> {
-    let root = Path::new(directory);
+pub(super) fn salvage(database: &str, scope: Option<&str>) -> Result<(), Failure> {
+    let root = directory(database)?;
     let seen = block_on(overview(&real::env(), root)).map_err(OpenStoreError::from)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut written = Ok(());

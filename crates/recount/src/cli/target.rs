@@ -45,10 +45,16 @@ pub(crate) fn with_directory(
     create: bool,
     work: impl FnOnce(&Database) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    directory(argument)?;
+    closing(open(argument, create)?, |database| work(&database))
+}
+
+/// The directory that `argument` names, for those who look at the files.
+pub(crate) fn directory(argument: &str) -> Result<&Path, Failure> {
     if argument.starts_with("http://") {
         return Err(Failure::usage("this needs the directory of the database, not the URL of a server"));
     }
-    closing(open(argument, create)?, |database| work(&database))
+    Ok(Path::new(argument))
 }
 
 /// Closes what the work leaves open: a command that fails leaves nothing to recover.

@@ -11,7 +11,7 @@ use recount_journal::inspect::{Found, overview, walk};
 use recount_types::Kind;
 
 use super::failure::Failure;
-use super::target::with_directory;
+use super::target::{directory, with_directory};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 
 /// Fails with 4 at the first damage.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let frames = frames(Path::new(&arguments.directory))?;
+    let frames = frames(directory(&arguments.directory)?)?;
     with_directory(&arguments.directory, false, |database| events(database, frames))
 }
 

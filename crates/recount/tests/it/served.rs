@@ -174,3 +174,18 @@ fn a_bench_says_how_many_appends_it_made() {
     }
     server.stop();
 }
+
+/// `inspect http://…` said that the URL was no database, and not what to do.
+#[test]
+fn what_looks_at_files_says_that_it_needs_the_directory() {
+    let dir = Directory::new("url");
+    let url = "http://127.0.0.1:7400";
+    for command in
+        [&["inspect", url][..], &["inspect", url, "frames"], &["verify", url], &["export", "--salvage", url]]
+    {
+        let told = dir.run(command, "");
+        let expected =
+            "recount: this needs the directory of the database, not the URL of a server\nexit code 2\n";
+        assert_eq!(told, expected, "{command:?}");
+    }
+}
