@@ -51,6 +51,13 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The columns that were looked for, each with what stands at its path: those of every event, then those of
+    /// one event after the other.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'a Column, Raw<'a>)> {
+        let of_events = self.definition.events.iter().flat_map(|event| &event.columns);
+        self.definition.columns.iter().chain(of_events).zip(self.found.iter().copied())
+    }
+
     /// The value of a column that every event has; null if there is no such column.
     pub(crate) fn value(&self, name: &str) -> Result<Value<'a>, BadValue> {
         let columns = &self.definition.columns;

@@ -16,6 +16,7 @@ pub mod append;
 mod background;
 pub mod catalogue;
 pub mod cloudevents;
+pub mod columns;
 pub mod condition;
 pub mod ddl;
 mod drive;

@@ -2,6 +2,7 @@
 //! Pure values and codecs: no I/O, no configuration, no serialization to JSON.
 
 pub mod batch;
+pub mod column;
 pub mod event;
 pub mod kind;
 pub mod limits;
@@ -9,6 +10,7 @@ pub mod name;
 pub mod number;
 pub mod varint;
 
+pub use column::{Column, Form, Value};
 pub use event::{Event, NewEvent, Tag};
 pub use kind::Kind;
 pub use name::{StreamName, TopicName};
