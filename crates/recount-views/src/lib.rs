@@ -1,1 +1,3 @@
-//! views
+//! Entities of a database.
+
+pub mod bind;

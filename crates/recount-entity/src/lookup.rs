@@ -1,0 +1,88 @@
+//! What folds look up: the rows of another topic by key and time, each in force from its event time until the next.
+//!
+//! Of several rows with one time the last recorded holds, so that a row is corrected by a later one.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use recount_types::column::Value;
+
+use crate::key::Key;
+
+/// The rows of a topic that is looked up.
+#[derive(Debug)]
+pub struct LookupTable {
+    rows: HashMap<Key, Vec<Version>, FixedState>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Version {
+    time: i64,
+    position: u64,
+    values: Box<[Value<'static>]>,
+}
+
+impl LookupTable {
+    /// A table without rows; `seed` as in [`crate::table::Table::new`].
+    pub fn new(seed: u64) -> LookupTable {
+        LookupTable { rows: HashMap::with_hasher(FixedState::with_seed(seed)), bytes: 0 }
+    }
+
+    /// Adds a row that is in force from `time` on, recorded at `position`.
+    pub fn insert(&mut self, key: Key, time: i64, position: u64, values: Box<[Value<'static>]>) {
+        let texts = values.iter().map(|value| if let Value::Text(text) = value { text.len() } else { 0 });
+        self.bytes += texts.sum::<usize>() + size_of_val(&*values) + size_of::<Version>();
+        if !self.rows.contains_key(&key) {
+            self.bytes += size_of::<Key>() + key.heap_bytes();
+        }
+        let versions = self.rows.entry(key).or_default();
+        let at = versions.partition_point(|version| (version.time, version.position) <= (time, position));
+        versions.insert(at, Version { time, position, values });
+    }
+
+    /// The row in force at `time`.
+    #[inline]
+    pub fn find(&self, key: &Key, time: i64) -> Option<&[Value<'static>]> {
+        let versions = self.rows.get(key)?;
+        let after = versions.partition_point(|version| version.time <= time);
+        Some(&versions[after.checked_sub(1)?].values)
+    }
+
+    /// About the memory that it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_row_in_force_is_the_last_up_to_the_time_whatever_the_order_of_arrival() {
+        let rows = [(10, 1, "a"), (20, 2, "b"), (10, 3, "corrected"), (15, 4, "late"), (20, 5, "b again")];
+        let key = |number| Key::of([Value::Integer(number)]).unwrap();
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]] {
+            let mut table = LookupTable::new(1);
+            for at in order {
+                let (time, position, text) = rows[at];
+                table.insert(key(7), time, position, [Value::Text(text.into())].into());
+            }
+            table.insert(key(8), 0, 6, [Value::Text("other".into())].into());
+            let found = |key: &Key, time| match table.find(key, time) {
+                Some([Value::Text(text)]) => text.to_string(),
+                None => "nothing".to_owned(),
+                other => panic!("{other:?}"),
+            };
+            let shown: Vec<_> = [9, 10, 14, 15, 19, 20, 99].map(|time| found(&key(7), time)).into();
+            assert_eq!(
+                shown,
+                ["nothing", "corrected", "corrected", "late", "late", "b again", "b again"],
+                "{order:?}"
+            );
+            assert_eq!(found(&key(8), 5), "other");
+            assert_eq!(found(&key(9), 5), "nothing");
+            assert!(table.bytes() > 6 * size_of::<Version>());
+        }
+    }
+}
