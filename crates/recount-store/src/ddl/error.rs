@@ -1,6 +1,7 @@
 //! Why a text is not a statement.
 
 use recount_types::limits::PARTITIONS_MAX;
+use sqlparser::tokenizer::Location;
 
 use crate::schema::{BadFormat, ColumnType};
 
@@ -16,14 +17,27 @@ pub struct ParseError {
     pub problem: Problem,
 }
 
+impl ParseError {
+    /// An error that whoever binds a statement's expressions found, in the words of `message`.
+    pub fn at(location: Location, message: String) -> ParseError {
+        let problem = Problem::Other(message);
+        ParseError { line: location.line, column: location.column, problem }
+    }
+}
+
 /// What is wrong with a statement, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// It cannot be cut into tokens.
     #[error("{0}")]
     Token(String),
+    /// What whoever binds expressions found.
+    #[error("{0}")]
+    Other(String),
     /// No statement begins so.
-    #[error("found {found}; the statements are CREATE TOPIC, ALTER TOPIC and DROP TOPIC")]
+    #[error(
+        "found {found}; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+    )]
     Statement {
         /// What is there.
         found: String,

@@ -6,8 +6,8 @@ use sqlparser::tokenizer::{Location, Token};
 
 use super::check::{self, Declared};
 use super::error::{ParseError, Problem};
-use super::tokens::{Name, Tokens, error_at};
-use super::{AlterTopic, Alteration, Statement};
+use super::tokens::{Tokens, error_at};
+use super::{AlterTopic, Alteration, Ident, Statement, entity};
 use crate::json;
 use crate::schema::{
     Column, ColumnType, EventDefinition, OnError, TagDefinition, TimeFormat, TimeUnit, TopicDefinition,
@@ -15,15 +15,35 @@ use crate::schema::{
 
 const CLAUSES: &str = "EVENT, KEY, TYPE, TIMESTAMP BY, TAG, PARTITIONS, ON ERROR or the end";
 
-pub(super) fn statement(tokens: &mut Tokens) -> Result<Statement, ParseError> {
+pub(super) fn statement(sql: &str, tokens: &mut Tokens) -> Result<Statement, ParseError> {
     let verb = ["CREATE", "ALTER", "DROP"].into_iter().find(|verb| tokens.take_word(verb));
-    let Some(verb) = verb.filter(|_| tokens.take_word("TOPIC")) else {
+    let Some(verb) = verb else {
         return Err(tokens.error(Problem::Statement { found: tokens.found() }));
     };
-    let (statement, expected) = match verb {
-        "CREATE" => (Statement::CreateTopic(create_topic(tokens)?), CLAUSES),
-        "ALTER" => (Statement::AlterTopic(alter_topic(tokens)?), "the end"),
-        _ => (Statement::DropTopic(topic_name(tokens)?), "the end"),
+    let or_replace = verb == "CREATE" && tokens.take_word("OR");
+    if or_replace {
+        tokens.word("REPLACE")?;
+    }
+    let (statement, expected) = if tokens.take_word("ENTITY") {
+        match verb {
+            "CREATE" => {
+                let create = entity::create_entity(sql, tokens, or_replace)?;
+                let expected = if create.otherwise.is_some() { "the end" } else { "WHEN, ELSE or the end" };
+                (Statement::CreateEntity(Box::new(create)), expected)
+            }
+            "ALTER" => (Statement::AlterEntity(entity::alter_entity(tokens)?), "the end"),
+            _ => (Statement::DropEntity(entity::drop_entity(tokens)?), "VERSION or the end"),
+        }
+    } else if !or_replace && tokens.take_word("TOPIC") {
+        match verb {
+            "CREATE" => (Statement::CreateTopic(create_topic(tokens)?), CLAUSES),
+            "ALTER" => (Statement::AlterTopic(alter_topic(tokens)?), "the end"),
+            _ => (Statement::DropTopic(topic_name(tokens)?), "the end"),
+        }
+    } else if or_replace {
+        return Err(tokens.expected("ENTITY"));
+    } else {
+        return Err(tokens.error(Problem::Statement { found: tokens.found() }));
     };
     if tokens.take(&Token::SemiColon) {
         return match tokens.peek() {
@@ -329,7 +349,7 @@ fn on_error(tokens: &mut Tokens) -> Result<OnError, ParseError> {
 }
 
 /// Names in parentheses.
-fn names(tokens: &mut Tokens) -> Result<Vec<Name>, ParseError> {
+fn names(tokens: &mut Tokens) -> Result<Vec<Ident>, ParseError> {
     let mut names = Vec::new();
     tokens.token(&Token::LParen)?;
     loop {
@@ -345,7 +365,7 @@ fn names(tokens: &mut Tokens) -> Result<Vec<Name>, ParseError> {
     }
 }
 
-fn name_in_parentheses(tokens: &mut Tokens) -> Result<Name, ParseError> {
+fn name_in_parentheses(tokens: &mut Tokens) -> Result<Ident, ParseError> {
     tokens.token(&Token::LParen)?;
     let name = tokens.name("the name of a column")?;
     if !tokens.take(&Token::RParen) {

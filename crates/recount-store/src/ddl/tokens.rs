@@ -3,6 +3,7 @@
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::Ident;
 use super::error::{ParseError, Problem};
 
 /// A cursor over tokens.
@@ -10,15 +11,6 @@ pub(super) struct Tokens {
     list: Vec<TokenWithSpan>,
     at: usize,
     end: Location,
-}
-
-/// A name as written, and as it is known.
-#[derive(Debug, Clone)]
-pub(super) struct Name {
-    /// Folded to lower case, unless it was quoted.
-    pub(super) folded: String,
-    pub(super) written: String,
-    pub(super) at: Location,
 }
 
 impl Tokens {
@@ -76,14 +68,14 @@ impl Tokens {
     }
 
     /// A name: a word, or anything in double quotes. `what` says whose.
-    pub(super) fn name(&mut self, what: &str) -> Result<Name, ParseError> {
+    pub(super) fn name(&mut self, what: &str) -> Result<Ident, ParseError> {
         let at = self.location();
         let name = match self.peek() {
             Some(Token::Word(word)) => {
                 let written = word.value.clone();
                 let folded =
                     if word.quote_style.is_some() { written.clone() } else { written.to_ascii_lowercase() };
-                Name { folded, written, at }
+                Ident { folded, written, at }
             }
             _ => return Err(self.expected(what)),
         };

@@ -1,0 +1,1 @@
+//! What a definition of an entity must fulfil by itself.
