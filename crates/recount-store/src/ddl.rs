@@ -24,6 +24,7 @@ use crate::schema::{Column, ColumnType, TopicDefinition};
 mod check;
 pub mod entity;
 mod error;
+mod expression;
 mod parser;
 mod tokens;
 
@@ -97,7 +98,7 @@ impl Statement {
 
 /// Reads one statement, with or without a semicolon after it.
 pub fn parse(sql: &str) -> Result<Statement, ParseError> {
-    parser::statement(sql, &mut tokens::Tokens::new(sql)?)
+    parser::statement(&mut tokens::Tokens::new(sql, &expression::Expressions::default())?)
 }
 
 #[cfg(test)]

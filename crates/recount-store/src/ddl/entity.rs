@@ -130,3 +130,6 @@ pub struct DropEntity {
     /// Only this version of it.
     pub version: Option<u32>,
 }
+
+#[cfg(test)]
+mod tests;
