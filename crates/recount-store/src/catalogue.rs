@@ -177,6 +177,9 @@ impl Catalogue {
                 let topic = self.live(&name)?;
                 Ok((topic.name.clone(), Change::DropTopic { id: topic.id.0 }))
             }
+            Statement::CreateEntity(_) | Statement::AlterEntity(_) | Statement::DropEntity(_) => {
+                Err(DdlError::Invalid("entities cannot be kept yet".to_owned()))
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Statements that define topics, from their text.
+//! Statements that define topics and entities, from their text.
 //!
 //! ```text
 //! CREATE TOPIC name ["(" column {"," column} ")"] {event | clause}
@@ -11,18 +11,24 @@
 //!        | PARTITIONS number | ON ERROR (REFUSE|KEEP)
 //! ```
 //!
+//! Those about entities are in [`entity`].
+//!
 //! Names fold as in Postgres; the field of a column is the name as written. Tokens are sqlparser's. What a
 //! definition must fulfil by itself is checked here; what depends on the topics that exist, in the catalogue.
 
 use recount_types::TopicName;
+use sqlparser::tokenizer::Location;
 
 use crate::schema::{Column, ColumnType, TopicDefinition};
 
 mod check;
+pub mod entity;
 mod error;
+mod expression;
 mod parser;
 mod tokens;
 
+pub use entity::{Action, AlterEntity, CreateEntity, DropEntity, Lookup, Rule, SkipEvent, StateColumn};
 pub use error::{ParseError, Problem};
 
 /// A statement.
@@ -34,6 +40,23 @@ pub enum Statement {
     AlterTopic(AlterTopic),
     /// DROP TOPIC.
     DropTopic(TopicName),
+    /// CREATE ENTITY.
+    CreateEntity(Box<CreateEntity>),
+    /// ALTER ENTITY.
+    AlterEntity(AlterEntity),
+    /// DROP ENTITY.
+    DropEntity(DropEntity),
+}
+
+/// A name as written, and as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ident {
+    /// Folded to lower case, unless it was quoted.
+    pub folded: String,
+    /// As written, without quotes.
+    pub written: String,
+    /// Where it is.
+    pub at: Location,
 }
 
 /// ALTER TOPIC.
@@ -66,13 +89,16 @@ impl Statement {
             Statement::CreateTopic(_) => "CREATE TOPIC",
             Statement::AlterTopic(_) => "ALTER TOPIC",
             Statement::DropTopic(_) => "DROP TOPIC",
+            Statement::CreateEntity(_) => "CREATE ENTITY",
+            Statement::AlterEntity(_) => "ALTER ENTITY",
+            Statement::DropEntity(_) => "DROP ENTITY",
         }
     }
 }
 
 /// Reads one statement, with or without a semicolon after it.
 pub fn parse(sql: &str) -> Result<Statement, ParseError> {
-    parser::statement(&mut tokens::Tokens::new(sql)?)
+    parser::statement(&mut tokens::Tokens::new(sql, &expression::Expressions::default())?)
 }
 
 #[cfg(test)]

@@ -28,8 +28,16 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most topics in a database.
 pub const TOPICS_MAX: usize = 10_000;
-/// Largest sum of the definitions of all topics, dropped ones included, as JSON, bytes: every segment begins with them.
+/// Largest sum of the definitions of all topics and entities, dropped ones included, as JSON, bytes: every segment begins with them.
 pub const DEFINITIONS_BYTES_MAX: usize = 6 << 20;
+/// Most entities in a database.
+pub const ENTITIES_MAX: usize = 1_000;
+/// Longest statement that defines something, bytes.
+pub const STATEMENT_BYTES_MAX: usize = 64 << 10;
+/// Most words, numbers and signs in one expression of a definition: whatever walks an expression recurses.
+pub const EXPRESSION_TOKENS_MAX: usize = 1_000;
+/// Deepest nesting of an expression in a definition: a pair of parentheses is one level, an operator in it another.
+pub const EXPRESSION_DEPTH_MAX: usize = 50;
 /// Most partitions in a database.
 pub const PARTITIONS_MAX: usize = 100_000;
 /// Most records in one transaction.

@@ -38,6 +38,10 @@ number! {
     TopicId(u32)
 }
 number! {
+    /// Number of an entity, from 1, never reused.
+    EntityId(u32)
+}
+number! {
     /// Number of a partition within its topic, from 0.
     Partition(u32)
 }

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use recount_types::limits::{TAG_BYTES_MAX, TYPE_BYTES_MAX};
 use sqlparser::tokenizer::Location;
 
+use super::Ident;
 use super::error::{ParseError, Problem};
-use super::tokens::{Name, error_at};
+use super::tokens::error_at;
 use crate::schema::{Column, ColumnType, TopicDefinition};
 
 /// What a statement names, and where.
@@ -14,12 +15,12 @@ use crate::schema::{Column, ColumnType, TopicDefinition};
 pub(super) struct Declared {
     /// The columns in the order written: of which event, or of the topic; and where.
     pub(super) columns: Vec<(Option<usize>, Location)>,
-    pub(super) events: Vec<Name>,
-    pub(super) key: Vec<Name>,
-    pub(super) type_by: Option<Name>,
-    pub(super) timestamp_by: Option<Name>,
+    pub(super) events: Vec<Ident>,
+    pub(super) key: Vec<Ident>,
+    pub(super) type_by: Option<Ident>,
+    pub(super) timestamp_by: Option<Ident>,
     /// Each tag's name, and its column's.
-    pub(super) tags: Vec<(Name, Name)>,
+    pub(super) tags: Vec<(Ident, Ident)>,
 }
 
 /// Checks the columns and events of `definition`, and what its clauses name.
@@ -130,7 +131,7 @@ fn event_names(definition: &TopicDefinition, declared: &Declared) -> Result<(), 
 fn named<'a>(
     definition: &'a TopicDefinition,
     clause: &'static str,
-    name: &Name,
+    name: &Ident,
 ) -> Result<&'a Column, ParseError> {
     definition.column(&name.folded).ok_or_else(|| {
         let columns: Vec<&str> = definition.columns.iter().map(|column| column.name.as_str()).collect();
@@ -142,7 +143,7 @@ fn named<'a>(
     })
 }
 
-fn canonical(column: &Column, clause: &'static str, name: &Name) -> Result<(), ParseError> {
+fn canonical(column: &Column, clause: &'static str, name: &Ident) -> Result<(), ParseError> {
     let must = "a type whose values have one text each: not DOUBLE or JSON";
     fits(column.column_type.has_canonical_text(), column, clause, must, name)
 }
@@ -152,7 +153,7 @@ fn fits(
     column: &Column,
     clause: &'static str,
     must: &'static str,
-    name: &Name,
+    name: &Ident,
 ) -> Result<(), ParseError> {
     if fits {
         return Ok(());
@@ -162,6 +163,6 @@ fn fits(
     Err(error_at(name.at, problem))
 }
 
-fn duplicate(what: &'static str, name: &Name) -> ParseError {
+fn duplicate(what: &'static str, name: &Ident) -> ParseError {
     error_at(name.at, Problem::Duplicate { what, name: name.folded.clone() })
 }

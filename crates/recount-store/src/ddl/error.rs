@@ -1,6 +1,9 @@
 //! Why a text is not a statement.
 
-use recount_types::limits::PARTITIONS_MAX;
+use recount_types::limits::{
+    EXPRESSION_DEPTH_MAX, EXPRESSION_TOKENS_MAX, PARTITIONS_MAX, STATEMENT_BYTES_MAX,
+};
+use sqlparser::tokenizer::Location;
 
 use crate::schema::{BadFormat, ColumnType};
 
@@ -16,14 +19,43 @@ pub struct ParseError {
     pub problem: Problem,
 }
 
+impl ParseError {
+    /// An error that whoever binds a statement's expressions found, in the words of `message`.
+    pub fn at(location: Location, message: String) -> ParseError {
+        let problem = Problem::Other(message);
+        ParseError { line: location.line, column: location.column, problem }
+    }
+}
+
 /// What is wrong with a statement, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// It cannot be cut into tokens.
     #[error("{0}")]
     Token(String),
+    /// It is longer than any statement may be.
+    #[error("the statement has {bytes} bytes, the limit is {STATEMENT_BYTES_MAX}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// An expression that would take too much memory or time to look at.
+    #[error(
+        "the expression is too large: it may have {EXPRESSION_TOKENS_MAX} words, numbers and signs, nested {EXPRESSION_DEPTH_MAX} levels deep. Split it over several columns"
+    )]
+    Expression,
+    /// A query where only events and state are to be seen.
+    #[error(
+        "a query cannot stand here: for rows of other relations write LOOKUP, and a name that is such a word in double quotes"
+    )]
+    Query,
+    /// What whoever binds expressions found.
+    #[error("{0}")]
+    Other(String),
     /// No statement begins so.
-    #[error("found {found}; the statements are CREATE TOPIC, ALTER TOPIC and DROP TOPIC")]
+    #[error(
+        "found {found}; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+    )]
     Statement {
         /// What is there.
         found: String,
@@ -172,6 +204,58 @@ pub enum Problem {
     /// A default that is not of the column's type.
     #[error("the default does not fit: {0}")]
     BadDefault(String),
+    /// LOOKUP by position.
+    #[error(
+        "LOOKUP … AS RECORDED is not supported yet: write AS OF and the time to look at, such as AS OF timestamp"
+    )]
+    AsRecorded,
+    /// An alias that means something else.
+    #[error("{name} cannot be another name: state, event and param mean something in expressions")]
+    Alias {
+        /// The alias.
+        name: String,
+    },
+    /// A SET of what is no column.
+    #[error("SET names {name}, which is not a column of STATE: there are {known}")]
+    NotState {
+        /// The name.
+        name: String,
+        /// The columns that there are.
+        known: String,
+    },
+    /// An entity without rules.
+    #[error("found {found}, expected WHEN: an entity needs a rule, such as WHEN ANY THEN SET …")]
+    NoRule {
+        /// What is there.
+        found: String,
+    },
+    /// A rule behind one that takes every event.
+    #[error("nothing after WHEN ANY is ever reached: put it before, or write WHEN ANY AND (condition)")]
+    Unreachable,
+    /// A column that one SET names twice.
+    #[error("SET names {name} twice: every column gets one value, computed from the row as it was")]
+    SetTwice {
+        /// The column.
+        name: String,
+    },
+    /// An event that one rule names twice.
+    #[error("this WHEN names the event {name} twice")]
+    EventTwice {
+        /// The event.
+        name: String,
+    },
+    /// No position or id.
+    #[error("no event has this position or id: positions begin at 1, and an id is not empty")]
+    NoEvent,
+    /// No number of a version.
+    #[error("no entity has a version {found}: they begin at 1")]
+    Version {
+        /// What is there.
+        found: u64,
+    },
+    /// A rule behind ELSE.
+    #[error("ELSE is the last rule, and there is one: put {0} before it")]
+    AfterElse(&'static str),
     /// An event type that is too long, or empty.
     #[error("an event type has 1 to {} bytes", recount_types::limits::TYPE_BYTES_MAX)]
     EventType,

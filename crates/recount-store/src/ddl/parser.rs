@@ -2,28 +2,54 @@
 
 use recount_types::TopicName;
 use recount_types::limits::{PARTITIONS_MAX, TYPE_BYTES_MAX};
+use sqlparser::ast::{Expr, Value};
 use sqlparser::tokenizer::{Location, Token};
 
 use super::check::{self, Declared};
 use super::error::{ParseError, Problem};
-use super::tokens::{Name, Tokens, error_at};
-use super::{AlterTopic, Alteration, Statement};
+use super::tokens::{Tokens, error_at};
+use super::{AlterTopic, Alteration, Ident, Statement, entity};
 use crate::json;
 use crate::schema::{
     Column, ColumnType, EventDefinition, OnError, TagDefinition, TimeFormat, TimeUnit, TopicDefinition,
 };
 
 const CLAUSES: &str = "EVENT, KEY, TYPE, TIMESTAMP BY, TAG, PARTITIONS, ON ERROR or the end";
+const TOPIC: &str = "the name of a topic";
 
-pub(super) fn statement(tokens: &mut Tokens) -> Result<Statement, ParseError> {
+pub(super) fn statement(tokens: &mut Tokens<'_>) -> Result<Statement, ParseError> {
     let verb = ["CREATE", "ALTER", "DROP"].into_iter().find(|verb| tokens.take_word(verb));
-    let Some(verb) = verb.filter(|_| tokens.take_word("TOPIC")) else {
+    let Some(verb) = verb else {
         return Err(tokens.error(Problem::Statement { found: tokens.found() }));
     };
-    let (statement, expected) = match verb {
-        "CREATE" => (Statement::CreateTopic(create_topic(tokens)?), CLAUSES),
-        "ALTER" => (Statement::AlterTopic(alter_topic(tokens)?), "the end"),
-        _ => (Statement::DropTopic(topic_name(tokens)?), "the end"),
+    let or_replace = verb == "CREATE" && tokens.take_word("OR");
+    if or_replace {
+        tokens.word("REPLACE")?;
+    }
+    let (statement, expected) = if tokens.take_word("ENTITY") {
+        match verb {
+            "CREATE" => {
+                let create = entity::create_entity(tokens, or_replace)?;
+                let expected = if create.otherwise.is_some() { "the end" } else { "WHEN, ELSE or the end" };
+                (Statement::CreateEntity(Box::new(create)), expected)
+            }
+            "ALTER" => (Statement::AlterEntity(entity::alter_entity(tokens)?), "the end"),
+            _ => {
+                let drop = entity::drop_entity(tokens)?;
+                let expected = if drop.version.is_some() { "the end" } else { "VERSION or the end" };
+                (Statement::DropEntity(drop), expected)
+            }
+        }
+    } else if !or_replace && tokens.take_word("TOPIC") {
+        match verb {
+            "CREATE" => (Statement::CreateTopic(create_topic(tokens)?), CLAUSES),
+            "ALTER" => (Statement::AlterTopic(alter_topic(tokens)?), "the end"),
+            _ => (Statement::DropTopic(topic_name(tokens, TOPIC)?), "the end"),
+        }
+    } else if or_replace {
+        return Err(tokens.expected("ENTITY"));
+    } else {
+        return Err(tokens.error(Problem::Statement { found: tokens.found() }));
     };
     if tokens.take(&Token::SemiColon) {
         return match tokens.peek() {
@@ -34,8 +60,8 @@ pub(super) fn statement(tokens: &mut Tokens) -> Result<Statement, ParseError> {
     if tokens.peek().is_some() { Err(tokens.expected(expected)) } else { Ok(statement) }
 }
 
-fn create_topic(tokens: &mut Tokens) -> Result<TopicDefinition, ParseError> {
-    let name = new_topic_name(tokens)?;
+fn create_topic(tokens: &mut Tokens<'_>) -> Result<TopicDefinition, ParseError> {
+    let name = new_topic_name(tokens, TOPIC)?;
     let mut definition = TopicDefinition::untyped(name);
     let mut declared = Declared::default();
     if tokens.peek() == Some(&Token::LParen) {
@@ -89,8 +115,8 @@ fn create_topic(tokens: &mut Tokens) -> Result<TopicDefinition, ParseError> {
     Ok(definition)
 }
 
-fn alter_topic(tokens: &mut Tokens) -> Result<AlterTopic, ParseError> {
-    let name = topic_name(tokens)?;
+fn alter_topic(tokens: &mut Tokens<'_>) -> Result<AlterTopic, ParseError> {
+    let name = topic_name(tokens, TOPIC)?;
     if tokens.take_word("ALTER") {
         tokens.take_word("COLUMN");
         let column = tokens.name("the name of a column")?.folded;
@@ -106,7 +132,7 @@ fn alter_topic(tokens: &mut Tokens) -> Result<AlterTopic, ParseError> {
     let mut column = column(tokens)?;
     if tokens.take_word("DEFAULT") {
         let at = tokens.location();
-        let literal = literal(tokens)?;
+        let literal = literal_json(&tokens.literal()?);
         json::check_default(&column, &literal)
             .map_err(|error| error_at(at, Problem::BadDefault(error.to_string())))?;
         column.default = (literal != "null").then_some(literal);
@@ -117,8 +143,9 @@ fn alter_topic(tokens: &mut Tokens) -> Result<AlterTopic, ParseError> {
     Ok(AlterTopic { name, alteration: Alteration::AddColumn(column) })
 }
 
-fn topic_name(tokens: &mut Tokens) -> Result<TopicName, ParseError> {
-    let name = tokens.name("the name of a topic")?;
+/// The name of a topic, or of what shares its names: `what` says which.
+pub(super) fn topic_name(tokens: &mut Tokens<'_>, what: &str) -> Result<TopicName, ParseError> {
+    let name = tokens.name(what)?;
     if matches!(tokens.peek(), Some(Token::Period | Token::Minus)) {
         return Err(
             tokens.expected("a name of letters, digits and underscores, or any name in double quotes")
@@ -127,9 +154,10 @@ fn topic_name(tokens: &mut Tokens) -> Result<TopicName, ParseError> {
     TopicName::parse(&name.folded).map_err(|error| error_at(name.at, error))
 }
 
-fn new_topic_name(tokens: &mut Tokens) -> Result<TopicName, ParseError> {
+/// A name that users may give.
+pub(super) fn new_topic_name(tokens: &mut Tokens<'_>, what: &str) -> Result<TopicName, ParseError> {
     let at = tokens.location();
-    let name = topic_name(tokens)?;
+    let name = topic_name(tokens, what)?;
     let why = match name.as_str() {
         text if text.starts_with('_') => "names that begin with an underscore are the system's",
         text if text.ends_with("_errors") => {
@@ -140,7 +168,7 @@ fn new_topic_name(tokens: &mut Tokens) -> Result<TopicName, ParseError> {
     Err(error_at(at, Problem::Reserved { name: name.to_string(), why }))
 }
 
-fn event(tokens: &mut Tokens, declared: &mut Declared) -> Result<EventDefinition, ParseError> {
+fn event(tokens: &mut Tokens<'_>, declared: &mut Declared) -> Result<EventDefinition, ParseError> {
     let name = tokens.name("the name of an event")?;
     let mut type_name = name.written.clone();
     if tokens.take_word("AS") {
@@ -161,7 +189,7 @@ fn event(tokens: &mut Tokens, declared: &mut Declared) -> Result<EventDefinition
 
 /// Columns in parentheses, of the topic or of its event number `event`.
 fn columns(
-    tokens: &mut Tokens,
+    tokens: &mut Tokens<'_>,
     declared: &mut Declared,
     event: Option<usize>,
 ) -> Result<Vec<Column>, ParseError> {
@@ -182,7 +210,7 @@ fn columns(
     }
 }
 
-fn column(tokens: &mut Tokens) -> Result<Column, ParseError> {
+fn column(tokens: &mut Tokens<'_>) -> Result<Column, ParseError> {
     let name = tokens.name("the name of a column")?;
     if name.folded.starts_with('_') {
         let why =
@@ -220,7 +248,7 @@ fn column(tokens: &mut Tokens) -> Result<Column, ParseError> {
     Ok(column)
 }
 
-fn field_path(tokens: &mut Tokens) -> Result<Vec<String>, ParseError> {
+fn field_path(tokens: &mut Tokens<'_>) -> Result<Vec<String>, ParseError> {
     let at = tokens.location();
     let text = tokens.string("the path of a field in single quotes, as 'outer.inner'")?;
     let path: Vec<String> = text.split('.').map(str::to_owned).collect();
@@ -230,7 +258,7 @@ fn field_path(tokens: &mut Tokens) -> Result<Vec<String>, ParseError> {
     Ok(path)
 }
 
-fn time_unit(tokens: &mut Tokens) -> Result<TimeUnit, ParseError> {
+fn time_unit(tokens: &mut Tokens<'_>) -> Result<TimeUnit, ParseError> {
     let units = [
         ("SECONDS", TimeUnit::Seconds),
         ("MILLIS", TimeUnit::Millis),
@@ -241,7 +269,7 @@ fn time_unit(tokens: &mut Tokens) -> Result<TimeUnit, ParseError> {
     found.map(|(_, unit)| unit).ok_or_else(|| tokens.expected("SECONDS, MILLIS, MICROS or NANOS"))
 }
 
-fn column_type(tokens: &mut Tokens) -> Result<ColumnType, ParseError> {
+pub(super) fn column_type(tokens: &mut Tokens<'_>) -> Result<ColumnType, ParseError> {
     let Some(word) = tokens.peek_word() else { return Err(tokens.expected("a type")) };
     let word = word.to_ascii_uppercase();
     let at = tokens.location();
@@ -289,7 +317,7 @@ fn column_type(tokens: &mut Tokens) -> Result<ColumnType, ParseError> {
     })
 }
 
-fn decimal(tokens: &mut Tokens, at: Location) -> Result<ColumnType, ParseError> {
+fn decimal(tokens: &mut Tokens<'_>, at: Location) -> Result<ColumnType, ParseError> {
     if !tokens.take(&Token::LParen) {
         return Err(tokens.expected("(digits, decimals), as in DECIMAL(18,2)"));
     }
@@ -300,7 +328,7 @@ fn decimal(tokens: &mut Tokens, at: Location) -> Result<ColumnType, ParseError> 
         .ok_or_else(|| error_at(at, Problem::DecimalSize { precision, scale }))
 }
 
-fn unbounded_text(tokens: &Tokens) -> Result<ColumnType, ParseError> {
+fn unbounded_text(tokens: &Tokens<'_>) -> Result<ColumnType, ParseError> {
     if tokens.peek() == Some(&Token::LParen) {
         let instead = "TEXT, which has no length";
         return Err(tokens.error(Problem::OtherType { found: "VARCHAR(n)".to_owned(), instead }));
@@ -308,7 +336,7 @@ fn unbounded_text(tokens: &Tokens) -> Result<ColumnType, ParseError> {
     Ok(ColumnType::Text)
 }
 
-fn partitions(tokens: &mut Tokens) -> Result<u32, ParseError> {
+fn partitions(tokens: &mut Tokens<'_>) -> Result<u32, ParseError> {
     let at = tokens.location();
     let found = tokens.found();
     let number = tokens.integer("the number of partitions")?;
@@ -318,7 +346,7 @@ fn partitions(tokens: &mut Tokens) -> Result<u32, ParseError> {
     Ok(number as u32)
 }
 
-fn on_error(tokens: &mut Tokens) -> Result<OnError, ParseError> {
+fn on_error(tokens: &mut Tokens<'_>) -> Result<OnError, ParseError> {
     if tokens.take_word("REFUSE") {
         Ok(OnError::Refuse)
     } else if tokens.take_word("KEEP") {
@@ -329,7 +357,7 @@ fn on_error(tokens: &mut Tokens) -> Result<OnError, ParseError> {
 }
 
 /// Names in parentheses.
-fn names(tokens: &mut Tokens) -> Result<Vec<Name>, ParseError> {
+fn names(tokens: &mut Tokens<'_>) -> Result<Vec<Ident>, ParseError> {
     let mut names = Vec::new();
     tokens.token(&Token::LParen)?;
     loop {
@@ -345,7 +373,7 @@ fn names(tokens: &mut Tokens) -> Result<Vec<Name>, ParseError> {
     }
 }
 
-fn name_in_parentheses(tokens: &mut Tokens) -> Result<Name, ParseError> {
+fn name_in_parentheses(tokens: &mut Tokens<'_>) -> Result<Ident, ParseError> {
     tokens.token(&Token::LParen)?;
     let name = tokens.name("the name of a column")?;
     if !tokens.take(&Token::RParen) {
@@ -354,20 +382,15 @@ fn name_in_parentheses(tokens: &mut Tokens) -> Result<Name, ParseError> {
     Ok(name)
 }
 
-/// A literal, as JSON.
-fn literal(tokens: &mut Tokens) -> Result<String, ParseError> {
-    const WHAT: &str = "a number, a text in single quotes, TRUE, FALSE or NULL";
-    for word in ["TRUE", "FALSE", "NULL"] {
-        if tokens.take_word(word) {
-            return Ok(word.to_ascii_lowercase());
-        }
+/// A literal as JSON.
+pub(super) fn literal_json(literal: &Expr) -> String {
+    match literal {
+        Expr::UnaryOp { expr, .. } => format!("-{}", literal_json(expr)),
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => json::quoted(text),
+            Value::Number(digits, _) => digits.to_string(),
+            other => other.to_string().to_ascii_lowercase(),
+        },
+        other => unreachable!("no literal was read: {other}"),
     }
-    let negative = tokens.take(&Token::Minus);
-    let literal = match tokens.peek() {
-        Some(Token::Number(digits, _)) => format!("{}{digits}", if negative { "-" } else { "" }),
-        Some(Token::SingleQuotedString(text)) if !negative => json::quoted(text),
-        _ => return Err(tokens.expected(WHAT)),
-    };
-    tokens.advance();
-    Ok(literal)
 }

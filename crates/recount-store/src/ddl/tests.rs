@@ -12,6 +12,7 @@ fn check(sql: &str, expected: Expect) {
         }
         Ok(Statement::AlterTopic(AlterTopic { name, alteration })) => format!("{name} {alteration:?}"),
         Ok(Statement::DropTopic(name)) => format!("drop {name}"),
+        Ok(other) => other.name().to_owned(),
         Err(error) => error.to_string(),
     };
     expected.assert_eq(&shown);
@@ -234,18 +235,20 @@ fn what_is_no_statement() {
     check(
         "",
         expect![
-            "line 1, column 1: found the end; the statements are CREATE TOPIC, ALTER TOPIC and DROP TOPIC"
+            "line 1, column 1: found the end; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
         ],
     );
     check(
         "SELECT 1",
         expect![
-            "line 1, column 1: found SELECT; the statements are CREATE TOPIC, ALTER TOPIC and DROP TOPIC"
+            "line 1, column 1: found SELECT; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
         ],
     );
     check(
         "CREATE TABLE t",
-        expect!["line 1, column 8: found TABLE; the statements are CREATE TOPIC, ALTER TOPIC and DROP TOPIC"],
+        expect![
+            "line 1, column 8: found TABLE; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+        ],
     );
     check("CREATE TOPIC", expect!["line 1, column 13: found the end, expected the name of a topic"]);
     check("CREATE TOPIC 'a'", expect!["line 1, column 14: found 'a', expected the name of a topic"]);

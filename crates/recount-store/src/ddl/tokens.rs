@@ -1,28 +1,28 @@
 //! The tokens of a statement, without the white space between them, read one after the other.
 
+use recount_types::limits::STATEMENT_BYTES_MAX;
+use sqlparser::ast::{Expr, UnaryOperator};
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use super::Ident;
 use super::error::{ParseError, Problem};
+use super::expression::{Expressions, refused};
 
 /// A cursor over tokens.
-pub(super) struct Tokens {
-    list: Vec<TokenWithSpan>,
-    at: usize,
+pub(super) struct Tokens<'a> {
+    expressions: &'a Expressions,
+    parser: Parser<'a>,
+    sql: &'a str,
     end: Location,
 }
 
-/// A name as written, and as it is known.
-#[derive(Debug, Clone)]
-pub(super) struct Name {
-    /// Folded to lower case, unless it was quoted.
-    pub(super) folded: String,
-    pub(super) written: String,
-    pub(super) at: Location,
-}
-
-impl Tokens {
-    pub(super) fn new(sql: &str) -> Result<Tokens, ParseError> {
+impl<'a> Tokens<'a> {
+    pub(super) fn new(sql: &'a str, expressions: &'a Expressions) -> Result<Tokens<'a>, ParseError> {
+        if sql.len() > STATEMENT_BYTES_MAX {
+            return Err(error_at(Location::new(1, 1), Problem::TooLong { bytes: sql.len() }));
+        }
         let mut list = Tokenizer::new(&PostgreSqlDialect {}, sql)
             .tokenize_with_location()
             .map_err(|error| error_at(error.location, Problem::Token(error.message)))?;
@@ -30,26 +30,91 @@ impl Tokens {
         let lines = sql.split('\n').count() as u64;
         let last_line = sql.rsplit('\n').next().unwrap_or_default();
         let end = Location::new(lines, last_line.chars().count() as u64 + 1);
-        Ok(Tokens { list, at: 0, end })
+        Ok(Tokens { expressions, parser: expressions.parser(list), sql, end })
     }
 
     pub(super) fn peek(&self) -> Option<&Token> {
-        self.list.get(self.at).map(|token| &token.token)
+        match &self.parser.peek_token_ref().token {
+            Token::EOF => None,
+            token => Some(token),
+        }
     }
 
     /// Where the next token is.
     pub(super) fn location(&self) -> Location {
-        self.list.get(self.at).map_or(self.end, |token| token.span.start)
+        let token = self.parser.peek_token_ref();
+        if token.token == Token::EOF { self.end } else { token.span.start }
     }
 
     pub(super) fn advance(&mut self) {
-        self.at += 1;
+        self.parser.advance_token();
+    }
+
+    /// The text as written, from the first token to the last one that was taken.
+    pub(super) fn text(&self) -> &'a str {
+        let start = byte_at(self.sql, self.parser.token_at(0).span.start);
+        let end = byte_at(self.sql, self.parser.get_current_token().span.end);
+        self.sql.get(start..end).unwrap_or_default()
+    }
+
+    /// Refuses queries in all that follows.
+    pub(super) fn refuse_queries(&self) -> Result<(), ParseError> {
+        let mut at = self.parser.index();
+        loop {
+            let tokens = [at, at + 1, at + 2].map(|at| self.parser.token_at(at));
+            if tokens[0].token == Token::EOF {
+                return Ok(());
+            }
+            if let Some(problem) = refused(tokens.map(|token| &token.token)) {
+                return Err(error_at(tokens[0].span.start, problem));
+            }
+            at += 1;
+        }
+    }
+
+    /// An expression.
+    pub(super) fn expr(&mut self) -> Result<Expr, ParseError> {
+        let at = self.location();
+        self.expressions.parse(&mut self.parser).map_err(|error| match error {
+            ParserError::RecursionLimitExceeded => error_at(at, Problem::Expression),
+            ParserError::ParserError(message) | ParserError::TokenizerError(message) => {
+                translated(message, self.end)
+            }
+        })
+    }
+
+    /// A number, perhaps with a minus sign, a text in single quotes, TRUE, FALSE or NULL.
+    pub(super) fn literal(&mut self) -> Result<Expr, ParseError> {
+        const WHAT: &str = "a number, a text in single quotes, TRUE, FALSE or NULL";
+        let negative = self.take(&Token::Minus);
+        let fits = match self.peek() {
+            Some(Token::Number(..)) => true,
+            Some(Token::SingleQuotedString(_)) => !negative,
+            Some(Token::Word(_)) => {
+                let words = ["TRUE", "FALSE", "NULL"];
+                let is_one = |word: &str| words.iter().any(|literal| word.eq_ignore_ascii_case(literal));
+                !negative && self.peek_word().is_some_and(is_one)
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(self.expected(WHAT));
+        }
+        let value =
+            self.parser.parse_value().map_err(|error| self.error(Problem::Other(error.to_string())))?;
+        let expr = Expr::Value(value);
+        if !negative {
+            return Ok(expr);
+        }
+        Ok(Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(expr) })
     }
 
     /// Takes the next token if it is the unquoted word `word`.
     pub(super) fn take_word(&mut self, word: &str) -> bool {
         let is_it = self.peek_word().is_some_and(|next| next.eq_ignore_ascii_case(word));
-        self.at += usize::from(is_it);
+        if is_it {
+            self.advance();
+        }
         is_it
     }
 
@@ -63,7 +128,9 @@ impl Tokens {
 
     pub(super) fn take(&mut self, token: &Token) -> bool {
         let is_it = self.peek() == Some(token);
-        self.at += usize::from(is_it);
+        if is_it {
+            self.advance();
+        }
         is_it
     }
 
@@ -76,14 +143,14 @@ impl Tokens {
     }
 
     /// A name: a word, or anything in double quotes. `what` says whose.
-    pub(super) fn name(&mut self, what: &str) -> Result<Name, ParseError> {
+    pub(super) fn name(&mut self, what: &str) -> Result<Ident, ParseError> {
         let at = self.location();
         let name = match self.peek() {
             Some(Token::Word(word)) => {
                 let written = word.value.clone();
                 let folded =
                     if word.quote_style.is_some() { written.clone() } else { written.to_ascii_lowercase() };
-                Name { folded, written, at }
+                Ident { folded, written, at }
             }
             _ => return Err(self.expected(what)),
         };
@@ -134,4 +201,38 @@ impl Tokens {
 
 pub(super) fn error_at(at: Location, problem: impl Into<Problem>) -> ParseError {
     ParseError { line: at.line, column: at.column, problem: problem.into() }
+}
+
+/// What sqlparser says, in our words; its place is in its text, if it has one.
+fn translated(message: String, end: Location) -> ParseError {
+    let (text, at) = match message.rsplit_once(" at Line: ") {
+        Some((text, place)) => (text, location(place)),
+        None => (message.as_str(), None),
+    };
+    let at = at.unwrap_or(end);
+    let Some((expected, found)) =
+        text.strip_prefix("Expected: ").and_then(|text| text.split_once(", found: "))
+    else {
+        return error_at(at, Problem::Other(text.to_owned()));
+    };
+    let found = if found == "EOF" { "the end" } else { found };
+    error_at(at, Problem::Expected { found: found.to_owned(), expected: expected.to_owned() })
+}
+
+/// Reads `1, Column: 2`.
+fn location(place: &str) -> Option<Location> {
+    let (line, column) = place.split_once(", Column: ")?;
+    Some(Location::new(line.parse().ok()?, column.parse().ok()?))
+}
+
+/// Where a place is in `sql`.
+fn byte_at(sql: &str, at: Location) -> usize {
+    let mut start = 0;
+    let mut lines = sql.split('\n');
+    for line in lines.by_ref().take(at.line.saturating_sub(1) as usize) {
+        start += line.len() + 1;
+    }
+    let line = lines.next().unwrap_or_default();
+    let columns = at.column.saturating_sub(1) as usize;
+    start + line.char_indices().nth(columns).map_or(line.len(), |(byte, _)| byte)
 }
