@@ -80,7 +80,7 @@ pub const NO_EVENT: u16 = u16::MAX;
 pub struct Events {
     /// The columns that expressions name.
     pub columns: Vec<Column>,
-    /// The keys, each of [`Key`]'s bytes, one behind the other.
+    /// The keys, each of [`Key`]'s bytes, one behind the other. An event whose key is empty belongs to no row.
     pub keys: Vec<u8>,
     /// Where each ends.
     pub key_ends: Vec<usize>,
@@ -144,6 +144,21 @@ impl Events {
         &self.keys[start..self.key_ends[event]]
     }
 
+    /// Adds an event of others.
+    pub fn push_from(&mut self, others: &Events, event: usize) {
+        if self.columns.is_empty() {
+            self.columns = others.columns.iter().map(Column::empty_like).collect();
+        }
+        for (column, other) in self.columns.iter_mut().zip(&others.columns) {
+            column.push(&other.get(event));
+        }
+        self.keys.extend_from_slice(others.key(event));
+        self.key_ends.push(self.keys.len());
+        self.numbers.push(others.numbers[event]);
+        self.positions.push(others.positions[event]);
+        self.times.push(others.times[event]);
+    }
+
     /// Takes all of them away.
     pub fn clear(&mut self) {
         self.columns.iter_mut().for_each(Column::clear);
@@ -179,26 +194,30 @@ impl Fold {
         // Found first and folded then: the machine waits for many rows at once, not for one after the other.
         let mut slots = Vec::with_capacity(events.len());
         for event in 0..events.len() {
-            slots.push(table.find_or_add(events.key(event), &defaults)?);
+            let key = events.key(event);
+            slots.push(if key.is_empty() { None } else { Some(table.find_or_add(key, &defaults)?) });
         }
-        for (event, &slot) in slots.iter().enumerate() {
-            self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
+        for (event, slot) in slots.iter().enumerate() {
+            if let Some(slot) = *slot {
+                self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
+            }
         }
         Ok(())
     }
 
-    /// Folds a key again. `events` are all of its events, in the fold's order, and of no other key.
+    /// Folds a key again. `order` are the numbers of all of its events, in the fold's order.
     pub fn refold(
         &self,
         table: &mut Table,
         slot: Slot,
         lookups: &[LookupTable],
         events: &Events,
+        order: impl IntoIterator<Item = usize>,
         mut watch: impl FnMut(Step<'_>),
     ) {
         self.forget(table, slot);
         let mut scratch = Vec::new();
-        for event in 0..events.len() {
+        for event in order {
             self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
         }
     }

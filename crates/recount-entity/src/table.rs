@@ -158,6 +158,15 @@ impl Table {
         self.pages[slot.page()].state(slot.row(), self.width)
     }
 
+    /// Marks a key as late, if a look-up was made for it at `time` or later; whether it was.
+    pub fn mark_late(&mut self, slot: Slot, time: i64) -> bool {
+        let late = self.row(slot).lookup_time >= time;
+        if late {
+            self.row_mut(slot).late = true;
+        }
+        late
+    }
+
     /// What is known of the key, to be changed.
     #[inline]
     pub(crate) fn row_mut(&mut self, slot: Slot) -> &mut Row {

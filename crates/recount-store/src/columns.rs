@@ -2,9 +2,12 @@
 //!
 //! Only the fields that are wanted are read. A payload that does not fit adds nothing and says why.
 
+use bytes::Bytes;
+use recount_types::Time;
 use recount_types::column::{Column, Form, Value};
 
 use crate::json::{self, Fields};
+use crate::record;
 use crate::schema::{self, ColumnType, EventDefinition, TopicDefinition};
 
 /// The column of a topic that declares none: the payload, if it is JSON.
@@ -37,6 +40,18 @@ pub fn columns_of(definition: &TopicDefinition) -> Vec<(String, ColumnType, bool
         }
     }
     columns
+}
+
+/// The key of the stream whose events have these values in the columns of their topic's KEY; none if a value is
+/// of another type, or if the topic declares no KEY.
+pub fn stream_key(definition: &TopicDefinition, values: &[Value<'_>]) -> Option<Bytes> {
+    if values.len() != definition.key.len() {
+        return None;
+    }
+    let columns = definition.key.iter().map(|name| definition.column(name));
+    let typed: Option<Vec<json::Value<'_>>> =
+        columns.zip(values).map(|(column, value)| typed(column?.column_type, value)).collect();
+    record::key_text(&typed?.iter().collect::<Vec<_>>())
 }
 
 /// How values of a type are kept in a column.
@@ -132,6 +147,22 @@ impl ColumnDecoder {
         }
         done
     }
+}
+
+/// A value with the type that its column says.
+fn typed<'a>(column_type: ColumnType, value: &'a Value<'_>) -> Option<json::Value<'a>> {
+    Some(match (column_type, value) {
+        (ColumnType::Boolean, Value::Boolean(value)) => json::Value::Boolean(*value),
+        (ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt, Value::Integer(value)) => {
+            json::Value::Integer(*value)
+        }
+        (ColumnType::Date, Value::Integer(value)) => json::Value::Date(*value),
+        (ColumnType::Timestamp, Value::Integer(value)) => json::Value::Timestamp(*value),
+        (ColumnType::TimestampTz, Value::Integer(value)) => json::Value::TimestampTz(Time(*value)),
+        (ColumnType::Decimal { scale, .. }, Value::Decimal(value)) => json::Value::Decimal(*value, scale),
+        (ColumnType::Text, Value::Text(text)) => json::Value::Text(text.as_ref().into()),
+        _ => return None,
+    })
 }
 
 /// A value without the type that its column says.

@@ -128,6 +128,17 @@ impl Column {
         Column { values, valid: Vec::new() }
     }
 
+    /// One without values, of the form of this one.
+    pub fn empty_like(&self) -> Column {
+        Column::new(match self.values {
+            Values::Boolean(_) => Form::Boolean,
+            Values::Integer(_) => Form::Integer,
+            Values::Decimal(_) => Form::Decimal,
+            Values::Double(_) => Form::Double,
+            Values::Text(_) => Form::Text,
+        })
+    }
+
     /// How many rows it has.
     pub fn len(&self) -> usize {
         self.valid.len()
@@ -215,6 +226,7 @@ mod tests {
             assert_eq!([column.get(0), column.get(1)], [values[0].borrowed(), values[2].borrowed()]);
             column.clear();
             assert!(column.is_empty());
+            assert_eq!(column.empty_like(), column);
         }
     }
 

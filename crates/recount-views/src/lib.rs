@@ -1,3 +1,31 @@
-//! Entities of a database.
+//! Entities of a database: declared in SQL, folded from events, kept up to date, asked about any moment.
+//!
+//! ```text
+//!  bind.rs     from a statement to a fold, checked against the topics
+//!  feed.rs     events of a topic, as a fold takes them
+//!  replica.rs  the rows of one entity up to a position
+//!  live.rs     one version of an entity, kept up to date
+//!  views.rs    all of them: the catalogue followed, questions answered
+//! ```
+//!
+//! Everything here is derived: it is folded again from the events whenever it is not at hand.
+
+use std::sync::{Mutex, MutexGuard};
 
 pub mod bind;
+mod budget;
+mod error;
+mod feed;
+mod key_text;
+mod live;
+mod replica;
+mod views;
+
+pub use error::ViewError;
+pub use key_text::shown as key_text;
+pub use live::Status;
+pub use views::{EntityInfo, Settings, Views};
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

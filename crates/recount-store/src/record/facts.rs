@@ -153,19 +153,23 @@ fn event_type(
 }
 
 fn key(definition: &TopicDefinition, values: &Values<'_>) -> Option<Bytes> {
+    let parts: Vec<_> = definition.key.iter().map(|column| values.get(column)).collect();
+    key_text(&parts)
+}
+
+/// The text that names a stream by the values of its KEY; none without any.
+pub(crate) fn key_text(values: &[&Value<'_>]) -> Option<Bytes> {
     let mut text = String::new();
-    match definition.key.as_slice() {
+    match values {
         [] => return None,
-        [one] => match values.get(one) {
-            Value::Integer(value) => {
-                return Some(Bytes::copy_from_slice(itoa::Buffer::new().format(*value).as_bytes()));
-            }
-            value => value.push_canonical(&mut text),
-        },
+        [Value::Integer(value)] => {
+            return Some(Bytes::copy_from_slice(itoa::Buffer::new().format(*value).as_bytes()));
+        }
+        [one] => one.push_canonical(&mut text),
         several => {
-            for column in several {
+            for value in several {
                 text.push(if text.is_empty() { '[' } else { ',' });
-                values.get(column).push_canonical_json(&mut text);
+                value.push_canonical_json(&mut text);
             }
             text.push(']');
         }

@@ -51,7 +51,7 @@ pub(super) fn bind(lookup: &Lookup, number: usize, names: &mut Names<'_>) -> Res
             }
             (Side::Row, _) => {
                 let mut binder = Binder { names, place: Place::Lookup(number), at: here };
-                let condition = of_row(binder.condition(conjunct)?);
+                let condition = binder.condition(conjunct)?;
                 both.rows.filter = Some(and(both.rows.filter.take(), condition));
             }
             (Side::Both, ast::Expr::BinaryOp { left, op: BinaryOperator::Eq, right }) => {
@@ -65,7 +65,7 @@ pub(super) fn bind(lookup: &Lookup, number: usize, names: &mut Names<'_>) -> Res
                 let event = binder.bind(event)?;
                 // Bound as a comparison, so that both sides are made to be of one type.
                 if let Expr::Compare(_, _, row, event) = binder.compare(Comparison::Equal, row, event)? {
-                    both.rows.key.push(of_row(*row));
+                    both.rows.key.push(*row);
                     both.fold.key.push(*event);
                 }
             }
@@ -135,41 +135,5 @@ fn and(known: Option<Expr>, more: Expr) -> Expr {
     match known {
         Some(known) => Expr::And(Box::new(known), Box::new(more)),
         None => more,
-    }
-}
-
-/// An expression on a looked-up row, as one on the columns of an event: that is what the row is when it is read.
-fn of_row(expr: Expr) -> Expr {
-    let of = |expr: Box<Expr>| Box::new(of_row(*expr));
-    let all = |exprs: Vec<Expr>| exprs.into_iter().map(of_row).collect();
-    match expr {
-        Expr::Lookup(_, column) => Expr::Event(column),
-        Expr::Literal(_) | Expr::State(_) | Expr::Event(_) => expr,
-        Expr::Widen(value, digits) => Expr::Widen(of(value), digits),
-        Expr::Float(value, scale) => Expr::Float(of(value), scale),
-        Expr::Arithmetic(operator, class, left, right) => Expr::Arithmetic(operator, class, of(left), of(right)),
-        Expr::Divide(left, right, digits) => Expr::Divide(of(left), of(right), digits),
-        Expr::Shorten(value, digits, rounding) => Expr::Shorten(of(value), digits, rounding),
-        Expr::Power(class, value, exponent) => Expr::Power(class, of(value), exponent),
-        Expr::Negate(class, value) => Expr::Negate(class, of(value)),
-        Expr::Absolute(class, value) => Expr::Absolute(class, of(value)),
-        Expr::Compare(comparison, class, left, right) => Expr::Compare(comparison, class, of(left), of(right)),
-        Expr::And(left, right) => Expr::And(of(left), of(right)),
-        Expr::Or(left, right) => Expr::Or(of(left), of(right)),
-        Expr::Not(value) => Expr::Not(of(value)),
-        Expr::IsNull(value) => Expr::IsNull(of(value)),
-        Expr::Case(branches, otherwise) => {
-            let branches = branches.into_iter().map(|(when, then)| (of_row(when), of_row(then))).collect();
-            Expr::Case(branches, of(otherwise))
-        }
-        Expr::Coalesce(values) => Expr::Coalesce(all(values)),
-        Expr::Extreme(extreme, class, values) => Expr::Extreme(extreme, class, all(values)),
-        Expr::Day(value) => Expr::Day(of(value)),
-        Expr::Midnight(value) => Expr::Midnight(of(value)),
-        Expr::Truncate(unit, value) => Expr::Truncate(unit, of(value)),
-        Expr::Concat(left, right) => Expr::Concat(of(left), of(right)),
-        Expr::Lower(value) => Expr::Lower(of(value)),
-        Expr::Upper(value) => Expr::Upper(of(value)),
-        Expr::Length(value) => Expr::Length(of(value)),
     }
 }

@@ -109,7 +109,14 @@ impl<'a> Names<'a> {
         if let Some(lookup) = self.lookup_number(qualifier) {
             return match place {
                 Place::Rule => self.lookup_column(lookup, &name),
-                Place::Lookup(this) if this == lookup => self.lookup_column(lookup, &name),
+                // A row is read as an event, so its columns are those of one here.
+                Place::Lookup(this) if this == lookup => {
+                    let typed = self.lookup_column(lookup, &name)?;
+                    Ok(match typed.expr {
+                        Expr::Lookup(_, column) => Typed::new(Expr::Event(column), typed.kind),
+                        _ => typed,
+                    })
+                }
                 Place::Lookup(_) => Err(format!("{before}.{name} belongs to another look-up")),
                 Place::Event(clause) => Err(format!(
                     "{clause} can use columns of the event only, and {before}.{name} is looked up"

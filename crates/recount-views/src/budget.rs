@@ -1,0 +1,80 @@
+//! Memory of entities: one limit for all rows that a database holds, those of questions about the past too.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::ViewError;
+
+/// The limit, and what is taken of it.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes_max: usize,
+    taken: AtomicUsize,
+}
+
+/// One holder's share. Given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes_max: usize) -> Arc<Budget> {
+        Arc::new(Budget { bytes_max, taken: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn share(self: &Arc<Budget>) -> Share {
+        Share { budget: self.clone(), bytes: 0 }
+    }
+}
+
+impl Share {
+    /// Takes so many bytes in all, in the place of what it had. If they are not to be had it keeps what it had.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), ViewError> {
+        let Budget { bytes_max, taken } = &*self.budget;
+        if bytes > self.bytes {
+            let more = bytes - self.bytes;
+            let before = taken.fetch_add(more, Ordering::Relaxed);
+            if before + more > *bytes_max {
+                taken.fetch_sub(more, Ordering::Relaxed);
+                return Err(ViewError::Memory { bytes, others: before - self.bytes, bytes_max: *bytes_max });
+            }
+        } else {
+            taken.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Another share of the same budget.
+    pub(crate) fn another(&self) -> Share {
+        self.budget.share()
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_one_limit_and_come_back() {
+        let budget = Budget::new(100);
+        let (mut one, mut other) = (budget.share(), budget.share());
+        assert_eq!(one.set(60), Ok(()));
+        assert_eq!(other.set(41), Err(ViewError::Memory { bytes: 41, others: 60, bytes_max: 100 }));
+        assert_eq!(other.set(40), Ok(()));
+        assert_eq!(one.set(61), Err(ViewError::Memory { bytes: 61, others: 40, bytes_max: 100 }));
+        assert_eq!(one.set(10), Ok(()));
+        assert_eq!(other.set(90), Ok(()));
+        drop(other);
+        assert_eq!(one.another().set(90), Ok(()));
+        assert_eq!(one.set(100), Ok(()));
+    }
+}

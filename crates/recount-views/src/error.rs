@@ -1,0 +1,75 @@
+//! Why an entity cannot be read.
+
+use recount_entity::table::Full;
+use recount_store::ReadError;
+use recount_types::Kind;
+
+/// Why an entity cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// There is none of this name, or no such version.
+    #[error("{0}")]
+    NotFound(String),
+    /// The question itself is wrong.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The states of entities are larger than they may be.
+    #[error(
+        "its rows need {} MiB, other entities have {}, and all may have {}: allow more with --entity-memory, or fold fewer keys",
+        bytes.div_ceil(1 << 20), others.div_ceil(1 << 20), bytes_max >> 20
+    )]
+    Memory {
+        /// What it needs.
+        bytes: usize,
+        /// What others have.
+        others: usize,
+        /// What all may have.
+        bytes_max: usize,
+    },
+    /// It has not come as far as the question.
+    #[error(
+        "{entity} is at position {position} of {wanted}, and did not arrive in time: ask again, or look at its progress with SHOW ENTITIES"
+    )]
+    Behind {
+        /// The entity, and its version.
+        entity: String,
+        /// Where it is.
+        position: u64,
+        /// Where it should be.
+        wanted: u64,
+    },
+    /// A key stopped at an event that could not be folded.
+    #[error(
+        "{entity}/{key} stopped at position {position}: {reason}. Look at it with recount why {entity}/{key}; then correct the rule with CREATE OR REPLACE ENTITY, or pass the event over: ALTER ENTITY {entity} SKIP EVENT {position}"
+    )]
+    Stopped {
+        /// The entity.
+        entity: String,
+        /// The key.
+        key: String,
+        /// The event.
+        position: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Reading events failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It has too many keys.
+    #[error(transparent)]
+    Full(#[from] Full),
+}
+
+impl ViewError {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            ViewError::NotFound(_) => Kind::NotFound,
+            ViewError::BadRequest(_) => Kind::Invalid,
+            ViewError::Memory { .. } | ViewError::Full(_) => Kind::Unavailable,
+            ViewError::Behind { .. } => Kind::Busy,
+            ViewError::Stopped { .. } => Kind::Conflict,
+            ViewError::Read(error) => error.kind(),
+        }
+    }
+}

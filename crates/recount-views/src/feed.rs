@@ -1,0 +1,204 @@
+//! Feeds: the events of a topic as a fold takes them, a batch at a time, and the rows of a topic that is looked up.
+//!
+//! What does not fit the topic's columns (a topic that keeps such records may have some) is left out and counted.
+//! So is, without a count, what happened after the moment that is asked about, and what the entity skips.
+
+use std::sync::Arc;
+
+use recount_entity::expr::Scope as Columns;
+use recount_entity::fold::{Events, NO_EVENT, key_of, push_key};
+use recount_entity::lookup::LookupTable;
+use recount_store::columns::{ColumnDecoder, form_of};
+use recount_store::schema::TopicDefinition;
+use recount_store::{EventCursor, From, ReadError, ReadRequest, Scope, Store};
+use recount_types::column::{Column, Value};
+use recount_types::{Event, Position, TopicName};
+
+use crate::bind::{Bound, BoundLookup, EventColumn};
+
+/// Events in a batch.
+pub(crate) const BATCH_EVENTS: usize = 4096;
+/// A batch ends when its texts have so many bytes.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Which events of a topic are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    pub(crate) scope: Scope,
+    /// Only those behind this position.
+    pub(crate) after: u64,
+    /// Only those up to this one.
+    pub(crate) until: u64,
+    /// Only those that happened up to this time, µs.
+    pub(crate) valid_until: Option<i64>,
+}
+
+/// Reads events for a fold.
+pub(crate) struct Feed {
+    cursor: EventCursor,
+    span: Span,
+    bound: Arc<Bound>,
+    skipped: Arc<[Position]>,
+    decoder: ColumnDecoder,
+    decoded: Vec<Column>,
+    others: Vec<Column>,
+    /// Events that do not fit the topic's columns.
+    pub(crate) unfit: u64,
+}
+
+impl Feed {
+    pub(crate) async fn begin(
+        store: &Store,
+        bound: &Arc<Bound>,
+        topic: &TopicDefinition,
+        skipped: &Arc<[Position]>,
+        span: Span,
+    ) -> Result<Feed, ReadError> {
+        let names: Vec<&str> = bound
+            .event_columns
+            .iter()
+            .filter_map(|column| if let EventColumn::Topic(name, _) = column { Some(name.as_str()) } else { None })
+            .collect();
+        let decoder = ColumnDecoder::new(topic, &names);
+        let others = bound.event_columns.iter().filter(|column| !matches!(column, EventColumn::Topic(..)));
+        let others = others.map(|column| Column::new(form_of(column.column_type()))).collect();
+        Ok(Feed {
+            cursor: cursor(store, &span).await?,
+            span,
+            bound: bound.clone(),
+            skipped: skipped.clone(),
+            decoded: decoder.empty(),
+            decoder,
+            others,
+            unfit: 0,
+        })
+    }
+
+    /// Fills `events` with the next ones; leaves it empty at the end.
+    pub(crate) async fn next(&mut self, events: &mut Events) -> Result<(), ReadError> {
+        events.clear();
+        self.take_back(events);
+        let mut bytes = 0;
+        while events.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
+            let Some(event) = self.cursor.next().await? else { break };
+            if event.position.0 > self.span.until {
+                break;
+            }
+            if !self.span.happened(&event) || self.skipped.binary_search(&event.position).is_ok() {
+                continue;
+            }
+            let event_type = event.event_type.as_deref();
+            if self.decoder.decode(event_type, &event.payload, &mut self.decoded).is_err() {
+                self.unfit += 1;
+                continue;
+            }
+            self.push_others(&event);
+            let number = self.decoder.event_number(event_type).and_then(|number| u16::try_from(number).ok());
+            events.numbers.push(number.unwrap_or(NO_EVENT));
+            events.positions.push(event.position.0);
+            events.times.push(event.event_time.0);
+            bytes += event.payload.len();
+        }
+        self.hand_over(events);
+        for event in 0..events.len() {
+            let scope = Columns { state: &[], event: &events.columns, row: event, lookups: &[] };
+            // Without a key it belongs to no row, and is passed over by the fold; so is one whose key overflows.
+            let _has_key = push_key(&mut events.keys, &self.bound.key, &scope).unwrap_or(false);
+            events.key_ends.push(events.keys.len());
+        }
+        Ok(())
+    }
+
+    fn push_others(&mut self, event: &Event) {
+        let mut others = self.others.iter_mut();
+        for column in &self.bound.event_columns {
+            let value = match column {
+                EventColumn::Topic(..) => continue,
+                EventColumn::Position => Value::Integer(event.position.0 as i64),
+                EventColumn::EventTime => Value::Integer(event.event_time.0),
+                EventColumn::AppendTime => Value::Integer(event.append_time.0),
+                EventColumn::EventType => match &event.event_type {
+                    Some(text) => Value::Text(text.as_str().into()),
+                    None => Value::Null,
+                },
+            };
+            if let Some(other) = others.next() {
+                other.push(&value);
+            }
+        }
+    }
+
+    /// Gives the columns to `events`, in the order in which expressions number them.
+    fn hand_over(&mut self, events: &mut Events) {
+        let (mut decoded, mut others) = (self.decoded.drain(..), self.others.drain(..));
+        events.columns = self
+            .bound
+            .event_columns
+            .iter()
+            .filter_map(|column| match column {
+                EventColumn::Topic(..) => decoded.next(),
+                _ => others.next(),
+            })
+            .collect();
+    }
+
+    /// Takes them back, to be filled again.
+    fn take_back(&mut self, events: &mut Events) {
+        for (column, kept) in self.bound.event_columns.iter().zip(events.columns.drain(..)) {
+            match column {
+                EventColumn::Topic(..) => self.decoded.push(kept),
+                _ => self.others.push(kept),
+            }
+        }
+    }
+}
+
+/// Reads the rows of a topic that is looked up into `table`; the least time from which one of them is in force.
+pub(crate) async fn read_rows(
+    store: &Store,
+    lookup: &BoundLookup,
+    topic: &TopicDefinition,
+    span: Span,
+    table: &mut LookupTable,
+) -> Result<Option<i64>, ReadError> {
+    let names: Vec<&str> = lookup.columns.iter().map(|(name, _)| name.as_str()).collect();
+    let decoder = ColumnDecoder::new(topic, &names);
+    let mut columns = decoder.empty();
+    let mut cursor = cursor(store, &span).await?;
+    let mut least = None;
+    while let Some(event) = cursor.next().await?.filter(|event| event.position.0 <= span.until) {
+        columns.iter_mut().for_each(Column::clear);
+        let fits = decoder.decode(event.event_type.as_deref(), &event.payload, &mut columns).is_ok();
+        if !span.happened(&event) || !fits {
+            continue;
+        }
+        let scope = Columns { state: &[], event: &columns, row: 0, lookups: &[] };
+        // A row whose conditions cannot be computed is none.
+        if !lookup.filter.as_ref().is_none_or(|filter| filter.holds(&scope).unwrap_or(false)) {
+            continue;
+        }
+        let Ok(Some(key)) = key_of(&lookup.key, &scope) else { continue };
+        let values = columns.iter().map(|column| column.get(0).into_owned()).collect();
+        let time = event.event_time.0;
+        table.insert(key, time, event.position.0, values);
+        least = Some(least.map_or(time, |least: i64| least.min(time)));
+    }
+    Ok(least)
+}
+
+async fn cursor(store: &Store, span: &Span) -> Result<EventCursor, ReadError> {
+    let mut request = ReadRequest::all(span.scope.clone());
+    request.from = From::After(Position(span.after));
+    store.read(request).await
+}
+
+impl Span {
+    /// All events of a topic behind `after` and up to `until`.
+    pub(crate) fn of_topic(topic: &TopicName, after: u64, until: u64) -> Span {
+        Span { scope: Scope::Topic(topic.clone()), after, until, valid_until: None }
+    }
+
+    fn happened(&self, event: &Event) -> bool {
+        self.valid_until.is_none_or(|until| event.event_time.0 <= until)
+    }
+}

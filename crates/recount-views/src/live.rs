@@ -1,0 +1,154 @@
+//! One version of an entity, kept up to date: its replica, and who may ask it what.
+//!
+//! Whoever needs it at some position takes it there by itself, under its lock; a task beside does so when nobody asks.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use recount_entity::fold::{Events, Step};
+use recount_entity::table::Frozen;
+use recount_env::block_on;
+use recount_types::{EntityId, TopicName};
+
+use crate::bind::RowColumn;
+use crate::error::ViewError;
+use crate::lock;
+use crate::replica::{Confines, Plan, Replica};
+
+/// Positions that one epoch covers at most.
+const EPOCH_POSITIONS: u64 = 65_536;
+
+/// One version of an entity.
+pub(crate) struct Live {
+    pub(crate) id: EntityId,
+    pub(crate) name: TopicName,
+    pub(crate) version: u32,
+    pub(crate) columns: Vec<RowColumn>,
+    /// How many of the columns are the key's.
+    pub(crate) key_width: usize,
+    replica: Mutex<Replica>,
+    /// Where the replica is, for those who only look.
+    position: AtomicU64,
+    /// Why it does not go on.
+    failed: Mutex<Option<ViewError>>,
+}
+
+/// What it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Everything up to this position is folded.
+    pub position: u64,
+    /// Keys that it knows.
+    pub keys: usize,
+    /// About the memory that it takes.
+    pub bytes: usize,
+    /// Events that do not fit their topic's columns, and are left out.
+    pub unfit: u64,
+}
+
+impl Live {
+    pub(crate) fn new(id: EntityId, name: TopicName, version: u32, replica: Replica) -> Live {
+        let bound = &replica.plan().bound;
+        let (columns, key_width) = (bound.columns.clone(), bound.key.len());
+        let (replica, position, failed) = (Mutex::new(replica), AtomicU64::new(0), Mutex::new(None));
+        Live { id, name, version, columns, key_width, replica, position, failed }
+    }
+
+    /// Where it is, without waiting.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    /// Works on the replica, at `wanted` or behind it. `goes_on` is asked between epochs.
+    pub(crate) fn at<T>(
+        &self,
+        wanted: u64,
+        goes_on: &dyn Fn() -> bool,
+        work: impl FnOnce(&mut Replica) -> Result<T, ViewError>,
+    ) -> Result<T, ViewError> {
+        let mut replica = lock(&self.replica);
+        self.catch_up(&mut replica, wanted, goes_on)?;
+        work(&mut replica)
+    }
+
+    /// One epoch towards `wanted`; true if there is more to do.
+    pub(crate) fn epoch(&self, wanted: u64) -> Result<bool, ViewError> {
+        let mut replica = lock(&self.replica);
+        self.step(&mut replica, wanted)?;
+        Ok(replica.position < wanted)
+    }
+
+    fn catch_up(&self, replica: &mut Replica, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<(), ViewError> {
+        while replica.position < wanted {
+            if !goes_on() {
+                let entity = format!("{} (version {})", self.name, self.version);
+                return Err(ViewError::Behind { entity, position: replica.position, wanted });
+            }
+            self.step(replica, wanted)?;
+        }
+        Ok(())
+    }
+
+    fn step(&self, replica: &mut Replica, wanted: u64) -> Result<(), ViewError> {
+        if let Some(error) = &*lock(&self.failed) {
+            return Err(error.clone());
+        }
+        let until = wanted.min(replica.position + EPOCH_POSITIONS);
+        let done = block_on(replica.advance(until, &mut |_: Step<'_>, _: &Events| {}));
+        if let Err(error) = &done {
+            // An epoch that was cut short left rows of no position.
+            *replica = replica.anew(replica.plan().clone(), Confines::default());
+            if matches!(error, ViewError::Memory { .. } | ViewError::Full(_)) {
+                *lock(&self.failed) = Some(error.clone());
+            }
+        }
+        self.position.store(replica.position, Ordering::Release);
+        done
+    }
+
+    /// The rows of several at one position, `wanted` or the latest that one of them is at.
+    pub(crate) fn freeze(
+        all: &[&Live],
+        wanted: u64,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(u64, Vec<Frozen>), ViewError> {
+        // Always locked in the same order, so that two who ask do not wait for one another.
+        let mut order: Vec<usize> = (0..all.len()).collect();
+        order.sort_by_key(|&at| (all[at].id, all[at].version));
+        order.dedup_by_key(|at| (all[*at].id, all[*at].version));
+        let mut held: Vec<(usize, std::sync::MutexGuard<'_, Replica>)> =
+            order.into_iter().map(|at| (at, lock(&all[at].replica))).collect();
+        let wanted = held.iter().map(|(_, replica)| replica.position).fold(wanted, u64::max);
+        for (at, replica) in &mut held {
+            all[*at].catch_up(replica, wanted, goes_on)?;
+        }
+        let frozen = all.iter().map(|live| {
+            let of = held.iter().find(|(at, _)| (all[*at].id, all[*at].version) == (live.id, live.version));
+            let (_, replica) = of.expect("every one was locked");
+            replica.table.freeze()
+        });
+        Ok((wanted, frozen.collect()))
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        lock(&self.replica).plan().clone()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let replica = lock(&self.replica);
+        Status {
+            position: replica.position,
+            keys: replica.table.len(),
+            bytes: replica.bytes(),
+            unfit: replica.unfit,
+        }
+    }
+
+    /// Begins anew with another plan.
+    pub(crate) fn restart(&self, plan: Plan) {
+        let mut replica = lock(&self.replica);
+        *replica = replica.anew(plan, Confines::default());
+        *lock(&self.failed) = None;
+        self.position.store(0, Ordering::Release);
+    }
+}

@@ -1,0 +1,262 @@
+//! A replica: the rows of one entity, folded from the first event up to a position, and on from there.
+//!
+//! One epoch takes it from its position to a later one: first what is looked up, then the events, then every key
+//! that turned out late is folded again. Where epochs end makes no difference to the rows.
+//!
+//! A replica can also be confined to the events that had happened by some time, to the stream of one key, or both:
+//! that is how questions about the past are answered.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use recount_entity::fold::{Effect, Events, Step};
+use recount_entity::lookup::LookupTable;
+use recount_entity::table::{Slot, Table};
+use recount_store::columns::stream_key;
+use recount_store::schema::TopicDefinition;
+use recount_store::{Scope, Store};
+use recount_types::{Position, StreamName, TopicName};
+
+use crate::bind::Bound;
+use crate::budget::Share;
+use crate::error::ViewError;
+use crate::feed::{Feed, Span, read_rows};
+
+/// Events held at once while keys are folded again.
+const REFOLD_EVENTS: u64 = 500_000;
+/// So few keys are read stream by stream; more of them in one pass over the topic.
+const REFOLD_STREAMS: usize = 64;
+
+/// A topic that a replica reads.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Source {
+    pub(crate) name: TopicName,
+    pub(crate) definition: TopicDefinition,
+}
+
+/// What a replica folds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) topic: Arc<Source>,
+    pub(crate) lookups: Arc<[Source]>,
+    /// Events that the entity passes over; sorted.
+    pub(crate) skipped: Arc<[Position]>,
+}
+
+/// Of which events.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Confines {
+    /// Only those that had happened by then, µs.
+    pub(crate) valid_until: Option<i64>,
+    /// Only those of this stream.
+    pub(crate) stream: Option<StreamName>,
+}
+
+/// The rows of an entity at a position.
+pub(crate) struct Replica {
+    store: Store,
+    plan: Plan,
+    confines: Confines,
+    seed: u64,
+    memory: Share,
+    pub(crate) table: Table,
+    lookups: Vec<LookupTable>,
+    pub(crate) position: u64,
+    /// Events that do not fit the topic's columns.
+    pub(crate) unfit: u64,
+}
+
+impl Replica {
+    /// A replica before the first event. `seed` as for [`Table::new`].
+    pub(crate) fn new(store: &Store, plan: Plan, confines: Confines, seed: u64, memory: Share) -> Replica {
+        let table = Table::new(plan.bound.fold.state.len(), seed);
+        let lookups = plan.lookups.iter().map(|_| LookupTable::new(seed)).collect();
+        let store = store.clone();
+        Replica { store, plan, confines, seed, memory, table, lookups, position: 0, unfit: 0 }
+    }
+
+    /// What it folds.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// One epoch, up to `until`. `watch` sees each step; steps of keys that turn out late are told as such, and
+    /// those that are taken again are told again.
+    pub(crate) async fn advance(
+        &mut self,
+        until: u64,
+        watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
+    ) -> Result<(), ViewError> {
+        if until <= self.position {
+            return Ok(());
+        }
+        let mut late = self.advance_lookups(until).await?;
+        let mut feed = self.feed(self.position, until).await?;
+        let mut events = Events::default();
+        loop {
+            feed.next(&mut events).await?;
+            if events.is_empty() {
+                break;
+            }
+            let told = &mut late;
+            self.plan.bound.fold.apply(&mut self.table, &self.lookups, &events, |step| {
+                if step.effect == Effect::Late {
+                    told.insert(step.slot);
+                }
+                watch(step, &events);
+            })?;
+            self.check_memory(0)?;
+        }
+        self.unfit += feed.unfit;
+        self.position = until;
+        let mut late: Vec<Slot> = late.into_iter().collect();
+        late.sort_unstable();
+        self.refold(&late, watch).await
+    }
+
+    /// Folds every key again, so that `watch` sees its steps in the fold's order.
+    pub(crate) async fn refold_all(
+        &mut self,
+        watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
+    ) -> Result<(), ViewError> {
+        let slots: Vec<Slot> = self.table.slots().collect();
+        self.refold(&slots, watch).await
+    }
+
+    /// Reads what is looked up; the keys that were folded without it.
+    async fn advance_lookups(&mut self, until: u64) -> Result<HashSet<Slot>, ViewError> {
+        let mut least: Option<i64> = None;
+        let plan = self.plan.clone();
+        for (number, source) in plan.lookups.iter().enumerate() {
+            let span = Span {
+                valid_until: self.confines.valid_until,
+                ..Span::of_topic(&source.name, self.position, until)
+            };
+            let (lookup, table) = (&plan.bound.lookups[number], &mut self.lookups[number]);
+            let found = read_rows(&self.store, lookup, &source.definition, span, table).await?;
+            least = match (least, found) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        let Some(least) = least else { return Ok(HashSet::new()) };
+        self.check_memory(0)?;
+        let table = &mut self.table;
+        Ok(table.slots().filter(|&slot| table.mark_late(slot, least)).collect())
+    }
+
+    async fn refold(
+        &mut self,
+        slots: &[Slot],
+        watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
+    ) -> Result<(), ViewError> {
+        let mut rest = slots;
+        while !rest.is_empty() {
+            let mut count = 0;
+            let mut held = 0;
+            while count < rest.len() && (count == 0 || held < REFOLD_EVENTS) {
+                held += self.table.row(rest[count]).events;
+                count += 1;
+            }
+            let (chunk, after) = rest.split_at(count);
+            self.refold_chunk(chunk, watch).await?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    async fn refold_chunk(
+        &mut self,
+        slots: &[Slot],
+        watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
+    ) -> Result<(), ViewError> {
+        let mut held = Events::default();
+        let mut members: Vec<(Slot, i64, u64, usize)> = Vec::new();
+        let streams = if slots.len() <= REFOLD_STREAMS { self.streams(slots) } else { None };
+        let by_event_time = self.plan.bound.fold.by_event_time;
+        for span in self.spans(streams) {
+            let mut feed = self.feed_of(span).await?;
+            let mut events = Events::default();
+            loop {
+                feed.next(&mut events).await?;
+                if events.is_empty() {
+                    break;
+                }
+                for event in 0..events.len() {
+                    let slot = self.table.find(events.key(event)).filter(|slot| slots.binary_search(slot).is_ok());
+                    let Some(slot) = slot else { continue };
+                    let (time, position) = (events.times[event], events.positions[event]);
+                    let order = if by_event_time { time } else { 0 };
+                    members.push((slot, order, position, held.len()));
+                    held.push_from(&events, event);
+                }
+                let bytes = held.keys.len() + held.len() * size_of::<(Slot, i64, u64, usize)>();
+                self.check_memory(bytes)?;
+            }
+        }
+        members.sort_unstable();
+        self.check_memory(0)?;
+        for of_slot in members.chunk_by(|a, b| a.0 == b.0) {
+            let order = of_slot.iter().map(|&(_, _, _, event)| event);
+            let fold = &self.plan.bound.fold;
+            fold.refold(&mut self.table, of_slot[0].0, &self.lookups, &held, order, |step| watch(step, &held));
+        }
+        Ok(())
+    }
+
+    /// The streams of these keys, if keys are streams.
+    fn streams(&self, slots: &[Slot]) -> Option<Vec<Scope>> {
+        if !self.plan.bound.by_stream {
+            return None;
+        }
+        let topic = &self.plan.topic;
+        let stream = |&slot: &Slot| {
+            let values = self.table.row(slot).key.values().ok()?;
+            let key = stream_key(&topic.definition, &values)?;
+            Some(Scope::Stream(StreamName { topic: topic.name.clone(), key }))
+        };
+        slots.iter().map(stream).collect()
+    }
+
+    fn spans(&self, streams: Option<Vec<Scope>>) -> Vec<Span> {
+        let span = self.span(0, self.position);
+        match (streams, &self.confines.stream) {
+            (Some(streams), None) => {
+                streams.into_iter().map(|scope| Span { scope, ..span.clone() }).collect()
+            }
+            _ => vec![span],
+        }
+    }
+
+    fn span(&self, after: u64, until: u64) -> Span {
+        let scope = match &self.confines.stream {
+            Some(stream) => Scope::Stream(stream.clone()),
+            None => Scope::Topic(self.plan.topic.name.clone()),
+        };
+        Span { scope, after, until, valid_until: self.confines.valid_until }
+    }
+
+    async fn feed(&self, after: u64, until: u64) -> Result<Feed, ViewError> {
+        self.feed_of(self.span(after, until)).await
+    }
+
+    async fn feed_of(&self, span: Span) -> Result<Feed, ViewError> {
+        let Plan { bound, topic, skipped, .. } = &self.plan;
+        Ok(Feed::begin(&self.store, bound, &topic.definition, skipped, span).await?)
+    }
+
+    /// About the memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.lookups.iter().map(LookupTable::bytes).sum::<usize>()
+    }
+
+    fn check_memory(&mut self, more: usize) -> Result<(), ViewError> {
+        self.memory.set(self.bytes() + more)
+    }
+
+    /// The same entity before the first event, to be folded anew.
+    pub(crate) fn anew(&self, plan: Plan, confines: Confines) -> Replica {
+        Replica::new(&self.store, plan, confines, self.seed, self.memory.another())
+    }
+}

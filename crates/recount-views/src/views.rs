@@ -1,0 +1,433 @@
+//! The entities of a database: declared, kept up to date, asked.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use recount_entity::table::Frozen;
+use recount_env::{Env, Signal, block_on};
+use recount_store::catalogue::{Catalogue, EntityState, EntityVersion};
+use recount_store::ddl::{self, CreateEntity, SkipEvent, Statement};
+use recount_store::schema::TopicDefinition;
+use recount_store::{DdlError, Executed, Store};
+use recount_types::{EntityId, Position, TopicId, TopicName};
+
+use crate::bind::{Bound, RowColumn, bind};
+use crate::budget::Budget;
+use crate::error::ViewError;
+use crate::live::{Live, Status};
+use crate::lock;
+use crate::replica::{Confines, Plan, Replica, Source};
+
+/// How entities are kept.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Memory for the rows of all entities together.
+    pub entity_bytes: usize,
+    /// How long a question waits for an entity that is behind.
+    pub wait_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { entity_bytes: 2 << 30, wait_ms: 10_000 }
+    }
+}
+
+/// A new version takes over when it is so near to the head.
+const SWITCH_POSITIONS: u64 = 10_000;
+/// Pause of the task beside, so that events are folded some at a time.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The entities of a database. Cheap to clone. Its methods block while they read events.
+#[derive(Clone)]
+pub struct Views {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Views {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Views").finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) settings: Settings,
+    seed: u64,
+    pub(crate) budget: Arc<Budget>,
+    known: Mutex<Known>,
+    /// Wakes the task beside.
+    wake: Arc<Signal>,
+    stop: AtomicBool,
+    started: AtomicBool,
+}
+
+/// The entities of one catalogue.
+#[derive(Default)]
+struct Known {
+    catalogue: Option<Arc<Catalogue>>,
+    live: BTreeMap<(EntityId, u32), Arc<Live>>,
+    /// Those that could not be bound, and why.
+    broken: BTreeMap<(EntityId, u32), String>,
+}
+
+/// An entity as it is known.
+#[derive(Debug, Clone)]
+pub struct EntityInfo {
+    /// Its name.
+    pub name: TopicName,
+    /// The version.
+    pub version: u32,
+    /// Whether it is the one that answers.
+    pub current: bool,
+    /// The columns of its rows: those of the key, then those of the state.
+    pub columns: Vec<RowColumn>,
+    /// How many of them are the key's.
+    pub key_width: usize,
+    /// The statement that declares it.
+    pub text: String,
+}
+
+impl Views {
+    /// The entities of a store, which are kept up to date from now on.
+    pub fn open(store: Store, env: Env, settings: Settings) -> Views {
+        let seed = u64::from_le_bytes(env.random());
+        let budget = Budget::new(settings.entity_bytes);
+        let inner = Inner {
+            store,
+            env,
+            settings,
+            seed,
+            budget,
+            known: Mutex::default(),
+            wake: Arc::new(Signal::new()),
+            stop: AtomicBool::new(false),
+            started: AtomicBool::new(false),
+        };
+        let views = Views { inner: Arc::new(inner) };
+        views.inner.refresh();
+        views.start();
+        views
+    }
+
+    /// Ends the task beside. Questions are still answered.
+    pub fn close(&self) {
+        self.inner.stop.store(true, Ordering::Release);
+        self.inner.wake.notify();
+    }
+
+    /// Runs a statement that defines something: a topic or an entity.
+    pub fn execute(&self, sql: &str) -> Result<Executed, DdlError> {
+        let statement = ddl::parse(sql).map_err(|error| DdlError::Syntax(error.to_string()))?;
+        self.define(statement)
+    }
+
+    /// Runs a statement that was read already.
+    pub fn define(&self, statement: Statement) -> Result<Executed, DdlError> {
+        let store = &self.inner.store;
+        let executed = match statement {
+            Statement::CreateEntity(entity) => {
+                let check = |catalogue: &Catalogue| {
+                    let sources = sources_by_name(catalogue, &entity)?;
+                    bind_all(&entity, &sources).map(drop)
+                };
+                block_on(store.define(Statement::CreateEntity(entity.clone()), &check))?
+            }
+            Statement::AlterEntity(mut alter) => {
+                if let SkipEvent::Id(id) = &alter.skip {
+                    alter.skip = SkipEvent::Position(self.position_of(&alter.name, id)?);
+                }
+                block_on(store.define(Statement::AlterEntity(alter), &|_| Ok(())))?
+            }
+            Statement::AlterTopic(alter) => {
+                let check = |catalogue: &Catalogue| {
+                    let Some(topic) = catalogue.by_name(&alter.name) else { return Ok(()) };
+                    let altered = topic.definition.altered(&alter).map_err(DdlError::Invalid)?;
+                    still_bound(catalogue, topic.id, &altered)
+                };
+                block_on(store.define(Statement::AlterTopic(alter.clone()), &check))?
+            }
+            other => block_on(store.define(other, &|_| Ok(())))?,
+        };
+        self.inner.refresh();
+        self.start();
+        self.inner.wake.notify();
+        Ok(executed)
+    }
+
+    fn position_of(&self, entity: &TopicName, id: &str) -> Result<Position, DdlError> {
+        let catalogue = self.inner.store.catalogue();
+        let topic = catalogue
+            .entity(entity)
+            .and_then(|entity| catalogue.by_id(entity.versions.get(&entity.current)?.topic))
+            .ok_or_else(|| DdlError::NotFound(format!("entity {entity}")))?;
+        let found = block_on(self.inner.store.position_of_id(&topic.name, id));
+        let found = found.map_err(|error| DdlError::Invalid(error.to_string()))?;
+        found.ok_or_else(|| DdlError::Invalid(format!("topic {} has no event with the id '{id}'", topic.name)))
+    }
+
+    /// Every version of every entity.
+    pub fn entities(&self) -> Vec<EntityInfo> {
+        let known = self.inner.refresh();
+        let catalogue = self.inner.store.catalogue();
+        let info = |live: &Arc<Live>| {
+            let entity = catalogue.entity_by_id(live.id)?;
+            Some(EntityInfo {
+                name: live.name.clone(),
+                version: live.version,
+                current: entity.current == live.version,
+                columns: live.columns.clone(),
+                key_width: live.key_width,
+                text: entity.versions.get(&live.version)?.text.clone(),
+            })
+        };
+        known.iter().filter_map(info).collect()
+    }
+
+    /// One entity; the version that answers unless another is asked for.
+    pub fn entity(&self, name: &str, version: Option<u32>) -> Result<EntityInfo, ViewError> {
+        let live = self.inner.find(name, version)?;
+        let found = self.entities().into_iter().find(|info| info.name == live.name && info.version == live.version);
+        found.ok_or_else(|| ViewError::NotFound(format!("there is no entity {name}")))
+    }
+
+    /// How far an entity has come.
+    pub fn status(&self, name: &str, version: Option<u32>) -> Result<Status, ViewError> {
+        Ok(self.inner.find(name, version)?.status())
+    }
+
+    /// The rows of several entities at one position, at or behind `wanted` and the head.
+    pub fn freeze(
+        &self,
+        wanted: &[(&str, Option<u32>)],
+        at_least: Position,
+    ) -> Result<(Position, Vec<Frozen>), ViewError> {
+        let live: Result<Vec<_>, _> =
+            wanted.iter().map(|(name, version)| self.inner.find(name, *version)).collect();
+        let live = live?;
+        let head = self.inner.store.head().max(at_least);
+        let all: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
+        let (position, frozen) = Live::freeze(&all, head.0, &self.inner.patience())?;
+        Ok((Position(position), frozen))
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    /// Starts the task beside, once there is something to do for it.
+    fn start(&self) {
+        let nothing = lock(&self.inner.known).live.is_empty();
+        if nothing || self.inner.started.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let env = self.inner.env.clone();
+        let (wake, visible) = (self.inner.wake.clone(), self.inner.store.visible());
+        let task = keep_up(Arc::downgrade(&self.inner), env.clone(), wake, visible);
+        env.tasks.spawn("recount-views", Box::pin(task));
+    }
+}
+
+impl Inner {
+    /// Whether to go on waiting, from now on.
+    pub(crate) fn patience(&self) -> impl Fn() -> bool + use<> {
+        let clock = self.env.clock.clone();
+        let until = clock.boottime_us() + self.settings.wait_ms * 1000;
+        move || clock.boottime_us() < until
+    }
+
+    /// The version of an entity that answers, or the one asked for.
+    pub(crate) fn find(&self, name: &str, version: Option<u32>) -> Result<Arc<Live>, ViewError> {
+        self.refresh();
+        let catalogue = self.store.catalogue();
+        let entity = TopicName::parse(name).ok().and_then(|name| catalogue.entity(&name).cloned());
+        let Some(entity) = entity else {
+            return Err(ViewError::NotFound(format!("there is no entity {name}")));
+        };
+        let version = version.unwrap_or(entity.current);
+        let known = lock(&self.known);
+        if let Some(live) = known.live.get(&(entity.id, version)) {
+            return Ok(live.clone());
+        }
+        if let Some(why) = known.broken.get(&(entity.id, version)) {
+            return Err(ViewError::BadRequest(format!("entity {name} cannot be read: {why}")));
+        }
+        let versions: Vec<_> = entity.versions.keys().map(u32::to_string).collect();
+        Err(ViewError::NotFound(format!(
+            "entity {name} has no version {version}: it has {}",
+            versions.join(", ")
+        )))
+    }
+
+    pub(crate) fn replica(&self, plan: Plan, confines: Confines) -> Replica {
+        Replica::new(&self.store, plan, confines, self.seed, self.budget.share())
+    }
+
+    /// Follows the catalogue; what is kept up to date by it.
+    fn refresh(&self) -> Vec<Arc<Live>> {
+        let catalogue = self.store.catalogue();
+        let mut known = lock(&self.known);
+        if known.catalogue.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &catalogue)) {
+            known.follow(self, &catalogue);
+            known.catalogue = Some(catalogue);
+        }
+        known.live.values().cloned().collect()
+    }
+
+    /// New versions that have caught up take over.
+    fn switch(&self, head: u64) {
+        let catalogue = self.store.catalogue();
+        for entity in catalogue.entities() {
+            let Some((&newest, _)) = entity.versions.last_key_value() else { continue };
+            let position = lock(&self.known).live.get(&(entity.id, newest)).map(|live| live.position());
+            let near = position.is_some_and(|position| position + SWITCH_POSITIONS >= head);
+            if newest > entity.current && near {
+                let switched = block_on(self.store.switch_entity(&entity.name, newest));
+                if let Err(error) = switched {
+                    tracing::warn!(entity = %entity.name, version = newest, %error, "the new version does not take over yet");
+                }
+            }
+        }
+    }
+}
+
+impl Known {
+    fn follow(&mut self, inner: &Inner, catalogue: &Arc<Catalogue>) {
+        let is_there = |(id, version): &(EntityId, u32)| {
+            catalogue.entity_by_id(*id).is_some_and(|entity| !entity.dropped && entity.versions.contains_key(version))
+        };
+        self.live.retain(|at, _| is_there(at));
+        self.broken.clear();
+        for entity in catalogue.entities() {
+            for (&number, version) in &entity.versions {
+                let at = (entity.id, number);
+                let plan = match plan(catalogue, entity, version) {
+                    Ok(plan) => plan,
+                    Err(why) => {
+                        self.live.remove(&at);
+                        self.broken.insert(at, why);
+                        continue;
+                    }
+                };
+                match self.live.get(&at) {
+                    Some(live) if live.plan() == plan => {}
+                    Some(live) => live.restart(plan),
+                    None => {
+                        let replica = inner.replica(plan, Confines::default());
+                        let live = Live::new(entity.id, entity.name.clone(), number, replica);
+                        self.live.insert(at, Arc::new(live));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The task beside: folds what is new, some at a time, as long as there are entities and somebody holds them.
+async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<Signal>) {
+    loop {
+        let (woken, moved) = (wake.generation(), visible.generation());
+        let Some(held) = inner.upgrade() else { return };
+        if held.stop.load(Ordering::Acquire) || held.store.is_closed() {
+            return;
+        }
+        let head = held.store.head().0;
+        let mut more = false;
+        for live in held.refresh() {
+            match live.epoch(head) {
+                Ok(behind) => more |= behind,
+                Err(error) => {
+                    tracing::debug!(entity = %live.name, version = live.version, %error, "does not go on");
+                }
+            }
+        }
+        held.switch(head);
+        let idle = !more && held.store.head().0 == head;
+        drop(held);
+        if idle {
+            visible.changed(moved).await;
+        }
+        if !more {
+            env.tasks.wait(&wake, woken, Some(PAUSE)).await;
+        }
+    }
+}
+
+/// What a version folds, bound to the topics as they are now.
+fn plan(catalogue: &Catalogue, entity: &EntityState, version: &EntityVersion) -> Result<Plan, String> {
+    let statement = match ddl::parse(&version.text) {
+        Ok(Statement::CreateEntity(statement)) => statement,
+        Ok(_) => return Err("what declares it is not CREATE ENTITY".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let source = |id: &TopicId| {
+        let topic = catalogue.by_id(*id).ok_or_else(|| format!("topic number {id} is gone"))?;
+        Ok(Source { name: topic.name.clone(), definition: topic.definition.clone() })
+    };
+    let topic = source(&version.topic)?;
+    let lookups: Result<Vec<Source>, String> = version.lookups.iter().map(source).collect();
+    let sources = Sources { topic, lookups: lookups? };
+    let bound = bind_all(&statement, &sources).map_err(|error| error.to_string())?;
+    Ok(Plan {
+        bound: Arc::new(bound),
+        topic: Arc::new(sources.topic),
+        lookups: sources.lookups.into(),
+        skipped: entity.skipped.as_slice().into(),
+    })
+}
+
+struct Sources {
+    topic: Source,
+    lookups: Vec<Source>,
+}
+
+fn sources_by_name(catalogue: &Catalogue, entity: &CreateEntity) -> Result<Sources, DdlError> {
+    let source = |name: &ddl::Ident| {
+        let found = TopicName::parse(&name.folded).ok().and_then(|name| catalogue.by_name(&name));
+        let Some(topic) = found else {
+            let is_entity = TopicName::parse(&name.folded).is_ok_and(|name| catalogue.entity(&name).is_some());
+            let message = if is_entity {
+                format!("{} is an entity: entities are made of topics", name.folded)
+            } else {
+                format!("there is no topic {}", name.folded)
+            };
+            return Err(DdlError::Syntax(ddl::ParseError::at(name.at, message).to_string()));
+        };
+        Ok(Source { name: topic.name.clone(), definition: topic.definition.clone() })
+    };
+    let topic = source(&entity.topic)?;
+    let lookups: Result<Vec<Source>, DdlError> =
+        entity.lookups.iter().map(|lookup| source(&lookup.relation)).collect();
+    Ok(Sources { topic, lookups: lookups? })
+}
+
+fn bind_all(entity: &CreateEntity, sources: &Sources) -> Result<Bound, DdlError> {
+    let lookups: Vec<&TopicDefinition> = sources.lookups.iter().map(|source| &source.definition).collect();
+    bind(entity, &sources.topic.definition, &lookups).map_err(|error| DdlError::Syntax(error.to_string()))
+}
+
+/// Refuses a definition of a topic with which an entity could not be bound any more.
+fn still_bound(catalogue: &Catalogue, altered: TopicId, definition: &TopicDefinition) -> Result<(), DdlError> {
+    for entity in catalogue.entities() {
+        for (number, version) in &entity.versions {
+            let Ok(Statement::CreateEntity(statement)) = ddl::parse(&version.text) else { continue };
+            let source = |id: &TopicId| {
+                let topic = catalogue.by_id(*id)?;
+                let definition = if *id == altered { definition } else { &topic.definition };
+                Some(Source { name: topic.name.clone(), definition: definition.clone() })
+            };
+            let lookups: Option<Vec<Source>> = version.lookups.iter().map(source).collect();
+            let (Some(topic), Some(lookups)) = (source(&version.topic), lookups) else { continue };
+            if let Err(error) = bind_all(&statement, &Sources { topic, lookups }) {
+                return Err(DdlError::Invalid(format!(
+                    "entity {} (version {number}) would not fit the topic any more: {error}",
+                    entity.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
