@@ -2,8 +2,8 @@
 
 use axum::extract::Request;
 use axum::response::Response;
+use recount_store::shown::executed_json;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::append::content_type;
 use crate::body;
@@ -33,9 +33,5 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
         other => return Err(Problem::unsupported(other, "text/plain or application/json")),
     };
     let executed = front.store.execute(&sql).await?;
-    Ok(json_response(&json!({
-        "statement": executed.statement,
-        "topic": executed.topic.as_str(),
-        "position": executed.position.0,
-    })))
+    Ok(json_response(&executed_json(&executed)))
 }

@@ -19,6 +19,7 @@ mod later;
 mod prepare;
 mod query;
 
+pub(crate) use duplicate::position_of as position_of_id;
 use prepare::Checked;
 pub(crate) use prepare::prepare_batch;
 

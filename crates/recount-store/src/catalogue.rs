@@ -1,18 +1,28 @@
-//! The catalogue: the topics that exist, as a fold over the events of the system topic `_catalog`.
+//! The catalogue: the topics and entities that exist, as a fold over the events of the system topic `_catalog`.
 //!
 //! A value, never changed in place: a statement makes the next catalogue and the event that tells it, and both
-//! take effect when that event is sequenced. Topic ids are never reused.
+//! take effect when that event is sequenced. Ids are never reused. Topics and entities share their names.
+//!
+//! Invariant: the catalogue keeps the text of an entity's definition and the topics it reads; what its expressions
+//! mean is not known here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use recount_types::limits::{DEFINITIONS_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX};
-use recount_types::{Position, Time, TopicId, TopicName};
-use serde::{Deserialize, Serialize};
+use recount_types::{EntityId, Position, Time, TopicId, TopicName};
 
 use crate::ddl::Statement;
 use crate::error::DdlError;
 use crate::schema::TopicDefinition;
+
+mod change;
+mod entities;
+mod saved;
+
+pub(crate) use change::Change;
+use entities::Entities;
+pub use entities::{EntityState, EntityVersion};
 
 /// The topic of definitions.
 pub const CATALOG: TopicId = TopicId(1);
@@ -27,7 +37,8 @@ pub struct Catalogue {
     by_name: BTreeMap<TopicName, Arc<TopicState>>,
     by_id: BTreeMap<TopicId, Arc<TopicState>>,
     next_id: u32,
-    /// What all of them add to a prologue, about.
+    entities: Entities,
+    /// What the topics add to a prologue, about.
     definitions_bytes: usize,
 }
 
@@ -65,43 +76,15 @@ pub struct TopicInfo {
     pub created: Position,
 }
 
-/// What an event of `_catalog` says. Persisted as JSON.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
-#[expect(clippy::enum_variant_names, reason = "named as the statements are")]
-pub(crate) enum Change {
-    /// A topic came to be.
-    CreateTopic {
-        /// Its id.
-        id: u32,
-        /// Its definition, with its name.
-        definition: TopicDefinition,
-    },
-    /// A topic has a new definition.
-    AlterTopic {
-        /// Its id.
-        id: u32,
-        /// Number of the definition.
-        schema: u32,
-        /// The whole definition.
-        definition: TopicDefinition,
-    },
-    /// A topic is hidden.
-    DropTopic {
-        /// Its id.
-        id: u32,
-    },
-}
-
-/// One topic in a snapshot of the catalogue. Persisted as JSON.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    id: u32,
-    schema: u32,
-    created: u64,
-    dropped: bool,
-    definition: TopicDefinition,
+/// What a statement changes.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// The topic or entity.
+    pub(crate) name: TopicName,
+    /// The version of the entity that it is about.
+    pub(crate) version: Option<u32>,
+    /// What becomes of it.
+    pub(crate) change: Change,
 }
 
 impl Catalogue {
@@ -111,6 +94,7 @@ impl Catalogue {
             by_name: BTreeMap::new(),
             by_id: BTreeMap::new(),
             next_id: FIRST_USER_TOPIC,
+            entities: Entities::new(),
             definitions_bytes: 0,
         };
         for (id, name) in [(CATALOG, "_catalog"), (IMPORTS, "_imports")] {
@@ -142,60 +126,80 @@ impl Catalogue {
         self.by_name.values()
     }
 
+    /// The entities that were not dropped, by name.
+    pub fn entities(&self) -> impl Iterator<Item = &Arc<EntityState>> {
+        self.entities.live()
+    }
+
+    /// The entity of this name, unless it was dropped.
+    pub fn entity(&self, name: &TopicName) -> Option<&Arc<EntityState>> {
+        self.entities.by_name(name)
+    }
+
+    /// The entity of this id, dropped ones included.
+    pub fn entity_by_id(&self, id: EntityId) -> Option<&Arc<EntityState>> {
+        self.entities.by_id(id)
+    }
+
     /// What a statement changes.
-    pub(crate) fn plan(&self, statement: Statement) -> Result<(TopicName, Change), DdlError> {
-        match statement {
+    pub(crate) fn plan(&self, statement: Statement) -> Result<Planned, DdlError> {
+        let (name, change) = match statement {
             Statement::CreateTopic(definition) => {
-                let name = definition.name.clone();
-                if self.by_name.contains_key(&name) {
-                    return Err(DdlError::Exists(name));
-                }
-                self.has_room(&definition, None)?;
-                if self.by_name.len() >= TOPICS_MAX {
-                    return Err(DdlError::Invalid(format!(
-                        "there are {TOPICS_MAX} topics, which is the limit"
-                    )));
-                }
-                let partitions: u64 =
-                    self.by_name.values().map(|topic| u64::from(topic.definition.partitions)).sum();
-                if partitions + u64::from(definition.partitions) > PARTITIONS_MAX as u64 {
-                    return Err(DdlError::Invalid(format!(
-                        "there are {partitions} partitions; with {} more, the limit of {PARTITIONS_MAX} is exceeded",
-                        definition.partitions
-                    )));
-                }
-                Ok((name, Change::CreateTopic { id: self.next_id, definition }))
+                let change = self.plan_create_topic(&definition)?;
+                (definition.name, change)
             }
             Statement::AlterTopic(alter) => {
                 let topic = self.live(&alter.name)?;
                 let definition = topic.definition.altered(&alter).map_err(DdlError::Invalid)?;
-                self.has_room(&definition, Some(&topic.definition))?;
+                self.has_room(saved_bytes(&definition), saved_bytes(&topic.definition))?;
                 let change = Change::AlterTopic { id: topic.id.0, schema: topic.schema + 1, definition };
-                Ok((topic.name.clone(), change))
+                (topic.name.clone(), change)
             }
             Statement::DropTopic(name) => {
                 let topic = self.live(&name)?;
-                Ok((topic.name.clone(), Change::DropTopic { id: topic.id.0 }))
+                if let Some((entity, version)) = self.entities.reader_of(topic.id) {
+                    return Err(DdlError::InUse { topic: name, entity: entity.name.clone(), version });
+                }
+                (topic.name.clone(), Change::DropTopic { id: topic.id.0 })
             }
-            Statement::CreateEntity(_) | Statement::AlterEntity(_) | Statement::DropEntity(_) => {
-                Err(DdlError::Invalid("entities cannot be kept yet".to_owned()))
-            }
-        }
+            Statement::CreateEntity(create) => return self.plan_create_entity(&create),
+            Statement::AlterEntity(alter) => return self.plan_skip(&alter),
+            Statement::DropEntity(drop) => return self.plan_drop_entity(&drop),
+        };
+        Ok(Planned { name, version: None, change })
     }
 
-    /// Refuses a definition, in place of `before`, with which there would be too much to begin segments with.
-    fn has_room(
-        &self,
-        definition: &TopicDefinition,
-        before: Option<&TopicDefinition>,
-    ) -> Result<(), DdlError> {
-        let bytes = self.definitions_bytes + saved_bytes(definition);
-        let bytes = bytes - before.map_or(0, saved_bytes);
+    fn plan_create_topic(&self, definition: &TopicDefinition) -> Result<Change, DdlError> {
+        let name = &definition.name;
+        if self.by_name.contains_key(name) {
+            return Err(DdlError::Exists(name.clone()));
+        }
+        if self.entity(name).is_some() {
+            return Err(DdlError::Taken { name: name.clone(), by: "an entity" });
+        }
+        self.has_room(saved_bytes(definition), 0)?;
+        if self.by_name.len() >= TOPICS_MAX {
+            return Err(DdlError::Invalid(format!("there are {TOPICS_MAX} topics, which is the limit")));
+        }
+        let partitions: u64 = self.by_name.values().map(|topic| u64::from(topic.definition.partitions)).sum();
+        if partitions + u64::from(definition.partitions) > PARTITIONS_MAX as u64 {
+            return Err(DdlError::Invalid(format!(
+                "there are {partitions} partitions; with {} more, the limit of {PARTITIONS_MAX} is exceeded",
+                definition.partitions
+            )));
+        }
+        Ok(Change::CreateTopic { id: self.next_id, definition: definition.clone() })
+    }
+
+    /// Refuses a definition of so many bytes, in place of one of `before`, with which there would be too much to
+    /// begin segments with.
+    fn has_room(&self, bytes: usize, before: usize) -> Result<(), DdlError> {
+        let bytes = self.definitions_bytes + self.entities.definitions_bytes() + bytes - before;
         if bytes <= DEFINITIONS_BYTES_MAX {
             return Ok(());
         }
         Err(DdlError::Invalid(format!(
-            "the definitions of all topics, dropped ones included, would have {bytes} bytes, the limit is {DEFINITIONS_BYTES_MAX}"
+            "the definitions of all topics and entities, dropped topics included, would have {bytes} bytes, the limit is {DEFINITIONS_BYTES_MAX}"
         )))
     }
 
@@ -205,6 +209,9 @@ impl Catalogue {
                 Err(DdlError::Invalid(format!("topic {name} belongs to the system")))
             }
             Some(topic) => Ok(topic),
+            None if self.entity(name).is_some() => {
+                Err(DdlError::Invalid(format!("{name} is an entity, not a topic")))
+            }
             None => Err(DdlError::NotFound(name.to_string())),
         }
     }
@@ -244,6 +251,7 @@ impl Catalogue {
                 next.by_name.remove(&dropped.name);
                 next.put(dropped);
             }
+            of_entities => next.entities.apply(of_entities, position)?,
         }
         Ok(next)
     }
@@ -257,45 +265,6 @@ impl Catalogue {
         if let Some(before) = self.by_id.insert(topic.id, topic) {
             self.definitions_bytes -= saved_bytes(&before.definition);
         }
-    }
-
-    /// All of it as JSON, for the state in a prologue. The system's topics are not part of it.
-    pub(crate) fn save(&self) -> Vec<u8> {
-        let saved: Vec<Saved> = self
-            .by_id
-            .values()
-            .filter(|topic| topic.id.0 >= FIRST_USER_TOPIC)
-            .map(|topic| Saved {
-                id: topic.id.0,
-                schema: topic.schema,
-                created: topic.created.0,
-                dropped: topic.dropped,
-                definition: topic.definition.clone(),
-            })
-            .collect();
-        serde_json::to_vec(&saved).expect("definitions have a JSON form")
-    }
-
-    /// Reads what [`Catalogue::save`] made.
-    pub(crate) fn load(bytes: &[u8]) -> Result<Catalogue, String> {
-        let saved: Vec<Saved> = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        let mut catalogue = Catalogue::new();
-        for topic in saved {
-            if topic.id < catalogue.next_id {
-                return Err(format!("topic id {} is out of order", topic.id));
-            }
-            catalogue.next_id = topic.id + 1;
-            let state = TopicState {
-                id: TopicId(topic.id),
-                name: topic.definition.name.clone(),
-                definition: topic.definition,
-                schema: topic.schema,
-                created: Position(topic.created),
-                dropped: topic.dropped,
-            };
-            catalogue.put(state);
-        }
-        Ok(catalogue)
     }
 }
 
@@ -328,3 +297,6 @@ pub(crate) struct ClockReading {
     pub(crate) boottime_us: u64,
     pub(crate) boot_id: [u8; 16],
 }
+
+#[cfg(test)]
+mod tests;

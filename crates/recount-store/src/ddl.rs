@@ -11,7 +11,7 @@
 //!        | PARTITIONS number | ON ERROR (REFUSE|KEEP)
 //! ```
 //!
-//! Those about entities are in [`entity`].
+//! Those about entities are in `entity.rs`.
 //!
 //! Names fold as in Postgres; the field of a column is the name as written. Tokens are sqlparser's. What a
 //! definition must fulfil by itself is checked here; what depends on the topics that exist, in the catalogue.
@@ -20,9 +20,10 @@ use recount_types::TopicName;
 use sqlparser::tokenizer::Location;
 
 use crate::schema::{Column, ColumnType, TopicDefinition};
+use crate::store::Defined;
 
 mod check;
-pub mod entity;
+mod entity;
 mod error;
 mod expression;
 mod parser;
@@ -92,6 +93,16 @@ impl Statement {
             Statement::CreateEntity(_) => "CREATE ENTITY",
             Statement::AlterEntity(_) => "ALTER ENTITY",
             Statement::DropEntity(_) => "DROP ENTITY",
+        }
+    }
+
+    /// What it is about.
+    pub(crate) fn defines(&self) -> Defined {
+        match self {
+            Statement::CreateTopic(_) | Statement::AlterTopic(_) | Statement::DropTopic(_) => Defined::Topic,
+            Statement::CreateEntity(_) | Statement::AlterEntity(_) | Statement::DropEntity(_) => {
+                Defined::Entity
+            }
         }
     }
 }

@@ -274,6 +274,32 @@ pub enum DdlError {
     /// There is no such topic.
     #[error("there is no topic {0}")]
     NotFound(String),
+    /// The entity exists already.
+    #[error("entity {0} exists already: write CREATE OR REPLACE ENTITY to give it another definition")]
+    EntityExists(TopicName),
+    /// There is no such entity.
+    #[error("there is no entity {0}")]
+    NoEntity(TopicName),
+    /// Topics and entities share their names.
+    #[error("{name} is the name of {by}: topics and entities share their names, choose another one")]
+    Taken {
+        /// The name.
+        name: TopicName,
+        /// What has it.
+        by: &'static str,
+    },
+    /// Something reads it.
+    #[error(
+        "topic {topic} cannot be dropped: version {version} of entity {entity} reads it. Drop that first"
+    )]
+    InUse {
+        /// The topic.
+        topic: TopicName,
+        /// The entity.
+        entity: TopicName,
+        /// The version of it.
+        version: u32,
+    },
     /// A limit or rule forbids it.
     #[error("{0}")]
     Invalid(String),
@@ -287,8 +313,11 @@ impl DdlError {
     pub fn kind(&self) -> Kind {
         match self {
             DdlError::Syntax(_) | DdlError::Invalid(_) => Kind::Invalid,
-            DdlError::Exists(_) => Kind::Conflict,
-            DdlError::NotFound(_) => Kind::NotFound,
+            DdlError::Exists(_)
+            | DdlError::EntityExists(_)
+            | DdlError::Taken { .. }
+            | DdlError::InUse { .. } => Kind::Conflict,
+            DdlError::NotFound(_) | DdlError::NoEntity(_) => Kind::NotFound,
             DdlError::Append(error) => error.kind(),
         }
     }

@@ -43,13 +43,13 @@ pub mod time;
 pub mod transaction;
 
 pub use append::{AppendRequest, Appended, AppendedEvent, EventWrite};
-pub use catalogue::{TopicInfo, TopicState};
+pub use catalogue::{Catalogue, EntityState, EntityVersion, TopicInfo, TopicState};
 pub use condition::{Condition, EventQuery, Expected, QueryItem};
 pub use error::{AppendError, CloseError, DdlError, ReadError};
 pub use open::{OpenOptions, OpenStoreError};
 pub use read::{Direction, EventCursor, From, ReadRequest, Scope};
 pub use recount_journal::{Corruption, OpenError};
 pub use stats::Stats;
-pub use store::{Executed, Store};
+pub use store::{Defined, Executed, Store};
 pub use subscribe::{Delivery, SubscribeRequest, Subscription};
 pub use transaction::ProduceRequest;

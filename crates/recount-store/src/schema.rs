@@ -228,14 +228,15 @@ fn is_yes(flag: &bool) -> bool {
     *flag
 }
 
-mod name {
+/// A name as JSON.
+pub(crate) mod name {
     use super::{Deserialize, TopicName};
 
-    pub(super) fn serialize<S: serde::Serializer>(name: &TopicName, s: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: serde::Serializer>(name: &TopicName, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(name.as_str())
     }
 
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(d: D) -> Result<TopicName, D::Error> {
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(d: D) -> Result<TopicName, D::Error> {
         let text = String::deserialize(d)?;
         TopicName::parse(&text).map_err(serde::de::Error::custom)
     }

@@ -1,4 +1,4 @@
-//! Events and topics as JSON: the one form in which every front shows them.
+//! Events, topics and answers to statements as JSON: the one form in which every front shows them.
 
 use std::fmt::Write;
 
@@ -6,6 +6,7 @@ use recount_types::{Event, name::KeyText};
 use serde_json::{Value, json};
 
 use crate::catalogue::TopicInfo;
+use crate::store::{Defined, Executed};
 use crate::time::format_rfc3339;
 
 /// A topic and its definition.
@@ -17,6 +18,23 @@ pub fn topic_json(topic: &TopicInfo) -> Value {
         "created": topic.created.0,
         "definition": topic.definition,
     })
+}
+
+/// What a statement did.
+pub fn executed_json(executed: &Executed) -> Value {
+    let about = match executed.defined {
+        Defined::Topic => "topic",
+        Defined::Entity => "entity",
+    };
+    let mut shown = json!({
+        "statement": executed.statement,
+        about: executed.name.as_str(),
+        "position": executed.position.0,
+    });
+    if let Some(version) = executed.version {
+        shown["version"] = version.into();
+    }
+    shown
 }
 
 /// An event as one line of JSON. A JSON payload stands in it verbatim as `data`; any other as `dataBase64`.

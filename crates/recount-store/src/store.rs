@@ -13,8 +13,8 @@ use recount_types::{Position, StreamName, Time, TopicName};
 use crate::append;
 use crate::append::{AppendRequest, Appended, EventWrite};
 use crate::background;
-use crate::catalogue::{self, Catalogue, TopicInfo};
-use crate::ddl;
+use crate::catalogue::{self, Catalogue, Planned, TopicInfo};
+use crate::ddl::{self, Statement};
 use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
 use crate::open::{self, OpenOptions, OpenStoreError};
@@ -75,10 +75,23 @@ impl Inner {
 pub struct Executed {
     /// What it was, such as `CREATE TOPIC`.
     pub statement: String,
-    /// The topic it was about.
-    pub topic: TopicName,
+    /// What it was about.
+    pub defined: Defined,
+    /// The name of that.
+    pub name: TopicName,
+    /// The version of an entity that it was about.
+    pub version: Option<u32>,
     /// The position of the event that records it.
     pub position: Position,
+}
+
+/// What statements are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defined {
+    /// A topic.
+    Topic,
+    /// An entity.
+    Entity,
 }
 
 impl Store {
@@ -123,27 +136,79 @@ impl Store {
         append::append(&self.database, request, append::Writer::Importer).await
     }
 
-    /// Runs a statement: CREATE TOPIC, ALTER TOPIC, DROP TOPIC.
+    /// Runs a statement about a topic: CREATE TOPIC, ALTER TOPIC, DROP TOPIC. Those about entities are run by whoever
+    /// can tell what their expressions mean, with [`Store::define`].
     pub async fn execute(&self, sql: &str) -> Result<Executed, DdlError> {
         let statement = ddl::parse(sql).map_err(|error| DdlError::Syntax(error.to_string()))?;
-        let name = statement.name();
+        if statement.defines() == Defined::Entity {
+            return Err(DdlError::Invalid(format!(
+                "{} needs what evaluates expressions, and this is the store alone",
+                statement.name()
+            )));
+        }
+        self.define(statement, &|_| Ok(())).await
+    }
+
+    /// Runs a statement. `check` may refuse it, and sees the very catalogue that it changes; it is called again when
+    /// the catalogue has become another one meanwhile.
+    pub async fn define(
+        &self,
+        statement: Statement,
+        check: &(dyn Fn(&Catalogue) -> Result<(), DdlError> + Sync),
+    ) -> Result<Executed, DdlError> {
+        let plan = |catalogue: &Catalogue| {
+            let planned = catalogue.plan(statement.clone())?;
+            check(catalogue)?;
+            Ok(planned)
+        };
+        self.record(statement.name(), statement.defines(), &plan).await
+    }
+
+    /// Makes a version of an entity the current one: it has caught up. The system's own statement.
+    pub async fn switch_entity(&self, name: &TopicName, version: u32) -> Result<Executed, DdlError> {
+        let plan = |catalogue: &Catalogue| catalogue.plan_switch(name, version);
+        self.record("SWITCH ENTITY", Defined::Entity, &plan).await
+    }
+
+    async fn record(
+        &self,
+        statement: &str,
+        defined: Defined,
+        plan: &(dyn Fn(&Catalogue) -> Result<Planned, DdlError> + Sync),
+    ) -> Result<Executed, DdlError> {
         loop {
             let catalogue = self.inner().catalogue();
-            let (topic, change) = catalogue.plan(statement.clone())?;
+            let Planned { name, version, change } = plan(&catalogue)?;
             let payload =
                 serde_json::to_vec(&change).map_err(|error| DdlError::Invalid(error.to_string()))?;
             let event = recount_types::NewEvent { payload: payload.into(), ..Default::default() };
             let write = EventWrite {
                 topic: TopicName::parse("_catalog").map_err(|error| DdlError::Invalid(error.to_string()))?,
-                key: Some(topic.as_str().as_bytes().to_vec().into()),
+                key: Some(name.as_str().as_bytes().to_vec().into()),
                 event,
             };
             let request = AppendRequest { events: vec![write], ..AppendRequest::default() };
             let definition = append::Definition { catalogue, change };
             if let Some(appended) = append::append_definition(&self.database, request, definition).await? {
-                return Ok(Executed { statement: name.to_owned(), topic, position: appended.position() });
+                let (statement, position) = (statement.to_owned(), appended.position());
+                return Ok(Executed { statement, defined, name, version, position });
             }
         }
+    }
+
+    /// Everything that is defined, as of now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.inner().catalogue()
+    }
+
+    /// The position of the event of a topic with an id that its client gave, if it is visible.
+    pub async fn position_of_id(&self, topic: &TopicName, id: &str) -> Result<Option<Position>, ReadError> {
+        let catalogue = self.inner().catalogue();
+        let found = catalogue.by_name(topic);
+        let found = found.ok_or_else(|| ReadError::UnknownTopic { topic: topic.to_string() })?;
+        let term = Term::of(TermKind::ClientId, found.id, id.as_bytes());
+        let position = append::position_of_id(self.inner(), term.as_bytes()).await?;
+        Ok(position.filter(|position| *position <= self.head()))
     }
 
     /// The live topics that are not the system's, by name.

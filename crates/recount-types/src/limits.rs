@@ -28,7 +28,8 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most topics in a database.
 pub const TOPICS_MAX: usize = 10_000;
-/// Largest sum of the definitions of all topics and entities, dropped ones included, as JSON, bytes: every segment begins with them.
+/// Largest sum of the definitions of all topics and entities, dropped topics included, as JSON, bytes: every segment
+/// begins with them.
 pub const DEFINITIONS_BYTES_MAX: usize = 6 << 20;
 /// Most entities in a database.
 pub const ENTITIES_MAX: usize = 1_000;

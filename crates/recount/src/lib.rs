@@ -26,7 +26,7 @@ use recount_env::{Clock, Env, block_on, memory, real};
 use recount_types::Time;
 
 pub use recount_store::{
-    AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Delivery,
+    AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Defined, Delivery,
     Direction, EventCursor, EventQuery, EventWrite, Executed, Expected, From, OpenOptions, OpenStoreError,
     QueryItem, ReadError, ReadRequest, Scope, Stats, Store, SubscribeRequest, Subscription, TopicInfo,
 };

@@ -85,7 +85,7 @@ pub(super) async fn find(
 }
 
 /// The position of the event with an id, sequenced ones included.
-async fn position_of(inner: &Inner, id_term: &[u8]) -> Result<Option<Position>, ReadError> {
+pub(crate) async fn position_of(inner: &Inner, id_term: &[u8]) -> Result<Option<Position>, ReadError> {
     let runs = {
         let sequencer = lock(&inner.sequencer);
         let first = sequencer

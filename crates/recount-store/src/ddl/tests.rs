@@ -445,3 +445,9 @@ fn what_is_no_statement() {
         expect!["line 1, column 25: found IGNORE, expected REFUSE or KEEP"],
     );
 }
+
+#[test]
+fn errors_of_those_who_bind_look_alike() {
+    let error = ParseError::at(Location::new(2, 3), "balance is TEXT".to_owned());
+    expect!["line 2, column 3: balance is TEXT"].assert_eq(&error.to_string());
+}

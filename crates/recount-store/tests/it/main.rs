@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod appends;
+mod entities;
 mod files;
 mod reads;
 mod subscriptions;

@@ -8,7 +8,7 @@ use crate::support::{Bench, all};
 
 fn execute(bench: &Bench, sql: &str) -> String {
     match block_on(bench.store.execute(sql)) {
-        Ok(executed) => format!("{} {} at {}", executed.statement, executed.topic, executed.position),
+        Ok(executed) => format!("{} {} at {}", executed.statement, executed.name, executed.position),
         Err(error) => error.to_string(),
     }
 }
@@ -55,11 +55,11 @@ fn definitions_beyond_the_limit_are_refused() {
     });
     let (count, answer) = refused.expect("there is a limit");
     assert!(count > 10, "{count}");
-    assert!(answer.contains("dropped ones included, would have") && answer.contains("6291456"), "{answer}");
+    assert!(answer.contains("dropped topics included, would have") && answer.contains("6291456"), "{answer}");
     execute(&bench, "DROP TOPIC t0");
-    assert!(execute(&bench, &format!("CREATE TOPIC other ({columns})")).contains("dropped ones included"));
+    assert!(execute(&bench, &format!("CREATE TOPIC other ({columns})")).contains("dropped topics included"));
     let bench = bench.reopen();
-    assert!(execute(&bench, &format!("CREATE TOPIC other ({columns})")).contains("dropped ones included"));
+    assert!(execute(&bench, &format!("CREATE TOPIC other ({columns})")).contains("dropped topics included"));
     assert_eq!(bench.append("a/1").split('=').nth(1), Some("a/1@0"));
 }
 

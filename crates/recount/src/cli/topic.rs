@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::Subcommand;
-use recount_store::shown::topic_json;
-use serde_json::{Value, json};
+use recount_store::shown::{executed_json, topic_json};
+use serde_json::Value;
 
 use super::failure::Failure;
 use super::remote::encoded;
@@ -104,14 +104,7 @@ fn show(target: &Target, name: &str) -> Result<(), Failure> {
 /// Runs a statement; what it did, as JSON.
 pub(super) fn executed(target: &Target, sql: &str) -> Result<Value, Failure> {
     match target {
-        Target::Local(database) => {
-            let executed = database.execute(sql)?;
-            Ok(json!({
-                "statement": executed.statement,
-                "topic": executed.topic.as_str(),
-                "position": executed.position.0,
-            }))
-        }
+        Target::Local(database) => Ok(executed_json(&database.execute(sql)?)),
         Target::Remote(remote) => Ok(remote.post("/sql", &[], &[], "text/plain", sql.as_bytes())?),
     }
 }
@@ -122,7 +115,8 @@ fn execute(target: &Target, sql: &str) -> Result<(), Failure> {
     if out.is_terminal() {
         let text = |member| executed.get(member).and_then(Value::as_str).unwrap_or_default();
         let position = executed.get("position").and_then(Value::as_u64).unwrap_or_default();
-        writeln!(out, "{}  {}  position {position}", text("statement"), text("topic"))?;
+        let name = [text("topic"), text("entity")].concat();
+        writeln!(out, "{}  {name}  position {position}", text("statement"))?;
     } else {
         writeln!(out, "{executed}")?;
     }

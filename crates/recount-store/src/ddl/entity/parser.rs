@@ -123,7 +123,7 @@ fn key(tokens: &mut Tokens<'_>) -> Result<Vec<Expr>, ParseError> {
 }
 
 fn lookup(tokens: &mut Tokens<'_>) -> Result<Lookup, ParseError> {
-    let relation = tokens.name("the name of a topic or an entity")?;
+    let relation = tokens.name("the name of a topic")?;
     tokens.word("AS")?;
     let alias = tokens.name("a name for the row")?;
     tokens.word("ON")?;

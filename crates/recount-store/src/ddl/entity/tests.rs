@@ -625,9 +625,7 @@ WHEN ANY THEN SET a = 1 +
     );
     check(
         "CREATE ENTITY e FROM t STATE (a INT, b TEXT) WHEN ANY THEN SET a = CAST(x AS ARRAY<INT>)",
-        expect![
-            "line 1, column 78: a query cannot stand here: for rows of other relations write LOOKUP, and a name that is such a word in double quotes"
-        ],
+        expect!["line 1, column 78: ARRAY is not a type here: write JSON"],
     );
     check(
         "CREATE ENTITY e FROM t STATE (a INT, b TEXT) WHEN ANY THEN SET a = 'x",
