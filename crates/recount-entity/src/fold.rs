@@ -90,6 +90,8 @@ pub struct Events {
     pub positions: Vec<u64>,
     /// Event times, µs.
     pub times: Vec<i64>,
+    /// Append times, µs.
+    pub appended: Vec<i64>,
 }
 
 /// What an event did to its key.
@@ -157,6 +159,7 @@ impl Events {
         self.numbers.push(others.numbers[event]);
         self.positions.push(others.positions[event]);
         self.times.push(others.times[event]);
+        self.appended.push(others.appended[event]);
     }
 
     /// Takes all of them away.
@@ -167,6 +170,7 @@ impl Events {
         self.numbers.clear();
         self.positions.clear();
         self.times.clear();
+        self.appended.clear();
     }
 }
 
@@ -234,7 +238,10 @@ impl Fold {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step sees everything; a struct of them would be made for each")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step sees everything; a struct of them would be made for each"
+    )]
     #[inline]
     fn step(
         &self,
@@ -353,7 +360,8 @@ impl Fold {
                 columns.iter().try_for_each(|(column, expr)| {
                     let column = &self.state[*column];
                     let value = expr.eval(&scope).map_err(|error| format!("SET {}: {error}", column.name))?;
-                    values.push(column.value(value).map_err(|error| format!("SET {}: {error}", column.name))?);
+                    values
+                        .push(column.value(value).map_err(|error| format!("SET {}: {error}", column.name))?);
                     Ok(())
                 })
             }

@@ -127,8 +127,7 @@ impl Table {
         }
         let slot = Slot(u32::try_from(self.rows).map_err(|_| Full)?);
         if slot.row() == 0 {
-            let (rows, cells) =
-                (Vec::with_capacity(PAGE_ROWS), Vec::with_capacity(PAGE_ROWS * self.width));
+            let (rows, cells) = (Vec::with_capacity(PAGE_ROWS), Vec::with_capacity(PAGE_ROWS * self.width));
             self.pages.push(Arc::new(Page { rows, cells }));
         }
         let key = Key::from_bytes(key);
@@ -250,9 +249,9 @@ pub struct Frozen {
 impl Frozen {
     /// What is known of each key, with its state, in the order of arrival.
     pub fn rows(&self) -> impl Iterator<Item = (&Row, &[Value<'static>])> {
-        self.pages.iter().flat_map(|page| {
-            page.rows.iter().enumerate().map(|(at, row)| (row, page.state(at, self.width)))
-        })
+        self.pages
+            .iter()
+            .flat_map(|page| page.rows.iter().enumerate().map(|(at, row)| (row, page.state(at, self.width))))
     }
 
     /// The same, a page at a time.
@@ -306,8 +305,7 @@ mod tests {
         assert!(rows.iter().all(|(row, _)| !row.present));
         assert_eq!(rows[299].1, [Value::Integer(299)]);
         assert_eq!(table.freeze().rows().nth(299).unwrap().1, [Value::Integer(-1)]);
-        let pages: Vec<_> =
-            (0..3).map(|number| frozen.page(number).map(|rows| rows.count())).collect();
+        let pages: Vec<_> = (0..3).map(|number| frozen.page(number).map(|rows| rows.count())).collect();
         assert_eq!(pages, [Some(256), Some(44), None]);
     }
 

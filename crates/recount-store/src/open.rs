@@ -173,7 +173,7 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         sealed: AtomicBool::new(writer_is_sealed),
         last_sync_us: AtomicU64::new(env.clock.boottime_us()),
         alone: AtomicU32::new(0),
-        visible: Signal::new(),
+        visible: Arc::new(Signal::new()),
         signals: Arc::new(Signals::default()),
         index_counts: IndexCounts::default(),
         notes,

@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     /// How many groups in a row had one append.
     pub(crate) alone: AtomicU32,
     /// The head moved, or the store was closed.
-    pub(crate) visible: Signal,
+    pub(crate) visible: Arc<Signal>,
     /// How the background tasks are woken.
     pub(crate) signals: Arc<background::Signals>,
     pub(crate) index_counts: background::IndexCounts,
@@ -273,6 +273,16 @@ impl Store {
         self.inner().head()
     }
 
+    /// Notified when the head moved, and when the store was closed or dropped. Holding it keeps nothing open.
+    pub fn visible(&self) -> Arc<Signal> {
+        self.inner().visible.clone()
+    }
+
+    /// True once nothing can be appended any more.
+    pub fn is_closed(&self) -> bool {
+        self.inner().is_closed()
+    }
+
     /// Numbers, for metrics.
     pub fn stats(&self) -> Stats {
         let inner = self.inner();
@@ -363,6 +373,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Without a close: what was acknowledged is on disk; the next opening recovers.
         self.signals.stop();
+        self.visible.notify();
     }
 }
 

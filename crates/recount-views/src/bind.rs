@@ -81,7 +81,8 @@ pub fn bind(
     let mut state = Vec::new();
     for column in &entity.state {
         if columns.iter().any(|known: &RowColumn| known.name == column.name.folded) {
-            let message = format!("{} is the entity's key already: give the state another name", column.name.folded);
+            let message =
+                format!("{} is the entity's key already: give the state another name", column.name.folded);
             return Err(ParseError::at(column.name.at, message));
         }
         state.push(state_column(column, &mut names)?);
@@ -94,7 +95,8 @@ pub fn bind(
     }
     let mut rules = Vec::new();
     for rule in &entity.rules {
-        let events = rule.events.as_ref().map(|events| events.iter().map(|event| number_of(event, topic)).collect());
+        let events =
+            rule.events.as_ref().map(|events| events.iter().map(|event| number_of(event, topic)).collect());
         let events = events.transpose()?;
         let mut binder = Binder { names: &mut names, place: Place::Rule, at: rule.at };
         let condition = rule.condition.as_ref().map(|condition| binder.condition(condition)).transpose()?;
@@ -159,7 +161,9 @@ fn key(
     let by_stream = !topic.key.is_empty()
         && exprs.len() == topic.key.len()
         && exprs.iter().zip(&topic.key).all(|(expr, name)| match expr {
-            Expr::Event(at) => matches!(&names.event_columns[*at], EventColumn::Topic(column, _) if column == name),
+            Expr::Event(at) => {
+                matches!(&names.event_columns[*at], EventColumn::Topic(column, _) if column == name)
+            }
             _ => false,
         });
     Ok((exprs, columns, by_stream))
@@ -203,7 +207,8 @@ fn state_column(column: &StateColumn, names: &mut Names<'_>) -> Result<fold::Sta
     };
     let mut binder = Binder { names, place: Place::Event("DEFAULT"), at: column.name.at };
     let typed = binder.bind(default)?;
-    let expr = stored(typed, column.column_type, &bound.name).map_err(|message| ParseError::at(column.name.at, message))?;
+    let expr = stored(typed, column.column_type, &bound.name)
+        .map_err(|message| ParseError::at(column.name.at, message))?;
     let nothing = recount_entity::expr::Scope { state: &[], event: &[], row: 0, lookups: &[] };
     let value = expr.eval(&nothing).map_err(|error| error.to_string());
     let value = value.and_then(|datum| bound.value(datum).map_err(|error| error.to_string()));
@@ -240,7 +245,8 @@ fn action(action: &Action, entity: &CreateEntity, names: &mut Names<'_>) -> Resu
                 let typed = binder.bind(value)?;
                 let declared = entity.state[column].column_type;
                 let at = if value.span().start.line == 0 { target.at } else { value.span().start };
-                let expr = stored(typed, declared, &target.folded).map_err(|message| ParseError::at(at, message))?;
+                let expr =
+                    stored(typed, declared, &target.folded).map_err(|message| ParseError::at(at, message))?;
                 bound.push((column, expr));
             }
             fold::Action::Set(bound)

@@ -57,7 +57,9 @@ impl Feed {
         let names: Vec<&str> = bound
             .event_columns
             .iter()
-            .filter_map(|column| if let EventColumn::Topic(name, _) = column { Some(name.as_str()) } else { None })
+            .filter_map(
+                |column| if let EventColumn::Topic(name, _) = column { Some(name.as_str()) } else { None },
+            )
             .collect();
         let decoder = ColumnDecoder::new(topic, &names);
         let others = bound.event_columns.iter().filter(|column| !matches!(column, EventColumn::Topic(..)));
@@ -97,6 +99,7 @@ impl Feed {
             events.numbers.push(number.unwrap_or(NO_EVENT));
             events.positions.push(event.position.0);
             events.times.push(event.event_time.0);
+            events.appended.push(event.append_time.0);
             bytes += event.payload.len();
         }
         self.hand_over(events);

@@ -20,7 +20,8 @@ pub(crate) fn parse(text: &str, columns: &[RowColumn]) -> Result<Key, String> {
     let values: Option<Vec<Value<'_>>> =
         parts.iter().zip(columns).map(|(part, column)| value(part, column.column_type)).collect();
     values.and_then(Key::of).ok_or_else(|| {
-        let types: Vec<_> = columns.iter().map(|column| format!("{} {}", column.name, column.column_type)).collect();
+        let types: Vec<_> =
+            columns.iter().map(|column| format!("{} {}", column.name, column.column_type)).collect();
         format!("{text:?} is not a key: it is of {}", types.join(", "))
     })
 }

@@ -18,12 +18,16 @@ mod error;
 mod feed;
 mod key_text;
 mod live;
+mod past;
 mod replica;
 mod views;
 
 pub use error::ViewError;
 pub use key_text::shown as key_text;
 pub use live::Status;
+pub use past::{Absent, Answer, Moment, RowState, StepRow};
+pub use recount_entity::fold::Effect;
+pub use recount_entity::table::Frozen;
 pub use views::{EntityInfo, Settings, Views};
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

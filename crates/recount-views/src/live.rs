@@ -78,7 +78,12 @@ impl Live {
         Ok(replica.position < wanted)
     }
 
-    fn catch_up(&self, replica: &mut Replica, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<(), ViewError> {
+    fn catch_up(
+        &self,
+        replica: &mut Replica,
+        wanted: u64,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), ViewError> {
         while replica.position < wanted {
             if !goes_on() {
                 let entity = format!("{} (version {})", self.name, self.version);

@@ -76,6 +76,11 @@ impl Replica {
         Replica { store, plan, confines, seed, memory, table, lookups, position: 0, unfit: 0 }
     }
 
+    /// Of which events.
+    pub(crate) fn confines(&self) -> &Confines {
+        &self.confines
+    }
+
     /// What it folds.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
@@ -184,7 +189,8 @@ impl Replica {
                     break;
                 }
                 for event in 0..events.len() {
-                    let slot = self.table.find(events.key(event)).filter(|slot| slots.binary_search(slot).is_ok());
+                    let slot =
+                        self.table.find(events.key(event)).filter(|slot| slots.binary_search(slot).is_ok());
                     let Some(slot) = slot else { continue };
                     let (time, position) = (events.times[event], events.positions[event]);
                     let order = if by_event_time { time } else { 0 };
@@ -200,7 +206,9 @@ impl Replica {
         for of_slot in members.chunk_by(|a, b| a.0 == b.0) {
             let order = of_slot.iter().map(|&(_, _, _, event)| event);
             let fold = &self.plan.bound.fold;
-            fold.refold(&mut self.table, of_slot[0].0, &self.lookups, &held, order, |step| watch(step, &held));
+            fold.refold(&mut self.table, of_slot[0].0, &self.lookups, &held, order, |step| {
+                watch(step, &held)
+            });
         }
         Ok(())
     }

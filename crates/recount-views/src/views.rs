@@ -10,7 +10,7 @@ use recount_env::{Env, Signal, block_on};
 use recount_store::catalogue::{Catalogue, EntityState, EntityVersion};
 use recount_store::ddl::{self, CreateEntity, SkipEvent, Statement};
 use recount_store::schema::TopicDefinition;
-use recount_store::{DdlError, Executed, Store};
+use recount_store::{DdlError, Executed, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{EntityId, Position, TopicId, TopicName};
 
 use crate::bind::{Bound, RowColumn, bind};
@@ -137,9 +137,8 @@ impl Views {
                 block_on(store.define(Statement::CreateEntity(entity.clone()), &check))?
             }
             Statement::AlterEntity(mut alter) => {
-                if let SkipEvent::Id(id) = &alter.skip {
-                    alter.skip = SkipEvent::Position(self.position_of(&alter.name, id)?);
-                }
+                let position = self.skippable(&alter.name, &alter.skip)?;
+                alter.skip = SkipEvent::Position(position);
                 block_on(store.define(Statement::AlterEntity(alter), &|_| Ok(())))?
             }
             Statement::AlterTopic(alter) => {
@@ -158,15 +157,33 @@ impl Views {
         Ok(executed)
     }
 
-    fn position_of(&self, entity: &TopicName, id: &str) -> Result<Position, DdlError> {
-        let catalogue = self.inner.store.catalogue();
+    /// The position of an event that an entity is to pass over, which is one of its topic's.
+    fn skippable(&self, entity: &TopicName, skip: &SkipEvent) -> Result<Position, DdlError> {
+        let store = &self.inner.store;
+        let catalogue = store.catalogue();
         let topic = catalogue
             .entity(entity)
             .and_then(|entity| catalogue.by_id(entity.versions.get(&entity.current)?.topic))
-            .ok_or_else(|| DdlError::NotFound(format!("entity {entity}")))?;
-        let found = block_on(self.inner.store.position_of_id(&topic.name, id));
-        let found = found.map_err(|error| DdlError::Invalid(error.to_string()))?;
-        found.ok_or_else(|| DdlError::Invalid(format!("topic {} has no event with the id '{id}'", topic.name)))
+            .ok_or_else(|| DdlError::NoEntity(entity.clone()))?;
+        let failed = |error: ReadError| DdlError::Invalid(error.to_string());
+        let position = match skip {
+            SkipEvent::Position(position) => *position,
+            SkipEvent::Id(id) => {
+                block_on(store.position_of_id(&topic.name, id)).map_err(failed)?.ok_or_else(|| {
+                    DdlError::Invalid(format!("topic {} has no event with the id '{id}'", topic.name))
+                })?
+            }
+        };
+        let mut request = ReadRequest::all(Scope::Topic(topic.name.clone()));
+        (request.from, request.limit) = (From::Position(position), Some(1));
+        let found = block_on(async { store.read(request).await?.next().await }).map_err(failed)?;
+        if found.is_none_or(|event| event.position != position) {
+            return Err(DdlError::Invalid(format!(
+                "topic {} has no event at position {position}",
+                topic.name
+            )));
+        }
+        Ok(position)
     }
 
     /// Every version of every entity.
@@ -190,7 +207,8 @@ impl Views {
     /// One entity; the version that answers unless another is asked for.
     pub fn entity(&self, name: &str, version: Option<u32>) -> Result<EntityInfo, ViewError> {
         let live = self.inner.find(name, version)?;
-        let found = self.entities().into_iter().find(|info| info.name == live.name && info.version == live.version);
+        let found =
+            self.entities().into_iter().find(|info| info.name == live.name && info.version == live.version);
         found.ok_or_else(|| ViewError::NotFound(format!("there is no entity {name}")))
     }
 
@@ -297,7 +315,9 @@ impl Inner {
 impl Known {
     fn follow(&mut self, inner: &Inner, catalogue: &Arc<Catalogue>) {
         let is_there = |(id, version): &(EntityId, u32)| {
-            catalogue.entity_by_id(*id).is_some_and(|entity| !entity.dropped && entity.versions.contains_key(version))
+            catalogue
+                .entity_by_id(*id)
+                .is_some_and(|entity| !entity.dropped && entity.versions.contains_key(version))
         };
         self.live.retain(|at, _| is_there(at));
         self.broken.clear();
@@ -368,8 +388,9 @@ fn plan(catalogue: &Catalogue, entity: &EntityState, version: &EntityVersion) ->
         Ok(Source { name: topic.name.clone(), definition: topic.definition.clone() })
     };
     let topic = source(&version.topic)?;
-    let lookups: Result<Vec<Source>, String> = version.lookups.iter().map(source).collect();
-    let sources = Sources { topic, lookups: lookups? };
+    // The ids of the topics that are looked up, each once.
+    let known: Result<Vec<Source>, String> = version.lookups.iter().map(source).collect();
+    let sources = Sources { topic, lookups: in_order(&statement, &known?)? };
     let bound = bind_all(&statement, &sources).map_err(|error| error.to_string())?;
     Ok(Plan {
         bound: Arc::new(bound),
@@ -377,6 +398,16 @@ fn plan(catalogue: &Catalogue, entity: &EntityState, version: &EntityVersion) ->
         lookups: sources.lookups.into(),
         skipped: entity.skipped.as_slice().into(),
     })
+}
+
+/// What each LOOKUP of a statement looks up.
+fn in_order(statement: &CreateEntity, known: &[Source]) -> Result<Vec<Source>, String> {
+    let source = |lookup: &ddl::Lookup| {
+        let name = &lookup.relation.folded;
+        let found = known.iter().find(|source| source.name.as_str() == name);
+        found.cloned().ok_or_else(|| format!("topic {name} is gone"))
+    };
+    statement.lookups.iter().map(source).collect()
 }
 
 struct Sources {
@@ -388,7 +419,8 @@ fn sources_by_name(catalogue: &Catalogue, entity: &CreateEntity) -> Result<Sourc
     let source = |name: &ddl::Ident| {
         let found = TopicName::parse(&name.folded).ok().and_then(|name| catalogue.by_name(&name));
         let Some(topic) = found else {
-            let is_entity = TopicName::parse(&name.folded).is_ok_and(|name| catalogue.entity(&name).is_some());
+            let is_entity =
+                TopicName::parse(&name.folded).is_ok_and(|name| catalogue.entity(&name).is_some());
             let message = if is_entity {
                 format!("{} is an entity: entities are made of topics", name.folded)
             } else {
@@ -410,7 +442,11 @@ fn bind_all(entity: &CreateEntity, sources: &Sources) -> Result<Bound, DdlError>
 }
 
 /// Refuses a definition of a topic with which an entity could not be bound any more.
-fn still_bound(catalogue: &Catalogue, altered: TopicId, definition: &TopicDefinition) -> Result<(), DdlError> {
+fn still_bound(
+    catalogue: &Catalogue,
+    altered: TopicId,
+    definition: &TopicDefinition,
+) -> Result<(), DdlError> {
     for entity in catalogue.entities() {
         for (number, version) in &entity.versions {
             let Ok(Statement::CreateEntity(statement)) = ddl::parse(&version.text) else { continue };
@@ -420,6 +456,7 @@ fn still_bound(catalogue: &Catalogue, altered: TopicId, definition: &TopicDefini
                 Some(Source { name: topic.name.clone(), definition: definition.clone() })
             };
             let lookups: Option<Vec<Source>> = version.lookups.iter().map(source).collect();
+            let lookups = lookups.and_then(|known| in_order(&statement, &known).ok());
             let (Some(topic), Some(lookups)) = (source(&version.topic), lookups) else { continue };
             if let Err(error) = bind_all(&statement, &Sources { topic, lookups }) {
                 return Err(DdlError::Invalid(format!(

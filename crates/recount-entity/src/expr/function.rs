@@ -113,7 +113,9 @@ pub(super) fn of_one<'a>(function: &Expr, value: Datum<'a>) -> Result<Datum<'a>,
             Rounding::Up => value.cut_off(*digits, true),
         }),
         (Expr::Power(Class::Decimal, _, exponent), Datum::Decimal(value)) => decimal(value.power(*exponent)),
-        (Expr::Power(Class::Integer, _, exponent), Datum::Integer(value)) => integer(value.checked_pow(*exponent)),
+        (Expr::Power(Class::Integer, _, exponent), Datum::Integer(value)) => {
+            integer(value.checked_pow(*exponent))
+        }
         (Expr::Negate(Class::Decimal, _), Datum::Decimal(value)) => decimal(value.negate()),
         (Expr::Negate(Class::Integer, _), Datum::Integer(value)) => integer(value.checked_neg()),
         (Expr::Negate(Class::Double, _), Datum::Double(value)) => Ok(Datum::Double(-value)),
@@ -122,7 +124,9 @@ pub(super) fn of_one<'a>(function: &Expr, value: Datum<'a>) -> Result<Datum<'a>,
         (Expr::Absolute(Class::Double, _), Datum::Double(value)) => Ok(Datum::Double(value.abs())),
         (Expr::Day(_), Datum::Integer(micros)) => Ok(Datum::Integer(time::day(micros))),
         (Expr::Midnight(_), Datum::Integer(day)) => time::midnight(day).map(Datum::Integer),
-        (Expr::Truncate(unit, _), Datum::Integer(micros)) => time::truncate(*unit, micros).map(Datum::Integer),
+        (Expr::Truncate(unit, _), Datum::Integer(micros)) => {
+            time::truncate(*unit, micros).map(Datum::Integer)
+        }
         (Expr::Lower(_), Datum::Text(text)) => Ok(Datum::Text(text.to_lowercase().into())),
         (Expr::Upper(_), Datum::Text(text)) => Ok(Datum::Text(text.to_uppercase().into())),
         (Expr::Length(_), Datum::Text(text)) => Ok(Datum::Integer(text.chars().count() as i64)),

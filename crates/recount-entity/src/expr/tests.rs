@@ -47,10 +47,8 @@ fn logic_has_three_values_and_looks_right_only_if_it_must() {
     for left in [Some(true), None] {
         assert_eq!(eval(&Expr::And(value(left), fails())), Err(EvalError::DivisionByZero));
     }
-    let case = Expr::Case(
-        vec![(*value(None), *fails()), (*value(Some(true)), *one()), (*fails(), *one())],
-        fails(),
-    );
+    let case =
+        Expr::Case(vec![(*value(None), *fails()), (*value(Some(true)), *one()), (*fails(), *one())], fails());
     assert_eq!(eval(&case), Ok(Datum::Integer(1)));
     let otherwise = Expr::Case(vec![(*value(Some(false)), *fails())], literal(Value::Integer(2)));
     assert_eq!(eval(&otherwise), Ok(Datum::Integer(2)));
@@ -107,7 +105,8 @@ fn arithmetic_is_exact_or_an_error() {
     assert_eq!(doubles(Remainder, 1.0, -0.0), Err(EvalError::DivisionByZero));
     let with_null = Expr::Arithmetic(Add, Class::Integer, literal(Value::Null), literal(Value::Integer(1)));
     assert_eq!(eval(&with_null), Ok(Datum::Null));
-    let wrong = Expr::Arithmetic(Add, Class::Integer, literal(Value::Double(1.0)), literal(Value::Integer(1)));
+    let wrong =
+        Expr::Arithmetic(Add, Class::Integer, literal(Value::Double(1.0)), literal(Value::Integer(1)));
     assert_eq!(eval(&wrong), Err(EvalError::Kind));
 }
 
@@ -152,7 +151,11 @@ fn quotients_and_functions_of_one_value() {
         (Expr::Concat(t("a"), t("b")), Ok(Datum::Text("ab".into()))),
         (Expr::Concat(t("a"), literal(Value::Null)), Ok(Datum::Null)),
         (
-            Expr::Extreme(Extreme::Greatest, Class::Integer, vec![*i(1), *literal(Value::Null), *i(3), *i(2)]),
+            Expr::Extreme(
+                Extreme::Greatest,
+                Class::Integer,
+                vec![*i(1), *literal(Value::Null), *i(3), *i(2)],
+            ),
             Ok(Datum::Integer(3)),
         ),
         (Expr::Extreme(Extreme::Least, Class::Integer, vec![*i(2), *i(1), *i(3)]), Ok(Datum::Integer(1))),

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn values_are_kept_if_they_fit() {
-        let column = |domain, nullable| StateColumn { name: "c".into(), domain, nullable, default: Value::Null };
+        let column =
+            |domain, nullable| StateColumn { name: "c".into(), domain, nullable, default: Value::Null };
         let check = |domain, datum: Datum<'_>| match column(domain, false).value(datum) {
             Ok(value) => format!("{value:?}"),
             Err(unfit) => unfit.to_string(),

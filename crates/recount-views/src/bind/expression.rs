@@ -37,7 +37,10 @@ impl Binder<'_, '_> {
         let typed = self.bind(expr)?;
         match typed.kind {
             Type::Boolean | Type::Null => Ok(typed.expr),
-            other => Err(ParseError::at(self.location(expr), format!("a condition is needed here, and this is {other}"))),
+            other => Err(ParseError::at(
+                self.location(expr),
+                format!("a condition is needed here, and this is {other}"),
+            )),
         }
     }
 
@@ -127,7 +130,8 @@ impl Binder<'_, '_> {
             ast::Value::SingleQuotedString(text) => Ok(literal::text(text)),
             ast::Value::Boolean(value) => Ok(boolean(Expr::Literal(Value::Boolean(*value)))),
             ast::Value::Null => Ok(Typed::new(Expr::Literal(Value::Null), Type::Null)),
-            other => self.wrong(format!("{other} is not a constant here: write a number, or a text in single quotes")),
+            other => self
+                .wrong(format!("{other} is not a constant here: write a number, or a text in single quotes")),
         }
     }
 
@@ -200,7 +204,12 @@ impl Binder<'_, '_> {
     }
 
     /// A comparison of two values that are made to be of one type.
-    pub(super) fn compare(&self, comparison: Comparison, left: Typed, right: Typed) -> Result<Expr, ParseError> {
+    pub(super) fn compare(
+        &self,
+        comparison: Comparison,
+        left: Typed,
+        right: Typed,
+    ) -> Result<Expr, ParseError> {
         let (mut sides, kind) = self.unified(vec![left, right], "compared with")?;
         if kind == Type::Json {
             return self.wrong("JSON has no order and no equality");
@@ -316,7 +325,9 @@ impl Binder<'_, '_> {
         for side in [left, right] {
             if !side.kind.is_number() && side.kind != Type::Null {
                 let hint = match side.kind {
-                    Type::Date | Type::Timestamp | Type::TimestampTz => ": days(a, b) counts the days between two",
+                    Type::Date | Type::Timestamp | Type::TimestampTz => {
+                        ": days(a, b) counts the days between two"
+                    }
                     Type::Text => ": || joins texts",
                     _ => "",
                 };
@@ -361,8 +372,11 @@ fn boolean(expr: Expr) -> Typed {
 /// Whether an operation on these is one on decimals.
 fn is_decimal(left: Type, right: Type) -> bool {
     let decimal = |kind| matches!(kind, Type::Decimal { .. });
-    (decimal(left) || decimal(right)) && left != Type::Double && right != Type::Double
-        && left != Type::Null && right != Type::Null
+    (decimal(left) || decimal(right))
+        && left != Type::Double
+        && right != Type::Double
+        && left != Type::Null
+        && right != Type::Null
 }
 
 /// Whether every decimal among them is a constant, so that it can be a DOUBLE.

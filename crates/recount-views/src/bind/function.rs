@@ -36,7 +36,9 @@ pub(super) fn call(binder: &mut Binder<'_, '_>, call: &ast::Function) -> Bound {
         ("round", [value]) => round(binder, value, 0),
         ("round", [value, digits]) => match constant(digits) {
             Some(digits) if digits <= SCALE_MAX => round(binder, value, digits as u8),
-            _ => binder.wrong(format!("round takes the number of digits as a constant from 0 to {SCALE_MAX}")),
+            _ => {
+                binder.wrong(format!("round takes the number of digits as a constant from 0 to {SCALE_MAX}"))
+            }
         },
         ("coalesce", [_, ..]) => {
             let values = all(binder, &arguments)?;
@@ -51,8 +53,7 @@ pub(super) fn call(binder: &mut Binder<'_, '_>, call: &ast::Function) -> Bound {
         }
         ("nullif", [value, other]) => {
             let (value, other) = (binder.bind(value)?, binder.bind(other)?);
-            let equal =
-                binder.compare(recount_entity::expr::Comparison::Equal, value.clone(), other)?;
+            let equal = binder.compare(recount_entity::expr::Comparison::Equal, value.clone(), other)?;
             let null = Expr::Literal(recount_types::column::Value::Null);
             Ok(Typed::new(Expr::Case(vec![(equal, null)], Box::new(value.expr)), value.kind))
         }
@@ -65,7 +66,10 @@ pub(super) fn call(binder: &mut Binder<'_, '_>, call: &ast::Function) -> Bound {
         ("days", [from, to]) => {
             let (from, to) = (day(binder, from)?, day(binder, to)?);
             let class = Type::Integer.class();
-            Ok(Typed::new(Expr::Arithmetic(Operator::Subtract, class, Box::new(to), Box::new(from)), Type::Integer))
+            Ok(Typed::new(
+                Expr::Arithmetic(Operator::Subtract, class, Box::new(to), Box::new(from)),
+                Type::Integer,
+            ))
         }
         ("date_trunc", [unit, time]) => truncate(binder, unit, time),
         ("lower" | "upper" | "length", [value]) => {
@@ -81,8 +85,8 @@ pub(super) fn call(binder: &mut Binder<'_, '_>, call: &ast::Function) -> Bound {
             })
         }
         (
-            "round" | "coalesce" | "greatest" | "least" | "nullif" | "abs" | "floor" | "ceil" | "ceiling" | "power"
-            | "days" | "date_trunc" | "lower" | "upper" | "length",
+            "round" | "coalesce" | "greatest" | "least" | "nullif" | "abs" | "floor" | "ceil" | "ceiling"
+            | "power" | "days" | "date_trunc" | "lower" | "upper" | "length",
             arguments,
         ) => binder.wrong(format!("{name} does not take {} arguments", arguments.len())),
         ("now" | "current_timestamp" | "random" | "uuid" | "gen_random_uuid", _) => binder.wrong(format!(
@@ -93,7 +97,12 @@ pub(super) fn call(binder: &mut Binder<'_, '_>, call: &ast::Function) -> Bound {
 }
 
 /// `FLOOR(x)` and `CEIL(x)`, which the parser knows by themselves.
-pub(super) fn floor(binder: &mut Binder<'_, '_>, value: &ast::Expr, field: &CeilFloorKind, name: &str) -> Bound {
+pub(super) fn floor(
+    binder: &mut Binder<'_, '_>,
+    value: &ast::Expr,
+    field: &CeilFloorKind,
+    name: &str,
+) -> Bound {
     match field {
         CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => whole(binder, value, name),
         _ => binder.wrong(format!("{name} takes one number")),
@@ -111,7 +120,9 @@ pub(super) fn cast(binder: &mut Binder<'_, '_>, value: &ast::Expr, to: &DataType
         ));
     };
     let value = binder.bind(value)?;
-    if let (Some(Literal::Text(text)), Type::Date | Type::Timestamp | Type::TimestampTz) = (&value.literal, to_type) {
+    if let (Some(Literal::Text(text)), Type::Date | Type::Timestamp | Type::TimestampTz) =
+        (&value.literal, to_type)
+    {
         return match literal::text_as(text, to_type) {
             Ok(Some(constant)) => Ok(constant),
             Ok(None) => Ok(value),
@@ -125,7 +136,9 @@ pub(super) fn cast(binder: &mut Binder<'_, '_>, value: &ast::Expr, to: &DataType
         (from @ (Type::Integer | Type::Decimal { .. }), Type::Double) => {
             Typed::new(Expr::Float(expr, from.scale()), Type::Double)
         }
-        (from @ (Type::Integer | Type::Decimal { .. }), Type::Decimal { scale, .. }) if scale >= from.scale() => {
+        (from @ (Type::Integer | Type::Decimal { .. }), Type::Decimal { scale, .. })
+            if scale >= from.scale() =>
+        {
             // The digits before the point are counted where it is stored.
             Typed::new(value.at_scale(scale), to_type)
         }
@@ -147,7 +160,9 @@ pub(super) fn cast_type(to: &DataType) -> Option<Type> {
             let scale = u64::try_from(*scale).ok()?;
             recount_store::schema::ColumnType::decimal(*precision, scale)?.into()
         }
-        DataType::Double(ExactNumberInfo::None) | DataType::DoublePrecision | DataType::Float8 => Type::Double,
+        DataType::Double(ExactNumberInfo::None) | DataType::DoublePrecision | DataType::Float8 => {
+            Type::Double
+        }
         DataType::Text => Type::Text,
         DataType::Date => Type::Date,
         DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Type::Timestamp,
@@ -163,7 +178,9 @@ fn round(binder: &mut Binder<'_, '_>, value: &ast::Expr, digits: u8) -> Bound {
         inner = nested;
     }
     let value = match inner {
-        ast::Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => binder.divide(left, right, digits)?,
+        ast::Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
+            binder.divide(left, right, digits)?
+        }
         _ => binder.bind(value)?,
     };
     match value.kind {
@@ -172,7 +189,9 @@ fn round(binder: &mut Binder<'_, '_>, value: &ast::Expr, digits: u8) -> Bound {
             Ok(Typed::new(expr, value.kind.rounded(digits)))
         }
         Type::Decimal { .. } | Type::Integer | Type::Null => Ok(Typed::new(value.expr, value.kind)),
-        Type::Double => binder.wrong("round is for DECIMAL, and a DOUBLE is not exact: declare the column as DECIMAL"),
+        Type::Double => {
+            binder.wrong("round is for DECIMAL, and a DOUBLE is not exact: declare the column as DECIMAL")
+        }
         other => binder.wrong(format!("round takes a number, and this is {other}")),
     }
 }
@@ -197,7 +216,8 @@ fn power(binder: &mut Binder<'_, '_>, value: &ast::Expr, exponent: &ast::Expr) -
     };
     let kind = match value.kind {
         Type::Decimal { scale, .. } => {
-            let Some(scale) = scale.checked_mul(exponent).filter(|scale| u64::from(*scale) <= SCALE_MAX) else {
+            let Some(scale) = scale.checked_mul(exponent).filter(|scale| u64::from(*scale) <= SCALE_MAX)
+            else {
                 return binder.wrong(format!(
                     "the power has more than {SCALE_MAX} digits after the point: round(…) its base first"
                 ));
@@ -242,7 +262,9 @@ fn truncate(binder: &mut Binder<'_, '_>, unit: &ast::Expr, time: &ast::Expr) -> 
     };
     let time = binder.bind(time)?;
     match time.kind {
-        Type::Timestamp | Type::TimestampTz => Ok(Typed::new(Expr::Truncate(unit, Box::new(time.expr)), time.kind)),
+        Type::Timestamp | Type::TimestampTz => {
+            Ok(Typed::new(Expr::Truncate(unit, Box::new(time.expr)), time.kind))
+        }
         other => binder.wrong(format!("date_trunc takes a TIMESTAMP or TIMESTAMPTZ, and this is {other}")),
     }
 }
@@ -263,14 +285,15 @@ fn all(binder: &mut Binder<'_, '_>, arguments: &[&ast::Expr]) -> Result<Vec<Type
 fn arguments(arguments: &FunctionArguments) -> Option<Vec<&ast::Expr>> {
     match arguments {
         FunctionArguments::None => Some(Vec::new()),
-        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => list
-            .args
-            .iter()
-            .map(|argument| match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-                _ => None,
-            })
-            .collect(),
+        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+            list.args
+                .iter()
+                .map(|argument| match argument {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+                    _ => None,
+                })
+                .collect()
+        }
         _ => None,
     }
 }

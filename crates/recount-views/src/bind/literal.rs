@@ -12,7 +12,9 @@ pub(super) fn number(text: &str) -> Result<Typed, String> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(part) {
-        return Err(format!("{text} is not a number here: write it with digits and a point only, as 1500 or 0.05"));
+        return Err(format!(
+            "{text} is not a number here: write it with digits and a point only, as 1500 or 0.05"
+        ));
     }
     let joined = format!("{whole}{part}");
     let joined = joined.trim_start_matches('0');
@@ -23,7 +25,9 @@ pub(super) fn number(text: &str) -> Result<Typed, String> {
         Ok(integer) if part.is_empty() => {
             Ok(Typed { expr: Expr::Literal(Value::Integer(integer)), kind: Type::Integer, literal })
         }
-        _ if part.len() > usize::from(DIGITS_MAX) => Err(format!("{text} has too many digits after the point")),
+        _ if part.len() > usize::from(DIGITS_MAX) => {
+            Err(format!("{text} has too many digits after the point"))
+        }
         _ => {
             let scale = part.len() as u8;
             let kind = Type::decimal((joined.len() as u8).saturating_sub(scale), scale);
@@ -43,12 +47,15 @@ pub(super) fn text_as(text: &str, kind: Type) -> Result<Option<Typed>, String> {
     let value = match kind {
         Type::Date => parse_date(text.as_bytes())
             .ok_or_else(|| format!("'{text}' is not a date: write it as '2023-12-13'"))?,
-        Type::Timestamp => parse_without_zone(text)
-            .ok_or_else(|| format!("'{text}' is not a time without a zone: write it as '2023-12-13T12:00:00'"))?,
+        Type::Timestamp => parse_without_zone(text).ok_or_else(|| {
+            format!("'{text}' is not a time without a zone: write it as '2023-12-13T12:00:00'")
+        })?,
         Type::TimestampTz => {
             let time = parse_rfc3339(text);
-            time.map_err(|_| format!("'{text}' is not an instant: write it as '2023-12-13T12:00:00Z', with its zone"))?
-                .0
+            time.map_err(|_| {
+                format!("'{text}' is not an instant: write it as '2023-12-13T12:00:00Z', with its zone")
+            })?
+            .0
         }
         _ => return Ok(None),
     };

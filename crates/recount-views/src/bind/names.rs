@@ -125,7 +125,8 @@ impl<'a> Names<'a> {
         }
         if before == "state" && place == Place::Rule {
             let found = self.state_column(&name);
-            return found.ok_or_else(|| format!("the state has no column {name}: it has {}", list(&self.state)));
+            return found
+                .ok_or_else(|| format!("the state has no column {name}: it has {}", list(&self.state)));
         }
         if before == "event" || before == self.topic_name {
             let found = self.event_column(&name);

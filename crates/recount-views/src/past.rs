@@ -1,0 +1,281 @@
+//! Questions: a row, all rows, or the steps of a fold, now or as of any moment of either axis.
+//!
+//! About now the replica that is kept up to date answers. About the past a replica of its own is folded, confined to
+//! what is asked: one key's stream, what was recorded by a position, what had happened by a time.
+
+use recount_entity::fold::{Effect, Events, Step};
+use recount_entity::key::Key;
+use recount_entity::table::{Frozen, Row};
+use recount_env::block_on;
+use recount_store::columns::stream_key;
+use recount_store::time::format_rfc3339;
+use recount_types::column::Value;
+use recount_types::{Position, StreamName, Time};
+
+use crate::error::ViewError;
+use crate::key_text;
+use crate::live::Live;
+use crate::replica::{Confines, Replica};
+use crate::views::{Inner, Views};
+
+/// As of when a question is asked. Without either it is about now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// Only what was recorded up to this position.
+    pub position: Option<Position>,
+    /// Only what had happened by this time.
+    pub valid_until: Option<Time>,
+}
+
+/// An answer about one key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The position that it is true at.
+    pub position: Position,
+    /// The row.
+    pub row: Result<RowState, Absent>,
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowState {
+    /// The values of its columns: those of the key, then those of the state.
+    pub values: Vec<Value<'static>>,
+    /// The last event that was folded.
+    pub position: Position,
+    /// The greatest time of its events.
+    pub event_time: Time,
+}
+
+/// Why there is no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// No event ever.
+    Never,
+    /// Its first event happened later than asked.
+    Later(Time),
+    /// Its first event was recorded later than asked.
+    RecordedLater(Position),
+    /// Its events made no row, or ended it.
+    Ended,
+}
+
+/// One step of a fold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRow {
+    /// The key.
+    pub key: Key,
+    /// The event.
+    pub position: Position,
+    /// When it happened.
+    pub event_time: Time,
+    /// When it was appended.
+    pub append_time: Time,
+    /// What it did.
+    pub effect: Effect,
+    /// The rule that matched, from 0.
+    pub rule: Option<usize>,
+    /// The state before; `None` = no row.
+    pub before: Option<Vec<Value<'static>>>,
+    /// The state after.
+    pub after: Option<Vec<Value<'static>>>,
+    /// What each look-up found.
+    pub lookups: Vec<Option<Vec<Value<'static>>>>,
+    /// Why the key stopped here.
+    pub reason: Option<String>,
+}
+
+impl std::fmt::Display for Absent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Absent::Never => f.write_str("no event has this key"),
+            Absent::Later(time) => write!(f, "the first event happened at {}", format_rfc3339(*time)),
+            Absent::RecordedLater(position) => {
+                write!(f, "the first event was recorded at position {position}")
+            }
+            Absent::Ended => f.write_str("its events made no row, or ended it"),
+        }
+    }
+}
+
+impl Views {
+    /// The row of a key, written as the stream is.
+    pub fn row(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: &str,
+        moment: Moment,
+        at_least: Position,
+    ) -> Result<Answer, ViewError> {
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        let parsed = key_text::parse(key, &live.columns[..live.key_width]).map_err(ViewError::BadRequest)?;
+        if moment == Moment::default() {
+            let wanted = inner.store.head().max(at_least);
+            return live.at(wanted.0, &inner.patience(), |replica| {
+                let row = row_of(&live, replica, &parsed, key)?;
+                Ok(Answer { position: Position(replica.position), row: row.ok_or(Absent::Never) }
+                    .explained(replica, &parsed))
+            });
+        }
+        let replica = inner.past(&live, Some(&parsed), moment)?;
+        let position = Position(replica.position);
+        let row = match row_of(&live, &replica, &parsed, key)? {
+            Some(row) => Ok(row),
+            None => Err(inner.why_absent(&live, &parsed, moment)?),
+        };
+        Ok(Answer { position, row })
+    }
+
+    /// All rows, or one key's.
+    pub fn rows(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: Option<&Key>,
+        moment: Moment,
+    ) -> Result<(Position, Frozen), ViewError> {
+        if moment == Moment::default() {
+            let (position, mut frozen) = self.freeze(&[(name, version)], Position::ZERO)?;
+            let frozen =
+                frozen.pop().ok_or_else(|| ViewError::NotFound(format!("there is no entity {name}")))?;
+            return Ok((position, frozen));
+        }
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        let replica = inner.past(&live, key, moment)?;
+        Ok((Position(replica.position), replica.table.freeze()))
+    }
+
+    /// The steps of the fold as seen at the moment, each key's in the order in which they are folded: one for every
+    /// event. `visit` is told each.
+    pub fn steps(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: Option<&Key>,
+        moment: Moment,
+        visit: &mut (dyn FnMut(StepRow) + Send),
+    ) -> Result<Position, ViewError> {
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        let mut replica = inner.past(&live, key, moment)?;
+        let mut last: Option<(Key, Option<Vec<Value<'static>>>)> = None;
+        let mut watch = |step: Step<'_>, events: &Events| {
+            let row = step.table.row(step.slot);
+            let before = last.take().filter(|(key, _)| *key == row.key).and_then(|(_, state)| state);
+            let after = row.present.then(|| step.table.state(step.slot).to_vec());
+            last = Some((row.key.clone(), after.clone()));
+            visit(step_row(step, events, row, before, after));
+        };
+        block_on(replica.refold_all(&mut watch))?;
+        Ok(Position(replica.position))
+    }
+
+    /// Reads a key as people write it.
+    pub fn key(&self, name: &str, version: Option<u32>, text: &str) -> Result<Key, ViewError> {
+        let live = self.inner().find(name, version)?;
+        key_text::parse(text, &live.columns[..live.key_width]).map_err(ViewError::BadRequest)
+    }
+}
+
+impl Answer {
+    /// Says of a row that is not there whether its key is known.
+    fn explained(self, replica: &Replica, key: &Key) -> Answer {
+        let known = replica.table.find(key.as_bytes()).is_some();
+        let row = self.row.map_err(|_| if known { Absent::Ended } else { Absent::Never });
+        Answer { row, ..self }
+    }
+}
+
+impl Inner {
+    /// A replica as of a moment, of one key's events only if those are a stream.
+    fn past(&self, live: &Live, key: Option<&Key>, moment: Moment) -> Result<Replica, ViewError> {
+        let head = self.store.head();
+        let position = moment.position.unwrap_or(head);
+        if position > head {
+            return Err(ViewError::BadRequest(format!(
+                "position {position} does not exist yet: the newest is {head}"
+            )));
+        }
+        let plan = live.plan();
+        let stream = key.filter(|_| plan.bound.by_stream).and_then(|key| {
+            let key = stream_key(&plan.topic.definition, &key.values().ok()?)?;
+            Some(StreamName { topic: plan.topic.name.clone(), key })
+        });
+        let confines = Confines { valid_until: moment.valid_until.map(|time| time.0), stream };
+        let mut replica = self.replica(plan, confines);
+        block_on(replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}))?;
+        Ok(replica)
+    }
+
+    fn why_absent(&self, live: &Live, key: &Key, moment: Moment) -> Result<Absent, ViewError> {
+        let (mut first_time, mut first_position) = (None, None);
+        let plan = live.plan();
+        let now = self.past(live, Some(key), Moment::default())?;
+        if now.table.find(key.as_bytes()).is_none() {
+            return Ok(Absent::Never);
+        }
+        let mut replica = self.replica(plan, now.confines().clone());
+        let mut watch = |step: Step<'_>, events: &Events| {
+            if step.table.row(step.slot).key == *key {
+                let (time, position) = (events.times[step.event], events.positions[step.event]);
+                first_time = Some(first_time.map_or(time, |first: i64| first.min(time)));
+                first_position = Some(first_position.map_or(position, |first: u64| first.min(position)));
+            }
+        };
+        block_on(replica.advance(now.position, &mut watch))?;
+        Ok(match (first_time, first_position) {
+            (_, Some(position)) if moment.position.is_some_and(|asked| asked.0 < position) => {
+                Absent::RecordedLater(Position(position))
+            }
+            (Some(time), _) if moment.valid_until.is_some_and(|asked| asked.0 < time) => {
+                Absent::Later(Time(time))
+            }
+            _ => Absent::Ended,
+        })
+    }
+}
+
+/// The row of a key in a replica; an error if the key stopped.
+fn row_of(live: &Live, replica: &Replica, key: &Key, text: &str) -> Result<Option<RowState>, ViewError> {
+    let Some(slot) = replica.table.find(key.as_bytes()) else { return Ok(None) };
+    let row = replica.table.row(slot);
+    if let Some(stopped) = &row.stopped {
+        return Err(ViewError::Stopped {
+            entity: live.name.to_string(),
+            key: text.to_owned(),
+            position: stopped.position,
+            reason: stopped.reason.clone(),
+        });
+    }
+    if !row.present {
+        return Ok(None);
+    }
+    let mut values = key.values().unwrap_or_default();
+    values.extend_from_slice(replica.table.state(slot));
+    Ok(Some(RowState { values, position: Position(row.position), event_time: Time(row.event_time) }))
+}
+
+fn step_row(
+    step: Step<'_>,
+    events: &Events,
+    row: &Row,
+    before: Option<Vec<Value<'static>>>,
+    after: Option<Vec<Value<'static>>>,
+) -> StepRow {
+    let stopped_here = row.stopped.as_ref().filter(|_| step.effect == Effect::Stopped);
+    StepRow {
+        key: row.key.clone(),
+        position: Position(events.positions[step.event]),
+        event_time: Time(events.times[step.event]),
+        append_time: Time(events.appended[step.event]),
+        effect: step.effect,
+        rule: step.rule,
+        before,
+        after,
+        lookups: step.lookups.iter().map(|found| found.map(<[_]>::to_vec)).collect(),
+        reason: stopped_here.map(|stopped| stopped.reason.clone()),
+    }
+}

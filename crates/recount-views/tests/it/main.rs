@@ -1,0 +1,4 @@
+//! Entities in a database in memory.
+
+mod entities;
+mod support;

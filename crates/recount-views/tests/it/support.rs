@@ -1,0 +1,163 @@
+//! A database with entities, and its answers as texts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use recount_env::{Clock, Env, block_on, memory};
+use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
+use recount_types::column::Value;
+use recount_types::{NewEvent, Position, Time};
+use recount_views::{Effect, Moment, Settings, Views};
+
+/// A database whose clock goes on by one second with each append.
+pub(crate) struct Bank {
+    pub(crate) env: Env,
+    pub(crate) store: Store,
+    pub(crate) views: Views,
+    clock: Arc<Seconds>,
+}
+
+#[derive(Debug)]
+struct Seconds(AtomicI64);
+
+impl Clock for Seconds {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn boottime_us(&self) -> u64 {
+        self.now_us() as u64
+    }
+
+    fn boot_id(&self) -> [u8; 16] {
+        [0; 16]
+    }
+}
+
+impl Bank {
+    pub(crate) fn new() -> Bank {
+        Bank::with(Settings::default())
+    }
+
+    pub(crate) fn with(settings: Settings) -> Bank {
+        let clock = Arc::new(Seconds(AtomicI64::new(1_700_000_000_000_000)));
+        let env = Env { clock: clock.clone(), ..memory::memory_env() };
+        let store =
+            block_on(Store::open(env.clone(), std::path::Path::new("db"), OpenOptions::default())).unwrap();
+        let views = Views::open(store.clone(), env.clone(), settings);
+        Bank { env, store, views, clock }
+    }
+
+    pub(crate) fn reopen(self) -> Bank {
+        self.views.close();
+        block_on(self.store.close()).unwrap();
+        let store =
+            block_on(Store::open(self.env.clone(), std::path::Path::new("db"), OpenOptions::default()))
+                .unwrap();
+        let views = Views::open(store.clone(), self.env.clone(), Settings::default());
+        Bank { store, views, ..self }
+    }
+
+    pub(crate) fn run(&self, sql: &str) -> String {
+        match self.views.execute(sql) {
+            Ok(executed) => format!("{} {}", executed.statement, executed.name),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Appends one event, with a type before the payload if it has one: `deposited {"amount": 1}`.
+    pub(crate) fn append(&self, topic: &str, event: &str) -> u64 {
+        self.append_all(topic, &[event])
+    }
+
+    /// Appends several, all or none; the position of the last.
+    pub(crate) fn append_all(&self, topic: &str, events: &[&str]) -> u64 {
+        self.clock.0.fetch_add(1_000_000, Ordering::AcqRel);
+        let events = events.iter().map(|event| {
+            let at = event.find('{').unwrap_or(0);
+            let event_type = Some(event[..at].trim()).filter(|text| !text.is_empty()).map(str::to_owned);
+            let event =
+                NewEvent { payload: event[at..].to_owned().into(), event_type, ..NewEvent::default() };
+            EventWrite { topic: topic.parse().unwrap(), key: None, event }
+        });
+        let request = AppendRequest { events: events.collect(), ..AppendRequest::default() };
+        block_on(self.store.append(request)).unwrap().position().0
+    }
+
+    /// A row, now.
+    pub(crate) fn row(&self, name: &str, key: &str) -> String {
+        self.row_at(name, key, Moment::default())
+    }
+
+    pub(crate) fn row_at(&self, name: &str, key: &str, moment: Moment) -> String {
+        match self.views.row(name, None, key, moment, Position::ZERO) {
+            Ok(answer) => match answer.row {
+                Ok(row) => row.values.iter().map(shown).collect::<Vec<_>>().join(" "),
+                Err(absent) => format!("0 rows: {absent}"),
+            },
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// All rows, sorted by key.
+    pub(crate) fn rows_at(&self, name: &str, version: Option<u32>, moment: Moment) -> Vec<String> {
+        let (_, frozen) = self.views.rows(name, version, None, moment).unwrap();
+        let mut rows: Vec<_> = frozen
+            .rows()
+            .filter(|(row, _)| row.present)
+            .map(|(row, state)| {
+                let values = row.key.values().unwrap();
+                let stopped = if row.stopped.is_some() { " stopped" } else { "" };
+                let texts: Vec<_> = values.iter().chain(state).map(shown).collect();
+                (row.key.clone(), texts.join(" ") + stopped)
+            })
+            .collect();
+        rows.sort();
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// The steps of a key.
+    pub(crate) fn steps(&self, name: &str, key: &str) -> String {
+        let key = self.views.key(name, None, key).unwrap();
+        let mut text = String::new();
+        let told = &mut text;
+        let mut visit = |step: recount_views::StepRow| {
+            let state = |state: &Option<Vec<Value<'static>>>| {
+                state
+                    .as_ref()
+                    .map_or("-".to_owned(), |state| state.iter().map(shown).collect::<Vec<_>>().join(" "))
+            };
+            let effect = match step.effect {
+                Effect::Stopped => format!(" stopped: {}", step.reason.unwrap_or_default()),
+                Effect::Set => String::new(),
+                other => format!(" {other:?}"),
+            };
+            told.push_str(&format!("{} -> {}{effect}\n", state(&step.before), state(&step.after)));
+        };
+        self.views.steps(name, None, Some(&key), Moment::default(), &mut visit).unwrap();
+        text
+    }
+}
+
+pub(crate) fn shown(value: &Value<'_>) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Decimal(value) => format!("{value}d"),
+        Value::Double(value) => value.to_string(),
+        Value::Text(text) => format!("'{text}'"),
+    }
+}
+
+pub(crate) fn at(position: u64) -> Moment {
+    Moment { position: Some(Position(position)), ..Moment::default() }
+}
+
+pub(crate) fn valid(time: &str) -> Moment {
+    Moment { valid_until: Some(instant(time)), ..Moment::default() }
+}
+
+pub(crate) fn instant(time: &str) -> Time {
+    recount_store::time::parse_rfc3339(time).unwrap()
+}
