@@ -12,6 +12,8 @@ pub(crate) enum Endpoint {
     Sql,
     ListTopics,
     ShowTopic,
+    ListEntities,
+    ReadEntity,
     Live,
     Ready,
     Metrics,
@@ -37,7 +39,7 @@ pub(crate) enum Method {
 }
 
 /// How many there are.
-pub(crate) const ENDPOINT_COUNT: usize = 12;
+pub(crate) const ENDPOINT_COUNT: usize = 14;
 
 /// All endpoints, in the order of [`Endpoint`].
 pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
@@ -54,6 +56,13 @@ pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
     post(Endpoint::Sql, "sql", "/sql", "Run a statement: CREATE TOPIC, ALTER TOPIC, DROP TOPIC"),
     get(Endpoint::ListTopics, "listTopics", "/topics", "List the topics"),
     get(Endpoint::ShowTopic, "showTopic", "/topics/{topic}", "Show a topic"),
+    get(Endpoint::ListEntities, "listEntities", "/entities", "List the entities, and how far each has come"),
+    get(
+        Endpoint::ReadEntity,
+        "readEntity",
+        "/entities/{entity}/{key}",
+        "Read the row of a key, now or as of any moment, or the steps that led to it",
+    ),
     get(Endpoint::Live, "live", "/health/live", "Whether the process answers"),
     get(Endpoint::Ready, "ready", "/health/ready", "Whether appends and reads are served"),
     get(Endpoint::Metrics, "metrics", "/metrics", "Metrics in Prometheus' text format"),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use recount_env::Clock;
 use recount_store::{AppendError, AppendRequest, Appended, Store};
 use recount_types::Kind;
+use recount_views::Views;
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::LARGE_BODIES_MAX;
@@ -15,6 +16,7 @@ use crate::problem::Problem;
 /// Shared by all endpoints.
 pub(crate) struct Front {
     pub(crate) store: Store,
+    pub(crate) views: Views,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counts: Counts,
     /// Room for bodies that are not small.
@@ -26,10 +28,11 @@ pub(crate) struct Front {
 
 impl Front {
     /// The front of a store.
-    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Front {
+    pub(crate) fn new(store: Store, views: Views, clock: Arc<dyn Clock>) -> Front {
         let (stopping, _) = watch::channel(false);
         Front {
             store,
+            views,
             clock,
             counts: Counts::default(),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),

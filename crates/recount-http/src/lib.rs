@@ -2,7 +2,7 @@
 //! what may be appended is for the store to say.
 //!
 //! ```text
-//!  serve.rs      connections ─▶ router.rs   path and method ─▶ append.rs, read.rs, topics.rs, sql.rs, health.rs
+//!  serve.rs      connections ─▶ router.rs   path and method ─▶ append.rs, read.rs, topics.rs, entities.rs, sql.rs, health.rs
 //!  eager.rs      how a connection is polled
 //!  endpoints.rs  the list of what there is; openapi.rs describes it to programs
 //!  problem.rs    every answer that is not a success
@@ -12,6 +12,7 @@ mod append;
 mod body;
 mod eager;
 mod endpoints;
+mod entities;
 mod front;
 mod health;
 pub mod metrics;

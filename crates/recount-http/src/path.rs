@@ -22,6 +22,17 @@ pub(crate) fn stream(path: &str) -> Result<StreamName, Problem> {
     Ok(StreamName { topic: decode_topic(topic)?, key: key.into() })
 }
 
+/// The entity and the key of `/entities/{entity}/{key}`; the key may have slashes.
+pub(crate) fn entity_and_key(path: &str) -> Result<(String, String), Problem> {
+    let rest = path.strip_prefix("/entities/").unwrap_or_default();
+    let (entity, key) = rest.split_once('/').unwrap_or((rest, ""));
+    let decode = |text: &str| {
+        let text = percent_decoded(text).and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or_else(|| Problem::bad_request("the path has a % without two hex digits, or is not UTF-8"))
+    };
+    Ok((decode(entity)?, decode(key)?))
+}
+
 fn decode_topic(segment: &str) -> Result<TopicName, Problem> {
     let decoded = percent_decoded(segment).unwrap_or_default();
     TopicName::parse(&String::from_utf8_lossy(&decoded))

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use recount_store::{AppendError, DdlError, Expected, ReadError};
 use recount_types::Kind;
+use recount_views::ViewError;
 use serde_json::{Map, Value, json};
 
 /// An answer that is not a success.
@@ -153,6 +154,24 @@ impl From<DdlError> for Problem {
         match error {
             DdlError::Append(error) => error.into(),
             error => Problem::of_kind(error.kind(), error.to_string()),
+        }
+    }
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Problem {
+        let problem = Problem::of_kind(error.kind(), error.to_string());
+        match error {
+            ViewError::Read(error) => error.into(),
+            ViewError::Stopped { entity, key, position, reason } => {
+                let mut problem = problem.with("entity", entity).with("key", key);
+                (problem.name, problem.title) = ("stopped", "The key stopped at an event");
+                problem.with("position", position).with("reason", reason)
+            }
+            ViewError::Behind { position, wanted, .. } => {
+                problem.with("position", position).with("wanted", wanted)
+            }
+            _ => problem,
         }
     }
 }

@@ -234,7 +234,7 @@ impl Asked {
 }
 
 /// Runs a piece of a read on a thread that may wait for a disk.
-async fn batch<T, F>(piece: impl FnOnce() -> F + Send + 'static) -> T
+pub(crate) async fn batch<T, F>(piece: impl FnOnce() -> F + Send + 'static) -> T
 where
     T: Send + 'static,
     F: Future<Output = T>,

@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::endpoints::{Described, ENDPOINTS, Endpoint, Method};
 use crate::front::Front;
 use crate::problem::Problem;
-use crate::{append, health, openapi, read, sql, topics};
+use crate::{append, entities, health, openapi, read, sql, topics};
 
 /// The endpoints of a store.
 pub(crate) fn router(front: Arc<Front>) -> Router {
@@ -21,6 +21,10 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
             // Keys may be empty, and may have slashes.
             router = router.route("/streams/{topic}/", method_router(described));
             router = router.route("/streams/{topic}/{key}/{*rest}", method_router(described));
+        }
+        if described.endpoint == Endpoint::ReadEntity {
+            router = router.route("/entities/{entity}/", method_router(described));
+            router = router.route("/entities/{entity}/{key}/{*rest}", method_router(described));
         }
     }
     router
@@ -56,6 +60,8 @@ async fn answer(front: &Arc<Front>, endpoint: Endpoint, request: Request) -> Res
         Endpoint::Sql => sql::answer(front, request).await,
         Endpoint::ListTopics => topics::list(front, &request),
         Endpoint::ShowTopic => topics::show(front, &request),
+        Endpoint::ListEntities => entities::list(front, &request.into_parts().0).await,
+        Endpoint::ReadEntity => entities::read(front, &request.into_parts().0).await,
         Endpoint::Live => health::live(&request),
         Endpoint::Ready => health::ready(front, &request),
         Endpoint::Metrics => health::metrics(front, &request),

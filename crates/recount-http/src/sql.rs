@@ -10,6 +10,7 @@ use crate::body;
 use crate::front::Front;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::read::batch;
 use crate::topics::json_response;
 
 #[derive(Debug, Deserialize)]
@@ -32,6 +33,7 @@ pub(crate) async fn answer(front: &Front, request: Request) -> Result<Response, 
             .map_err(|error| Problem::bad_request(format!("the statement is not UTF-8: {error}")))?,
         other => return Err(Problem::unsupported(other, "text/plain or application/json")),
     };
-    let executed = front.store.execute(&sql).await?;
+    let views = front.views.clone();
+    let executed = batch(async move || views.execute(&sql)).await?;
     Ok(json_response(&executed_json(&executed)))
 }

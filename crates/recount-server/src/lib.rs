@@ -1,7 +1,7 @@
 //! The server process: settings → parts started in order → drained in reverse.
 //!
 //! ```text
-//!  runtime ─▶ socket ─▶ store ─▶ address into LOCK ─▶ HTTP          SIGINT or SIGTERM: back from right to left
+//!  runtime ─▶ socket ─▶ store ─▶ address into LOCK ─▶ entities ─▶ HTTP          SIGINT or SIGTERM: back from right to left
 //! ```
 //!
 //! The socket comes before the store, so that a busy port costs no recovery. Listens on loopback only, because
@@ -17,6 +17,7 @@ use recount_env::{block_on, real};
 use recount_http::Limits;
 use recount_store::{CloseError, OpenOptions, OpenStoreError, Store};
 use recount_types::Kind;
+use recount_views::Views;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -32,13 +33,16 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How to open the database.
     pub options: OpenOptions,
+    /// How to keep its entities.
+    pub views: recount_views::Settings,
 }
 
 impl Settings {
     /// The database in `directory`, served at the usual address.
     pub fn new(directory: impl Into<PathBuf>) -> Settings {
         let listen = SocketAddr::from(([127, 0, 0, 1], PORT));
-        Settings { directory: directory.into(), listen, options: OpenOptions::default() }
+        let views = recount_views::Settings::default();
+        Settings { directory: directory.into(), listen, options: OpenOptions::default(), views }
     }
 }
 
@@ -127,13 +131,15 @@ async fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<()
     };
 
     let (clock, directory, options) = (env.clock.clone(), settings.directory, settings.options);
-    let store = block_on(Store::open(env, &directory, options))?;
+    let store = block_on(Store::open(env.clone(), &directory, options))?;
     for note in store.notes() {
         tracing::warn!(note, "opened");
     }
     block_on(store.announce(&format!("http://{address}")))?;
+    let views = Views::open(store.clone(), env, settings.views);
     on_ready(address);
-    recount_http::serve(listener, store.clone(), clock, Limits::default(), stop).await;
+    recount_http::serve(listener, store.clone(), views.clone(), clock, Limits::default(), stop).await;
+    views.close();
     block_on(store.close())?;
     Ok(())
 }

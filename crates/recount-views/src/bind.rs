@@ -11,7 +11,7 @@
 
 use recount_entity::expr::Expr;
 use recount_entity::fold::{self, Fold, LOOKUPS_MAX};
-use recount_store::ddl::{Action, CreateEntity, Ident, ParseError, StateColumn};
+use recount_store::ddl::{Action, CreateEntity, Ident, ParseError, Rule, StateColumn};
 use recount_store::schema::{ColumnType, TopicDefinition};
 use recount_types::column::Value;
 use sqlparser::ast::{self, Spanned};
@@ -44,6 +44,8 @@ pub struct Bound {
     pub lookups: Vec<BoundLookup>,
     /// The columns of a row: those of the key, then those of the state.
     pub columns: Vec<RowColumn>,
+    /// Each rule's condition, as it was written.
+    pub rules: Vec<String>,
 }
 
 /// A column of an entity's rows.
@@ -94,6 +96,7 @@ pub fn bind(
         });
     }
     let mut rules = Vec::new();
+    let written = entity.rules.iter().map(when).collect();
     for rule in &entity.rules {
         let events =
             rule.events.as_ref().map(|events| events.iter().map(|event| number_of(event, topic)).collect());
@@ -114,7 +117,7 @@ pub fn bind(
         .unzip();
     let by_event_time = entity.order_by_event_time;
     let fold = Fold { state, lookups: specifications, rules, otherwise, by_event_time };
-    Ok(Bound { fold, key, by_stream, event_columns, lookups: bound, columns })
+    Ok(Bound { fold, key, by_stream, event_columns, lookups: bound, columns, rules: written })
 }
 
 /// The key: its expressions, its columns, and whether it is the topic's.
@@ -215,6 +218,20 @@ fn state_column(column: &StateColumn, names: &mut Names<'_>) -> Result<fold::Sta
     bound.default = value
         .map_err(|error| ParseError::at(column.name.at, format!("the DEFAULT of {}: {error}", bound.name)))?;
     Ok(bound)
+}
+
+/// The condition of a rule, as it was written.
+fn when(rule: &Rule) -> String {
+    let events = rule
+        .events
+        .as_ref()
+        .map(|events| events.iter().map(|event| event.written.as_str()).collect::<Vec<_>>().join(", "));
+    match (events, &rule.condition) {
+        (None, None) => "WHEN ANY".to_owned(),
+        (None, Some(condition)) => format!("WHEN ({condition})"),
+        (Some(events), None) => format!("WHEN {events}"),
+        (Some(events), Some(condition)) => format!("WHEN {events} AND ({condition})"),
+    }
 }
 
 fn number_of(event: &Ident, topic: &TopicDefinition) -> Result<u16, ParseError> {

@@ -66,15 +66,21 @@ fn text(value: &Value<'_>, column_type: ColumnType) -> String {
         (Value::Boolean(value), _) => value.to_string(),
         (Value::Integer(time), ColumnType::TimestampTz) => format_rfc3339(Time(*time)),
         (Value::Integer(value), _) => value.to_string(),
-        (Value::Decimal(value), ColumnType::Decimal { scale, .. }) if scale > 0 => {
-            let digits = format!("{:0>width$}", value.unsigned_abs(), width = usize::from(scale) + 1);
-            let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
-            format!("{}{whole}.{part}", if *value < 0 { "-" } else { "" })
-        }
+        (Value::Decimal(value), ColumnType::Decimal { scale, .. }) => decimal_text(*value, scale),
         (Value::Decimal(value), _) => value.to_string(),
         (Value::Text(text), _) => text.to_string(),
         (Value::Null | Value::Double(_), _) => String::new(),
     }
+}
+
+/// A decimal with all the digits of its scale.
+pub(crate) fn decimal_text(value: i128, scale: u8) -> String {
+    if scale == 0 {
+        return value.to_string();
+    }
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = usize::from(scale) + 1);
+    let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
+    format!("{}{whole}.{part}", if value < 0 { "-" } else { "" })
 }
 
 /// The members of a JSON array, texts without their quotes.

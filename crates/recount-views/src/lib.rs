@@ -20,6 +20,7 @@ mod key_text;
 mod live;
 mod past;
 mod replica;
+pub mod shown;
 mod views;
 
 pub use error::ViewError;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use recount_entity::fold::{Events, Step};
 use recount_entity::table::Frozen;
 use recount_env::block_on;
+use recount_store::schema::ColumnType;
 use recount_types::{EntityId, TopicName};
 
 use crate::bind::RowColumn;
@@ -26,6 +27,10 @@ pub(crate) struct Live {
     pub(crate) columns: Vec<RowColumn>,
     /// How many of the columns are the key's.
     pub(crate) key_width: usize,
+    /// The columns that are kept of what each look-up finds.
+    pub(crate) lookups: Vec<Vec<(String, ColumnType)>>,
+    /// The conditions of its rules, as they were written.
+    pub(crate) rules: Vec<String>,
     replica: Mutex<Replica>,
     /// Where the replica is, for those who only look.
     position: AtomicU64,
@@ -40,6 +45,8 @@ pub struct Status {
     pub position: u64,
     /// Keys that it knows.
     pub keys: usize,
+    /// Keys that stopped at an event.
+    pub stopped: usize,
     /// About the memory that it takes.
     pub bytes: usize,
     /// Events that do not fit their topic's columns, and are left out.
@@ -50,8 +57,10 @@ impl Live {
     pub(crate) fn new(id: EntityId, name: TopicName, version: u32, replica: Replica) -> Live {
         let bound = &replica.plan().bound;
         let (columns, key_width) = (bound.columns.clone(), bound.key.len());
+        let lookups = bound.lookups.iter().map(|lookup| lookup.columns.clone()).collect();
+        let rules = bound.rules.clone();
         let (replica, position, failed) = (Mutex::new(replica), AtomicU64::new(0), Mutex::new(None));
-        Live { id, name, version, columns, key_width, replica, position, failed }
+        Live { id, name, version, columns, key_width, lookups, rules, replica, position, failed }
     }
 
     /// Where it is, without waiting.
@@ -144,16 +153,9 @@ impl Live {
         Status {
             position: replica.position,
             keys: replica.table.len(),
+            stopped: replica.table.slots().filter(|&slot| replica.table.row(slot).stopped.is_some()).count(),
             bytes: replica.bytes(),
             unfit: replica.unfit,
         }
-    }
-
-    /// Begins anew with another plan.
-    pub(crate) fn restart(&self, plan: Plan) {
-        let mut replica = lock(&self.replica);
-        *replica = replica.anew(plan, Confines::default());
-        *lock(&self.failed) = None;
-        self.position.store(0, Ordering::Release);
     }
 }

@@ -112,7 +112,7 @@ impl Views {
         let live = inner.find(name, version)?;
         let parsed = key_text::parse(key, &live.columns[..live.key_width]).map_err(ViewError::BadRequest)?;
         if moment == Moment::default() {
-            let wanted = inner.store.head().max(at_least);
+            let wanted = inner.head_at(at_least)?;
             return live.at(wanted.0, &inner.patience(), |replica| {
                 let row = row_of(&live, replica, &parsed, key)?;
                 Ok(Answer { position: Position(replica.position), row: row.ok_or(Absent::Never) }
@@ -169,7 +169,7 @@ impl Views {
             last = Some((row.key.clone(), after.clone()));
             visit(step_row(step, events, row, before, after));
         };
-        block_on(replica.refold_all(&mut watch))?;
+        block_on(replica.refold_again(key, &mut watch))?;
         Ok(Position(replica.position))
     }
 

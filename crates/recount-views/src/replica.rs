@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use recount_entity::fold::{Effect, Events, Step};
+use recount_entity::key::Key;
 use recount_entity::lookup::LookupTable;
 use recount_entity::table::{Slot, Table};
 use recount_store::columns::stream_key;
@@ -120,12 +121,16 @@ impl Replica {
         self.refold(&late, watch).await
     }
 
-    /// Folds every key again, so that `watch` sees its steps in the fold's order.
-    pub(crate) async fn refold_all(
+    /// Folds every key again, or one, so that `watch` sees each step once and in the fold's order.
+    pub(crate) async fn refold_again(
         &mut self,
+        key: Option<&Key>,
         watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
     ) -> Result<(), ViewError> {
-        let slots: Vec<Slot> = self.table.slots().collect();
+        let slots: Vec<Slot> = match key {
+            Some(key) => self.table.find(key.as_bytes()).into_iter().collect(),
+            None => self.table.slots().collect(),
+        };
         self.refold(&slots, watch).await
     }
 

@@ -9,7 +9,7 @@ use recount_entity::table::Frozen;
 use recount_env::{Env, Signal, block_on};
 use recount_store::catalogue::{Catalogue, EntityState, EntityVersion};
 use recount_store::ddl::{self, CreateEntity, SkipEvent, Statement};
-use recount_store::schema::TopicDefinition;
+use recount_store::schema::{ColumnType, TopicDefinition};
 use recount_store::{DdlError, Executed, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{EntityId, Position, TopicId, TopicName};
 
@@ -89,6 +89,10 @@ pub struct EntityInfo {
     pub key_width: usize,
     /// The statement that declares it.
     pub text: String,
+    /// The columns that are kept of what each LOOKUP finds.
+    pub lookups: Vec<Vec<(String, ColumnType)>>,
+    /// The condition of each rule, as it was written.
+    pub rules: Vec<String>,
 }
 
 impl Views {
@@ -199,6 +203,8 @@ impl Views {
                 columns: live.columns.clone(),
                 key_width: live.key_width,
                 text: entity.versions.get(&live.version)?.text.clone(),
+                lookups: live.lookups.clone(),
+                rules: live.rules.clone(),
             })
         };
         known.iter().filter_map(info).collect()
@@ -226,7 +232,7 @@ impl Views {
         let live: Result<Vec<_>, _> =
             wanted.iter().map(|(name, version)| self.inner.find(name, *version)).collect();
         let live = live?;
-        let head = self.inner.store.head().max(at_least);
+        let head = self.inner.head_at(at_least)?;
         let all: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
         let (position, frozen) = Live::freeze(&all, head.0, &self.inner.patience())?;
         Ok((Position(position), frozen))
@@ -255,6 +261,23 @@ impl Inner {
         let clock = self.env.clock.clone();
         let until = clock.boottime_us() + self.settings.wait_ms * 1000;
         move || clock.boottime_us() < until
+    }
+
+    /// The head, once it is at `at_least`.
+    pub(crate) fn head_at(&self, at_least: Position) -> Result<Position, ViewError> {
+        let (visible, goes_on) = (self.store.visible(), self.patience());
+        loop {
+            let seen = visible.generation();
+            let head = self.store.head();
+            if head >= at_least {
+                return Ok(head);
+            }
+            if !goes_on() || self.store.is_closed() {
+                let entity = "the database".to_owned();
+                return Err(ViewError::Behind { entity, position: head.0, wanted: at_least.0 });
+            }
+            block_on(self.env.tasks.wait(&visible, seen, Some(PAUSE)));
+        }
     }
 
     /// The version of an entity that answers, or the one asked for.
@@ -332,14 +355,10 @@ impl Known {
                         continue;
                     }
                 };
-                match self.live.get(&at) {
-                    Some(live) if live.plan() == plan => {}
-                    Some(live) => live.restart(plan),
-                    None => {
-                        let replica = inner.replica(plan, Confines::default());
-                        let live = Live::new(entity.id, entity.name.clone(), number, replica);
-                        self.live.insert(at, Arc::new(live));
-                    }
+                if self.live.get(&at).is_none_or(|live| live.plan() != plan) {
+                    let replica = inner.replica(plan, Confines::default());
+                    let live = Live::new(entity.id, entity.name.clone(), number, replica);
+                    self.live.insert(at, Arc::new(live));
                 }
             }
         }

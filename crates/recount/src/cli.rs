@@ -15,6 +15,7 @@ mod serve;
 mod target;
 mod topic;
 mod verify;
+mod why;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Read(read::Arguments),
     /// List, show, create and drop topics
     Topic(topic::Arguments),
+    /// Show how the row of an entity came to be: each event, the state before and after it, the rule, what was looked up
+    Why(why::Arguments),
     /// Import a CSV or JSON lines file; run it again to go on where it stopped
     Import(import::Arguments),
     /// Write events as JSON lines
@@ -83,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Append(arguments) => append::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Topic(arguments) => topic::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

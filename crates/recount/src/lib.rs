@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use recount_env::{Clock, Env, block_on, memory, real};
 use recount_types::Time;
+use recount_views::Settings;
 
 pub use recount_store::{
     AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Defined, Delivery,
@@ -31,11 +32,13 @@ pub use recount_store::{
     QueryItem, ReadError, ReadRequest, Scope, Stats, Store, SubscribeRequest, Subscription, TopicInfo,
 };
 pub use recount_types::{Event, NewEvent, Position, Revision, StreamName, Tag, TopicName};
+pub use recount_views::{Answer, EntityInfo, Moment, RowState, StepRow, ViewError, Views};
 
 /// An open database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database {
     store: Store,
+    views: Views,
 }
 
 impl Database {
@@ -64,8 +67,9 @@ impl Database {
     }
 
     fn open_in(env: Env, directory: &Path, options: OpenOptions) -> Result<Database, OpenStoreError> {
-        let store = block_on(Store::open(env, directory, options))?;
-        Ok(Database { store })
+        let store = block_on(Store::open(env.clone(), directory, options))?;
+        let views = Views::open(store.clone(), env, Settings::default());
+        Ok(Database { store, views })
     }
 
     /// Appends events, all or none.
@@ -102,9 +106,14 @@ impl Database {
         Deliveries { subscription: self.store.subscribe(request) }
     }
 
-    /// Runs a statement: CREATE TOPIC, ALTER TOPIC, DROP TOPIC.
+    /// Runs a statement that defines a topic or an entity: CREATE, ALTER and DROP of either.
     pub fn execute(&self, sql: &str) -> Result<Executed, DdlError> {
-        block_on(self.store.execute(sql))
+        self.views.execute(sql)
+    }
+
+    /// The entities: rows now and as of any moment, and the steps that led to them.
+    pub fn views(&self) -> &Views {
+        &self.views
     }
 
     /// The topics.
@@ -129,6 +138,7 @@ impl Database {
 
     /// Finishes what was accepted, and marks the database as closed.
     pub fn close(&self) -> Result<(), CloseError> {
+        self.views.close();
         block_on(self.store.close())
     }
 }

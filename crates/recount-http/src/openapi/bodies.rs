@@ -64,6 +64,17 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
             }),
         ),
         Endpoint::ShowTopic => ok("The topic.", named("Definition")),
+        Endpoint::ListEntities => ok(
+            "The versions of the entities, by name.",
+            json!({
+                "type": "object",
+                "required": ["entities"],
+                "properties": { "entities": { "type": "array", "items": { "type": "object" } } },
+            }),
+        ),
+        Endpoint::ReadEntity => {
+            ok("The row, or the steps.", json!({ "type": "object", "required": ["entity", "position"] }))
+        }
         Endpoint::Live => ok("It does.", status("live")),
         Endpoint::Ready => ok("They are.", status("ready")),
         Endpoint::Metrics => json!({ "200": {

@@ -22,14 +22,34 @@ pub(super) fn parameters(endpoint: Endpoint) -> Value {
         }
         Endpoint::ReadEverything => of_read([], true),
         Endpoint::ShowTopic => json!([topic()]),
+        Endpoint::ReadEntity => of_entity(),
         Endpoint::Append
         | Endpoint::Sql
+        | Endpoint::ListEntities
         | Endpoint::ListTopics
         | Endpoint::Live
         | Endpoint::Ready
         | Endpoint::Metrics
         | Endpoint::OpenApi => json!([]),
     }
+}
+
+fn of_entity() -> Value {
+    let key = json!({ "type": "string", "minLength": 1, "description": "As the stream's key is written; percent-encoded." });
+    json!([
+        in_path("entity", named("Topic")),
+        in_path("key", key),
+        in_query("version", "Of this version.", json!({ "type": "integer", "minimum": 1 })),
+        in_query("position", "As of this position.", named("Position")),
+        in_query("system_as_of", "As recorded by this time.", named("Time")),
+        in_query("valid_as_of", "As true at this time.", named("Time")),
+        in_query("min_position", "At this position at least: wait for it.", named("Position")),
+        in_query(
+            "steps",
+            "The steps that led to it, in the place of the row.",
+            json!({ "type": "boolean", "default": false })
+        ),
+    ])
 }
 
 fn of_append() -> [Value; 6] {

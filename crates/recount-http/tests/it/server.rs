@@ -7,6 +7,7 @@ use recount_env::block_on;
 use recount_env::memory::memory_env;
 use recount_http::Limits;
 use recount_store::{OpenOptions, Store};
+use recount_views::{Settings, Views};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,14 +30,15 @@ impl Server {
     pub(crate) async fn with(limits: Limits) -> Server {
         let env = memory_env();
         let clock = env.clock.clone();
-        let store = block_on(Store::open(env, Path::new("/db"), OpenOptions::default())).unwrap();
+        let store = block_on(Store::open(env.clone(), Path::new("/db"), OpenOptions::default())).unwrap();
         store.execute("CREATE TOPIC t").await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = store.clone();
+        let views = Views::open(store.clone(), env, Settings::default());
         let task = tokio::spawn(async move {
-            recount_http::serve(listener, served, clock, limits, async { drop(stopped.await) }).await;
+            recount_http::serve(listener, served, views, clock, limits, async { drop(stopped.await) }).await;
         });
         Server { address, store, stop, task }
     }

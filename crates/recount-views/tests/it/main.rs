@@ -1,4 +1,6 @@
 //! Entities in a database in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod entities;
 mod support;

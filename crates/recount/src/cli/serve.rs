@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Where to listen; only loopback addresses until there is security
     #[arg(long, env = "RECOUNT_LISTEN", default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
+    /// Memory for the rows of all entities together, in MiB
+    #[arg(long, env = "RECOUNT_ENTITY_MEMORY", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(1..))]
+    entity_memory: u16,
     /// If the last group of the journal is damaged and may not have been acknowledged: drop it
     #[arg(long)]
     accept_tail_loss: bool,
@@ -32,7 +35,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         accept_clock: arguments.accept_clock,
         ..OpenOptions::default()
     };
-    let settings = Settings { directory: arguments.directory.clone(), listen: arguments.listen, options };
+    let mut settings = Settings::new(&arguments.directory);
+    settings.listen = arguments.listen;
+    settings.options = options;
+    settings.views.entity_bytes = usize::from(arguments.entity_memory) << 20;
     let directory = arguments.directory.display().to_string();
     let on_ready = |address| {
         crate::allocator::give_back();

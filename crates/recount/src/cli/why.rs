@@ -1,0 +1,130 @@
+//! `why`: how the row of an entity came to be.
+
+use std::io::{self, IsTerminal, Write};
+
+use recount::{Moment, Position};
+use recount_env::block_on;
+use recount_store::time::{format_rfc3339, parse_rfc3339};
+use recount_types::Time;
+use recount_views::shown::steps_answer;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::remote::encoded;
+use super::target::Target;
+
+/// Arguments of `why`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory or URL
+    #[arg(value_name = "DB")]
+    database: String,
+    /// The row, as entity/key
+    row: String,
+    /// Of this version of the entity
+    #[arg(long)]
+    version: Option<u32>,
+    /// As of this position
+    #[arg(long, conflicts_with = "system_as_of")]
+    position: Option<u64>,
+    /// As recorded by this time, such as 2023-12-13T12:00:00Z
+    #[arg(long, value_parser = time)]
+    system_as_of: Option<Time>,
+    /// As true at this time
+    #[arg(long, value_parser = time)]
+    valid_as_of: Option<Time>,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    parse_rfc3339(text).map_err(|error| error.to_string())
+}
+
+/// Prints the steps.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Some((entity, key)) = arguments.row.split_once('/') else {
+        return Err(Failure::usage(format!("{:?} is not a row: write it as entity/key", arguments.row)));
+    };
+    Target::with(&arguments.database, false, |target| print(&steps(target, entity, key, arguments)?))
+}
+
+fn steps(target: &Target, entity: &str, key: &str, arguments: &Arguments) -> Result<Value, Failure> {
+    match target {
+        Target::Local(database) => {
+            let position = match arguments.system_as_of {
+                Some(time) => Some(block_on(database.store().position_at(time))?),
+                None => arguments.position.map(Position),
+            };
+            let moment = Moment { position, valid_until: arguments.valid_as_of };
+            let answer = steps_answer(database.views(), (entity, arguments.version, key), moment)?;
+            serde_json::from_str(&answer).map_err(|error| Failure::new(error.to_string()))
+        }
+        Target::Remote(remote) => {
+            let mut query = vec![("steps", "true".to_owned())];
+            query.extend(arguments.version.map(|version| ("version", version.to_string())));
+            query.extend(arguments.position.map(|position| ("position", position.to_string())));
+            query.extend(arguments.system_as_of.map(|time| ("system_as_of", format_rfc3339(time))));
+            query.extend(arguments.valid_as_of.map(|time| ("valid_as_of", format_rfc3339(time))));
+            let path = format!("/entities/{}/{}", encoded(entity.as_bytes()), encoded(key.as_bytes()));
+            let lines: Result<Vec<String>, _> = remote.get(&path, &query, "application/json")?.collect();
+            serde_json::from_str(&lines?.join("\n")).map_err(|error| Failure::new(error.to_string()))
+        }
+    }
+}
+
+fn print(answer: &Value) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let none = Vec::new();
+    let steps = answer.get("steps").and_then(Value::as_array).unwrap_or(&none);
+    if !out.is_terminal() {
+        for step in steps {
+            writeln!(out, "{step}")?;
+        }
+        return Ok(());
+    }
+    let text = |member: &str| answer.get(member).map_or(String::new(), plain);
+    writeln!(
+        out,
+        "{}/{}  version {}  at position {}",
+        text("entity"),
+        text("key"),
+        text("version"),
+        text("position")
+    )?;
+    if steps.is_empty() {
+        writeln!(out, "no event has this key")?;
+    }
+    for step in steps {
+        let text = |member: &str| step.get(member).map_or(String::new(), plain);
+        writeln!(
+            out,
+            "{:>8}  {}  {} → {}  {}{}",
+            text("position"),
+            text("eventTime"),
+            text("before"),
+            text("after"),
+            text("rule"),
+            match text("effect").as_str() {
+                "set" => String::new(),
+                effect => format!("  {effect} {}", text("reason")),
+            }
+        )?;
+        for found in step.get("lookups").and_then(Value::as_array).unwrap_or(&none) {
+            writeln!(out, "{:>8}  looked up {}", "", plain(found))?;
+        }
+    }
+    Ok(())
+}
+
+/// A value in words: an object as its members, nothing as a dash.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "—".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| format!("{name}={}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
+        other => other.to_string(),
+    }
+}
