@@ -13,7 +13,7 @@ use recount_types::column::{Column, Value};
 use crate::expr::{Datum, EvalError, Expr, Scope};
 use crate::key::Key;
 use crate::lookup::LookupTable;
-use crate::table::{Full, Slot, Stopped, Table};
+use crate::table::{Full, Row, RowMut, Slot, Stopped, Table};
 
 mod domain;
 
@@ -71,6 +71,9 @@ pub enum Action {
     /// Refuses the event: the key stops.
     Error(String),
 }
+
+/// Events whose rows are looked for together, so few that all of them stay at hand.
+const TOGETHER: usize = 128;
 
 /// The number of an event that its topic does not name.
 pub const NO_EVENT: u16 = u16::MAX;
@@ -195,15 +198,14 @@ impl Fold {
     ) -> Result<(), Full> {
         let defaults = self.defaults();
         let mut scratch = Vec::new();
-        // Found first and folded then: the machine waits for many rows at once, not for one after the other.
-        let mut slots = Vec::with_capacity(events.len());
-        for event in 0..events.len() {
-            let key = events.key(event);
-            slots.push(if key.is_empty() { None } else { Some(table.find_or_add(key, &defaults)?) });
-        }
-        for (event, slot) in slots.iter().enumerate() {
-            if let Some(slot) = *slot {
-                self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
+        let mut slots = Vec::with_capacity(TOGETHER);
+        for first in (0..events.len()).step_by(TOGETHER) {
+            let some = first..(first + TOGETHER).min(events.len());
+            table.find_or_add_all(some.clone().map(|event| events.key(event)), &defaults, &mut slots)?;
+            for (event, slot) in some.zip(&slots) {
+                if let Some(slot) = *slot {
+                    self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
+                }
             }
         }
         Ok(())
@@ -228,13 +230,14 @@ impl Fold {
 
     /// The key as before its first event.
     fn forget(&self, table: &mut Table, slot: Slot) {
-        table.row_mut(slot).reset();
-        self.reset_state(table, slot);
+        let mut row = table.edit(slot);
+        row.row.reset();
+        self.reset_state(&mut row);
     }
 
-    fn reset_state(&self, table: &mut Table, slot: Slot) {
+    fn reset_state(&self, row: &mut RowMut<'_>) {
         for (column, state) in self.state.iter().enumerate() {
-            table.set(slot, column, state.default.clone());
+            row.set(column, state.default.clone());
         }
     }
 
@@ -254,43 +257,40 @@ impl Fold {
         watch: &mut impl FnMut(Step<'_>),
     ) {
         let (position, time) = (events.positions[event], events.times[event]);
-        let row = table.row_mut(slot);
-        row.events += 1;
-        let late = row.late || (self.by_event_time && time < row.event_time);
-        if late || row.stopped.is_some() {
-            row.late = late;
-            row.event_time = row.event_time.max(time);
+        let mut row = table.edit(slot);
+        row.row.events += 1;
+        let late = row.row.late || (self.by_event_time && time < row.row.event_time);
+        row.row.event_time = row.row.event_time.max(time);
+        if late || row.row.stopped.is_some() {
+            row.row.late = late;
             let effect = if late { Effect::Late } else { Effect::Waits };
             watch(Step { table, slot, event, rule: None, lookups: &[], effect });
             return;
         }
-        row.event_time = row.event_time.max(time);
         let mut found = [None; LOOKUPS_MAX];
-        let (rule, done) = match self.look_up(table, slot, lookups, events, event, &mut found) {
-            Ok(()) => self.decide(table, slot, events, event, &found, scratch),
+        let (rule, done) = match self.look_up(row.row, lookups, events, event, &mut found) {
+            Ok(()) => self.decide(row.state, events, event, &found, scratch),
             Err(error) => (None, Err(format!("LOOKUP: {error}"))),
         };
         let effect = match done {
-            Ok(Some(Action::Set(columns))) => {
+            Ok(Action::Set(columns)) => {
                 for ((column, _), value) in columns.iter().zip(scratch.drain(..)) {
-                    table.set(slot, *column, value);
+                    row.set(*column, value);
                 }
-                let row = table.row_mut(slot);
-                (row.present, row.position) = (true, position);
+                (row.row.present, row.row.position) = (true, position);
                 Effect::Set
             }
-            Ok(Some(Action::Delete)) => {
-                self.reset_state(table, slot);
-                let row = table.row_mut(slot);
-                (row.present, row.position) = (false, position);
+            Ok(Action::Delete) => {
+                self.reset_state(&mut row);
+                (row.row.present, row.row.position) = (false, position);
                 Effect::Deleted
             }
-            Ok(_) => {
-                table.row_mut(slot).position = position;
+            Ok(Action::Ignore | Action::Error(_)) => {
+                row.row.position = position;
                 Effect::Ignored
             }
             Err(reason) => {
-                table.row_mut(slot).stopped = Some(Arc::new(Stopped { position, reason }));
+                row.row.stopped = Some(Arc::new(Stopped { position, reason }));
                 Effect::Stopped
             }
         };
@@ -298,10 +298,10 @@ impl Fold {
     }
 
     /// What is looked up for an event.
+    #[inline]
     fn look_up<'a>(
         &self,
-        table: &mut Table,
-        slot: Slot,
+        row: &mut Row,
         lookups: &'a [LookupTable],
         events: &Events,
         event: usize,
@@ -321,23 +321,22 @@ impl Fold {
             };
             let Some(key) = key_of(&lookup.key, &scope)? else { continue };
             found[number] = lookups[number].find(&key, time);
-            let row = table.row_mut(slot);
             row.lookup_time = row.lookup_time.max(time);
         }
         Ok(())
     }
 
-    /// The action for an event, with the values of a SET in `values`; or why it cannot be folded.
+    /// The rule and the action for an event, with the values of a SET in `values`; or why it cannot be folded.
+    #[inline]
     fn decide<'a>(
         &'a self,
-        table: &Table,
-        slot: Slot,
+        state: &[Value<'static>],
         events: &Events,
         event: usize,
         found: &[Option<&[Value<'static>]>; LOOKUPS_MAX],
         values: &mut Vec<Value<'static>>,
-    ) -> (Option<usize>, Result<Option<&'a Action>, String>) {
-        let scope = Scope { state: table.state(slot), event: &events.columns, row: event, lookups: found };
+    ) -> (Option<usize>, Result<&'a Action, String>) {
+        let scope = Scope { state, event: &events.columns, row: event, lookups: found };
         let number = events.numbers[event];
         let mut chosen = None;
         for (at, rule) in self.rules.iter().enumerate() {
@@ -355,20 +354,28 @@ impl Fold {
         }
         let action = chosen.map_or(&self.otherwise, |at| &self.rules[at].action);
         let done = match action {
-            Action::Set(columns) => {
-                values.clear();
-                columns.iter().try_for_each(|(column, expr)| {
-                    let column = &self.state[*column];
-                    let value = expr.eval(&scope).map_err(|error| format!("SET {}: {error}", column.name))?;
-                    values
-                        .push(column.value(value).map_err(|error| format!("SET {}: {error}", column.name))?);
-                    Ok(())
-                })
-            }
+            Action::Set(columns) => self.assign(columns, &scope, values),
             Action::Error(text) => Err(text.clone()),
             Action::Delete | Action::Ignore => Ok(()),
         };
-        (chosen, done.map(|()| Some(action)))
+        (chosen, done.map(|()| action))
+    }
+
+    /// The values of a SET.
+    #[inline]
+    fn assign(
+        &self,
+        columns: &[(usize, Expr)],
+        scope: &Scope<'_>,
+        values: &mut Vec<Value<'static>>,
+    ) -> Result<(), String> {
+        values.clear();
+        for (column, expr) in columns {
+            let column = &self.state[*column];
+            let value = expr.eval(scope).map_err(|error| format!("SET {}: {error}", column.name))?;
+            values.push(column.value(value).map_err(|error| format!("SET {}: {error}", column.name))?);
+        }
+        Ok(())
     }
 }
 

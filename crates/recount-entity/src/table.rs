@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use recount_types::column::Value;
 
+use crate::index::Index;
 use crate::key::Key;
 
 /// Rows in a page.
@@ -21,7 +21,7 @@ pub struct Table {
     width: usize,
     pages: Vec<Arc<Page>>,
     rows: usize,
-    index: HashTable<u32>,
+    index: Index,
     hash: FixedState,
     /// Memory of keys and texts that lies elsewhere.
     heap_bytes: usize,
@@ -90,7 +90,7 @@ impl Table {
             width,
             pages: Vec::new(),
             rows: 0,
-            index: HashTable::new(),
+            index: Index::new(),
             hash: FixedState::with_seed(seed),
             heap_bytes: 0,
         }
@@ -109,14 +109,52 @@ impl Table {
     /// About the memory that it takes.
     pub fn bytes(&self) -> usize {
         let page = PAGE_ROWS * (size_of::<Row>() + self.width * size_of::<Value<'static>>());
-        self.pages.len() * page + self.index.allocation_size() + self.heap_bytes
+        self.pages.len() * page + self.index.bytes() + self.heap_bytes
     }
 
     /// The row of a key.
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<Slot> {
         let hash = self.hash_of(key);
-        self.index.find(hash, |&at| self.row(Slot(at)).key.as_bytes() == key).map(|&at| Slot(at))
+        self.find_from(key, hash, self.index.candidate(hash, self.index.start(hash)))
+    }
+
+    /// The row of a key, by its first candidate and those behind it.
+    #[inline]
+    fn find_from(&self, key: &[u8], hash: u32, mut candidate: Option<(u32, usize)>) -> Option<Slot> {
+        while let Some((number, after)) = candidate {
+            if self.row(Slot(number)).key.as_bytes() == key {
+                return Some(Slot(number));
+            }
+            candidate = self.index.candidate(hash, after);
+        }
+        None
+    }
+
+    /// The rows of many keys, new ones with this state where there are none; none of an empty key. Looks for all of
+    /// them at once, one kind of memory after the other, because each look waits for memory.
+    pub fn find_or_add_all<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+        state: &[Value<'static>],
+        slots: &mut Vec<Option<Slot>>,
+    ) -> Result<(), Full> {
+        let hashes: Vec<u32> = keys.clone().map(|key| self.hash_of(key)).collect();
+        let first: Vec<Option<(u32, usize)>> =
+            hashes.iter().map(|&hash| self.index.candidate(hash, self.index.start(hash))).collect();
+        slots.clear();
+        let known = keys.clone().zip(hashes.iter().zip(&first));
+        slots.extend(known.map(|(key, (&hash, &first))| self.find_from(key, hash, first)));
+        // Makes the states be at hand.
+        let present =
+            slots.iter().flatten().filter(|slot| self.state(**slot).first() != Some(&Value::Null)).count();
+        std::hint::black_box(present);
+        for (slot, key) in slots.iter_mut().zip(keys) {
+            if slot.is_none() && !key.is_empty() {
+                *slot = Some(self.find_or_add(key, state)?);
+            }
+        }
+        Ok(())
     }
 
     /// The row of a key, a new one with this state if there is none.
@@ -137,11 +175,7 @@ impl Table {
         page.rows.push(Row::new(key));
         page.cells.extend_from_slice(state);
         self.rows += 1;
-        let (pages, hashes) = (&self.pages, &self.hash);
-        self.index.insert_unique(hash, slot.0, |&at| {
-            let slot = Slot(at);
-            hash_with(hashes, pages[slot.page()].rows[slot.row()].key.as_bytes())
-        });
+        self.index.insert(hash, slot.0);
         Ok(slot)
     }
 
@@ -161,25 +195,21 @@ impl Table {
     pub fn mark_late(&mut self, slot: Slot, time: i64) -> bool {
         let late = self.row(slot).lookup_time >= time;
         if late {
-            self.row_mut(slot).late = true;
+            self.edit(slot).row.late = true;
         }
         late
     }
 
-    /// What is known of the key, to be changed.
+    /// A row to be changed.
     #[inline]
-    pub(crate) fn row_mut(&mut self, slot: Slot) -> &mut Row {
-        &mut Arc::make_mut(&mut self.pages[slot.page()]).rows[slot.row()]
-    }
-
-    /// Changes one column of a state.
-    #[inline]
-    pub(crate) fn set(&mut self, slot: Slot, column: usize, value: Value<'static>) {
-        self.heap_bytes += heap_bytes(&value);
+    pub(crate) fn edit(&mut self, slot: Slot) -> RowMut<'_> {
         let page = Arc::make_mut(&mut self.pages[slot.page()]);
-        let cell = &mut page.cells[slot.row() * self.width + column];
-        self.heap_bytes = self.heap_bytes.saturating_sub(heap_bytes(cell));
-        *cell = value;
+        let first = slot.row() * self.width;
+        RowMut {
+            row: &mut page.rows[slot.row()],
+            state: &mut page.cells[first..first + self.width],
+            heap_bytes: &mut self.heap_bytes,
+        }
     }
 
     /// Every row, in the order of arrival.
@@ -192,23 +222,36 @@ impl Table {
         Frozen { width: self.width, pages: self.pages.clone() }
     }
 
-    fn hash_of(&self, key: &[u8]) -> u64 {
-        hash_with(&self.hash, key)
+    #[inline]
+    fn hash_of(&self, key: &[u8]) -> u32 {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = self.hash.build_hasher();
+        hasher.write(key);
+        (hasher.finish() >> 32) as u32
     }
-}
-
-#[inline]
-fn hash_with(state: &FixedState, key: &[u8]) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    let mut hasher = state.build_hasher();
-    hasher.write(key);
-    hasher.finish()
 }
 
 fn heap_bytes(value: &Value<'_>) -> usize {
     match value {
         Value::Text(text) => text.len(),
         _ => 0,
+    }
+}
+
+/// A row to be changed.
+pub(crate) struct RowMut<'a> {
+    pub(crate) row: &'a mut Row,
+    pub(crate) state: &'a mut [Value<'static>],
+    heap_bytes: &'a mut usize,
+}
+
+impl RowMut<'_> {
+    /// Changes one column of the state.
+    #[inline]
+    pub(crate) fn set(&mut self, column: usize, value: Value<'static>) {
+        let cell = &mut self.state[column];
+        *self.heap_bytes = (*self.heap_bytes + heap_bytes(&value)).saturating_sub(heap_bytes(cell));
+        *cell = value;
     }
 }
 
@@ -276,7 +319,7 @@ mod tests {
         let state = [Value::Integer(0), Value::Null];
         for number in 0..1000 {
             let slot = table.find_or_add(&key(number), &state).unwrap();
-            table.set(slot, 0, Value::Integer(number * 10));
+            table.edit(slot).set(0, Value::Integer(number * 10));
             assert_eq!(table.find_or_add(&key(number), &state), Ok(slot), "found, not added");
         }
         assert_eq!(table.len(), 1000);
@@ -297,8 +340,8 @@ mod tests {
         }
         let frozen = table.freeze();
         let slot = table.find(&key(299)).unwrap();
-        table.set(slot, 0, Value::Integer(-1));
-        table.row_mut(slot).present = true;
+        table.edit(slot).set(0, Value::Integer(-1));
+        table.edit(slot).row.present = true;
         table.find_or_add(&key(300), &[Value::Null]).unwrap();
         let rows: Vec<_> = frozen.rows().collect();
         assert_eq!(rows.len(), 300);
@@ -314,9 +357,9 @@ mod tests {
         let mut table = Table::new(1, 7);
         let slot = table.find_or_add(&[5; 100], &[Value::Text("1234".into())]).unwrap();
         let before = table.bytes();
-        table.set(slot, 0, Value::Text("x".repeat(1000).into()));
+        table.edit(slot).set(0, Value::Text("x".repeat(1000).into()));
         assert_eq!(table.bytes(), before + 996);
-        table.set(slot, 0, Value::Null);
+        table.edit(slot).set(0, Value::Null);
         assert_eq!(table.bytes(), before - 4);
         let rows = PAGE_ROWS * (size_of::<Row>() + size_of::<Value<'static>>());
         assert!(before > rows + 104, "{before} with {rows} of a page, 100 of a key, 4 of a text");
