@@ -42,7 +42,7 @@ pub(crate) struct Feed {
     decoder: ColumnDecoder,
     decoded: Vec<Column>,
     others: Vec<Column>,
-    /// Events that do not fit the topic's columns.
+    /// Events that do not fit the topic's columns, or whose key cannot be computed.
     pub(crate) unfit: u64,
 }
 
@@ -105,8 +105,11 @@ impl Feed {
         self.hand_over(events);
         for event in 0..events.len() {
             let scope = Columns { state: &[], event: &events.columns, row: event, lookups: &[] };
-            // Without a key it belongs to no row, and is passed over by the fold; so is one whose key overflows.
-            let _has_key = push_key(&mut events.keys, &self.bound.key, &scope).unwrap_or(false);
+            // Without a key it belongs to no row, and is passed over by the fold.
+            if push_key(&mut events.keys, &self.bound.key, &scope).is_err() {
+                events.keys.truncate(events.key_ends.last().copied().unwrap_or(0));
+                self.unfit += 1;
+            }
             events.key_ends.push(events.keys.len());
         }
         Ok(())

@@ -7,6 +7,8 @@ use recount_types::column::Value;
 
 use super::types::{Literal, Type, Typed};
 
+const CONSTANT_DIGITS_MAX: usize = 38;
+
 /// A number: an integer, or a decimal of exactly its digits.
 pub(super) fn number(text: &str) -> Result<Typed, String> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -18,9 +20,12 @@ pub(super) fn number(text: &str) -> Result<Typed, String> {
     }
     let joined = format!("{whole}{part}");
     let joined = joined.trim_start_matches('0');
-    let value = if joined.is_empty() { Ok(0) } else { joined.parse::<i128>() };
+    let value = if joined.is_empty() { Some(0) } else { joined.parse::<i128>().ok() };
     let literal = Some(Literal::Number(text.to_owned()));
-    let value = value.map_err(|_| format!("{text} has more digits than the 38 that a constant can have"))?;
+    let value = value.filter(|_| joined.len() <= CONSTANT_DIGITS_MAX);
+    let value = value.ok_or_else(|| {
+        format!("{text} has more digits than the {CONSTANT_DIGITS_MAX} that a constant can have")
+    })?;
     match i64::try_from(value) {
         Ok(integer) if part.is_empty() => {
             Ok(Typed { expr: Expr::Literal(Value::Integer(integer)), kind: Type::Integer, literal })
