@@ -92,13 +92,13 @@ fn keys() {
     assert_eq!(shape("KEY (date_trunc('month', timestamp))"), Ok("key TIMESTAMPTZ, n INT false".to_owned()));
     assert_eq!(shape("KEY (note, amount * 2)"), Ok("note TEXT, key2 DECIMAL(37,2), n INT false".to_owned()));
     for (clause, expected) in [
-        ("KEY (share)", "line 1, column 38: KEY cannot be DOUBLE: equal ones must have one text"),
-        ("KEY (note, note)", "line 1, column 44: KEY names note twice"),
+        ("KEY (share)", "line 1, column 40: KEY cannot be DOUBLE: equal ones must have one text"),
+        ("KEY (note, note)", "line 1, column 46: KEY names note twice"),
         (
             "KEY (n)",
-            "line 1, column 38: there is no column n: the event has accountid, amount, note, timestamp, day, at, share, ok, more, count",
+            "line 1, column 40: there is no column n: the event has accountid, amount, note, timestamp, day, at, share, ok, more, count",
         ),
-        ("KEY (state.n)", "line 1, column 38: there is no state here: columns belong to event, transactions"),
+        ("KEY (state.n)", "line 1, column 40: there is no state here: columns belong to event, transactions"),
     ] {
         assert_eq!(shape(clause), Err(expected.to_owned()));
     }
