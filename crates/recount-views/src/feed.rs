@@ -192,7 +192,8 @@ pub(crate) async fn read_rows(
     Ok(least)
 }
 
-async fn cursor(store: &Store, span: &Span) -> Result<EventCursor, ReadError> {
+/// Reads the events of a span, and those behind it.
+pub(crate) async fn cursor(store: &Store, span: &Span) -> Result<EventCursor, ReadError> {
     let mut request = ReadRequest::all(span.scope.clone());
     request.from = From::After(Position(span.after));
     store.read(request).await

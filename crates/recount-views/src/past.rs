@@ -3,9 +3,11 @@
 //! About now the replica that is kept up to date answers. About the past a replica of its own is folded, confined to
 //! what is asked: one key's stream, what was recorded by a position, what had happened by a time.
 
+use std::collections::{BTreeMap, HashMap};
+
 use recount_entity::fold::{Effect, Events, Step};
 use recount_entity::key::Key;
-use recount_entity::table::{Frozen, Row};
+use recount_entity::table::{Frozen, Row, Slot};
 use recount_env::block_on;
 use recount_store::columns::stream_key;
 use recount_store::time::format_rfc3339;
@@ -15,7 +17,7 @@ use recount_types::{Position, StreamName, Time};
 use crate::error::ViewError;
 use crate::key_text;
 use crate::live::Live;
-use crate::replica::{Confines, Replica};
+use crate::replica::{Confines, Plan, Replica};
 use crate::views::{Inner, Views};
 
 /// As of when a question is asked. Without either it is about now.
@@ -173,6 +175,48 @@ impl Views {
         Ok(Position(replica.position))
     }
 
+    /// The versions of rows in the order of recording: what the fold made of each key with each event, and what an
+    /// event that was late, or a row that is looked up and was recorded later, made of it afterwards.
+    pub fn versions(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: Option<&Key>,
+        moment: Moment,
+        visit: &mut (dyn FnMut(StepRow) + Send),
+    ) -> Result<Position, ViewError> {
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        let plan = live.plan();
+        if !plan.bound.fold.is_retroactive() {
+            return self.steps(name, version, key, moment, visit);
+        }
+        let until = inner.position_of(moment)?;
+        let confines = inner.confines(&plan, key, moment);
+        let mut replica = inner.replica(plan, confines);
+        let mut states: HashMap<Slot, Option<Vec<Value<'static>>>> = HashMap::new();
+        for (position, append_time) in block_on(replica.recorded(until.0))? {
+            let mut touched: BTreeMap<Slot, StepRow> = BTreeMap::new();
+            let mut watch = |step: Step<'_>, events: &Events| {
+                let row = step.table.row(step.slot);
+                let after = row.present.then(|| step.table.state(step.slot).to_vec());
+                // Of a key that is folded again the last step is what it is now.
+                touched.insert(step.slot, step_row(step, events, row, None, after));
+            };
+            block_on(replica.advance(position.0, &mut watch))?;
+            for (slot, mut step) in touched {
+                let before = states.insert(slot, step.after.clone()).flatten();
+                let own = step.position == position;
+                (step.position, step.append_time) = (position, append_time);
+                let wanted = key.is_none_or(|key| step.key == *key);
+                if wanted && (own || before != step.after) {
+                    visit(StepRow { before, ..step });
+                }
+            }
+        }
+        Ok(until)
+    }
+
     /// Reads a key as people write it.
     pub fn key(&self, name: &str, version: Option<u32>, text: &str) -> Result<Key, ViewError> {
         let live = self.inner().find(name, version)?;
@@ -192,22 +236,30 @@ impl Answer {
 impl Inner {
     /// A replica as of a moment, of one key's events only if those are a stream.
     fn past(&self, live: &Live, key: Option<&Key>, moment: Moment) -> Result<Replica, ViewError> {
-        let head = self.store.head();
-        let position = moment.position.unwrap_or(head);
-        if position > head {
-            return Err(ViewError::BadRequest(format!(
-                "position {position} does not exist yet: the newest is {head}"
-            )));
-        }
+        let position = self.position_of(moment)?;
         let plan = live.plan();
+        let confines = self.confines(&plan, key, moment);
+        let mut replica = self.replica(plan, confines);
+        block_on(replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}))?;
+        Ok(replica)
+    }
+
+    fn position_of(&self, moment: Moment) -> Result<Position, ViewError> {
+        let head = self.store.head();
+        match moment.position {
+            Some(position) if position > head => Err(ViewError::BadRequest(format!(
+                "position {position} does not exist yet: the newest is {head}"
+            ))),
+            position => Ok(position.unwrap_or(head)),
+        }
+    }
+
+    fn confines(&self, plan: &Plan, key: Option<&Key>, moment: Moment) -> Confines {
         let stream = key.filter(|_| plan.bound.by_stream).and_then(|key| {
             let key = stream_key(&plan.topic.definition, &key.values().ok()?)?;
             Some(StreamName { topic: plan.topic.name.clone(), key })
         });
-        let confines = Confines { valid_until: moment.valid_until.map(|time| time.0), stream };
-        let mut replica = self.replica(plan, confines);
-        block_on(replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}))?;
-        Ok(replica)
+        Confines { valid_until: moment.valid_until.map(|time| time.0), stream }
     }
 
     fn why_absent(&self, live: &Live, key: &Key, moment: Moment) -> Result<Absent, ViewError> {

@@ -16,12 +16,12 @@ use recount_entity::table::{Slot, Table};
 use recount_store::columns::stream_key;
 use recount_store::schema::TopicDefinition;
 use recount_store::{Scope, Store};
-use recount_types::{Position, StreamName, TopicName};
+use recount_types::{Position, StreamName, Time, TopicName};
 
 use crate::bind::Bound;
 use crate::budget::Share;
 use crate::error::ViewError;
-use crate::feed::{Feed, Span, read_rows};
+use crate::feed::{Feed, Span, cursor, read_rows};
 
 /// Events held at once while keys are folded again.
 const REFOLD_EVENTS: u64 = 500_000;
@@ -119,6 +119,23 @@ impl Replica {
         let mut late: Vec<Slot> = late.into_iter().collect();
         late.sort_unstable();
         self.refold(&late, watch).await
+    }
+
+    /// Where something was recorded, up to `until`, that could change a row: the events, and the rows that are looked
+    /// up. Each with its append time.
+    pub(crate) async fn recorded(&self, until: u64) -> Result<Vec<(Position, Time)>, ViewError> {
+        let mut spans = vec![self.span(0, until)];
+        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, 0, until)));
+        let mut found = Vec::new();
+        for span in spans {
+            let mut cursor = cursor(&self.store, &span).await?;
+            while let Some(event) = cursor.next().await?.filter(|event| event.position.0 <= until) {
+                found.push((event.position, event.append_time));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
     }
 
     /// Folds every key again, or one, so that `watch` sees each step once and in the fold's order.

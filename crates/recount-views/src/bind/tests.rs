@@ -539,6 +539,8 @@ fn functions() {
     value(
         "DECIMAL(38,0)",
         "123456789012345678901234567890123456789",
-        expect!["123456789012345678901234567890123456789 has more digits than the 38 that a constant can have"],
+        expect![
+            "123456789012345678901234567890123456789 has more digits than the 38 that a constant can have"
+        ],
     );
 }

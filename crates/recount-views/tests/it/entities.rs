@@ -113,6 +113,11 @@ fn a_rate_is_corrected_and_what_was_believed_before_can_still_be_asked() {
         10000d 1701388800000000 -> 8033d 1702468800000000
     "#]]
     .assert_eq(&bank.steps("account", "1"));
+    // As recorded, the balance of before the correction was there too.
+    assert_eq!(
+        bank.versions("account"),
+        ["1 10000d 1701388800000000", "1 8016d 1702468800000000", "1 8033d 1702468800000000"]
+    );
 }
 
 #[test]

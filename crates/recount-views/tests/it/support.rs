@@ -116,6 +116,20 @@ impl Bank {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
+    /// The versions of all rows, as recorded.
+    pub(crate) fn versions(&self, name: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut visit = |step: recount_views::StepRow| {
+            let key: Vec<_> = step.key.values().unwrap().iter().map(shown).collect();
+            let state = step
+                .after
+                .map_or("-".to_owned(), |state| state.iter().map(shown).collect::<Vec<_>>().join(" "));
+            all.push(format!("{} {state}", key.join(" ")));
+        };
+        self.views.versions(name, None, None, Moment::default(), &mut visit).unwrap();
+        all
+    }
+
     /// The steps of a key.
     pub(crate) fn steps(&self, name: &str, key: &str) -> String {
         let key = self.views.key(name, None, key).unwrap();
