@@ -28,7 +28,7 @@ use crate::time::{format_rfc3339, parse_rfc3339};
 
 mod facts;
 
-pub(crate) use facts::{Facts, facts};
+pub(crate) use facts::{Facts, facts, key};
 
 /// An event in the form of a record.
 #[derive(Debug, Clone)]

@@ -50,7 +50,7 @@ pub(crate) fn facts(definition: &TopicDefinition, event: &NewEvent) -> Result<Fa
     let event_columns = chosen(definition, event_type.as_deref())?;
     let values = fields.check(event_columns).map_err(|(column, error)| advise(definition, column, &error))?;
     Ok(Facts {
-        key: key(definition, &values),
+        key: key(&definition.key, |name| values.get(name)),
         event_type,
         time: time(definition, event, &values)?,
         tags: tags(definition, event, &values)?,
@@ -152,11 +152,12 @@ fn event_type(
     }
 }
 
-fn key(definition: &TopicDefinition, values: &Values<'_>) -> Option<Bytes> {
+/// The key that the columns of a topic's KEY make, with the value of each; `None` if there are no such columns.
+pub(crate) fn key<'a>(columns: &[String], value_of: impl Fn(&str) -> &'a Value<'a>) -> Option<Bytes> {
     let mut text = String::new();
-    match definition.key.as_slice() {
+    match columns {
         [] => return None,
-        [one] => match values.get(one) {
+        [one] => match value_of(one) {
             Value::Integer(value) => {
                 return Some(Bytes::copy_from_slice(itoa::Buffer::new().format(*value).as_bytes()));
             }
@@ -165,7 +166,7 @@ fn key(definition: &TopicDefinition, values: &Values<'_>) -> Option<Bytes> {
         several => {
             for column in several {
                 text.push(if text.is_empty() { '[' } else { ',' });
-                values.get(column).push_canonical_json(&mut text);
+                value_of(column).push_canonical_json(&mut text);
             }
             text.push(']');
         }
