@@ -1,1 +1,50 @@
-//! query
+//! SQL over topics and entities, as of any moment. One statement a call; statements never change an event.
+//!
+//! ```text
+//!  engine.rs      a statement from its text to its answer
+//!  temporal.rs    cuts the clauses of time out of the tokens, before the parser sees them
+//!  names.rs       walks the statement: resolves names, expands `*`, so that nothing is silently ignored
+//!  moment.rs      what a clause of time means: positions and times
+//!  functions.rs   exact arithmetic on decimals
+//!  plan.rs        the statement as a plan of DataFusion, with our types and functions
+//!  relation.rs    what a name stands for; topic.rs, relations.rs the two kinds of it
+//!  narrow.rs      what the filters of a scan say about keys, positions, types and tags
+//!  scan.rs        the scan of a relation in DataFusion's plan
+//!  insert.rs      INSERT INTO a topic: one append
+//!  format.rs      answers as JSON, JSON lines, CSV, Arrow
+//! ```
+//!
+//! Every statement reads at one position. DataFusion plans and computes; it never reaches files, the network or
+//! options of its own.
+
+mod answer;
+mod arrays;
+mod cells;
+mod engine;
+mod error;
+mod explain;
+mod format;
+mod functions;
+mod insert;
+mod moment;
+mod names;
+mod narrow;
+mod plan;
+mod pseudo;
+mod relation;
+mod relations;
+mod scan;
+mod settings;
+mod statement;
+mod temporal;
+mod tokens;
+mod topic;
+
+pub use answer::{Answer, Notices};
+pub use datafusion::arrow;
+pub use engine::Engine;
+pub use error::QueryError;
+pub use format::{Format, Formatted, type_name};
+pub use moment::{Moment, Span};
+pub use relations::{Described, DescribedColumn, NoRelations, Periods, Relations, Rows, Wanted};
+pub use settings::{SessionSettings, Settings};

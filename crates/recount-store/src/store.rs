@@ -283,6 +283,11 @@ impl Store {
         self.inner().is_closed()
     }
 
+    /// What the database's clock shows.
+    pub fn now(&self) -> Time {
+        Time(self.inner().env.clock.now_us())
+    }
+
     /// Numbers, for metrics.
     pub fn stats(&self) -> Stats {
         let inner = self.inner();

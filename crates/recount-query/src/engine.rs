@@ -1,0 +1,237 @@
+//! The engine: a statement from its text to its answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::physical_plan::memory::MemoryStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use recount_store::Store;
+use recount_types::Position;
+use sqlparser::ast::{Insert, Query};
+
+use crate::answer::{Answer, Notices};
+use crate::error::QueryError;
+use crate::explain;
+use crate::insert::Into;
+use crate::names::{self, Named};
+use crate::plan::{self, Planner};
+use crate::relation::Relation;
+use crate::relations::{Periods, Relations};
+use crate::scan::{self, Source, SourceTable};
+use crate::settings::{SessionSettings, Settings};
+use crate::statement::{self, Statement};
+use crate::temporal::Cut;
+
+mod moments;
+
+/// How often a statement that waits for a position looks.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Runs statements on a database. Wants to be called within a Tokio runtime.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    relations: Arc<dyn Relations>,
+    session: SessionState,
+    memory_bytes: usize,
+}
+
+/// A query that is planned.
+struct Planned {
+    state: SessionState,
+    plan: LogicalPlan,
+    notices: Notices,
+    /// The topics that are read as of another moment.
+    past: Vec<Arc<Source>>,
+}
+
+impl Engine {
+    /// An engine for the topics of a store and the relations beside them.
+    pub fn new(
+        store: Store,
+        relations: Arc<dyn Relations>,
+        settings: Settings,
+    ) -> Result<Engine, QueryError> {
+        let memory_bytes = settings.memory_bytes;
+        let session = plan::session(memory_bytes)
+            .map_err(|error| QueryError::from_datafusion(error, memory_bytes))?;
+        Ok(Engine { store, relations, session, memory_bytes })
+    }
+
+    /// Runs one statement: SELECT, WITH, VALUES, EXPLAIN, or INSERT INTO a topic.
+    pub async fn query(&self, sql: &str, session: &SessionSettings) -> Result<Answer, QueryError> {
+        let (statement, cuts) = statement::parse(sql)?;
+        let at = self.read_position(session).await?;
+        match statement {
+            Statement::Query(query) => {
+                let planned = self.plan(*query, cuts, at).await?;
+                let physical = self.physical(&planned).await?;
+                self.run(planned, physical, at).await
+            }
+            Statement::Explain(query) => {
+                let planned = self.plan(*query, cuts, at).await?;
+                let physical = self.physical(&planned).await?;
+                let lines: Vec<String> = explain::lines(physical.as_ref());
+                let field = Field::new("plan", DataType::Utf8, false);
+                let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(lines))];
+                self.given(vec![field], columns, at)
+            }
+            Statement::Insert(insert) => self.insert(*insert, cuts, at).await,
+        }
+    }
+
+    /// Appends the rows of an INSERT's query.
+    async fn insert(&self, insert: Insert, cuts: Vec<Cut>, at: Position) -> Result<Answer, QueryError> {
+        let (into, source) = Into::new(insert)?;
+        let topic = self.store.topic(&into.topic).filter(|topic| !topic.name.is_system());
+        let Some(topic) = topic else {
+            let name = &into.topic;
+            Relation::find(&self.store, &*self.relations, name, None, Periods::default())?;
+            return Err(QueryError::Invalid(format!(
+                "{name} is not a topic: what it shows comes from events. Insert into the topic that it is made of"
+            )));
+        };
+        let planned = self.plan(*source, cuts, at).await?;
+        let physical = self.physical(&planned).await?;
+        let rows = self.run(planned, physical, at).await?;
+        let notices = rows.notices();
+        let request = into.request(&topic, rows).await?;
+        let mut position = at;
+        let count = request.events.len();
+        if count > 0 {
+            let store = self.store.clone();
+            position = blocking(move || recount_env::block_on(store.append(request))).await??.position();
+        }
+        let fields =
+            ["inserted", "position"].map(|name| Field::new(name, DataType::Int64, false)).to_vec();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(vec![count as i64])),
+            Arc::new(Int64Array::from(vec![position.0 as i64])),
+        ];
+        let answer = self.given(fields, columns, position)?;
+        Ok(Answer { inserted: Some(count as u64), notices, ..answer })
+    }
+
+    /// An answer of rows that are there already.
+    fn given(
+        &self,
+        fields: Vec<Field>,
+        columns: Vec<ArrayRef>,
+        position: Position,
+    ) -> Result<Answer, QueryError> {
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(schema.clone(), columns)
+            .map_err(|error| QueryError::Failed(error.to_string()))?;
+        let stream = MemoryStream::try_new(vec![batch], schema, None).map_err(|error| self.error(error))?;
+        Ok(Answer {
+            position,
+            inserted: None,
+            notices: Notices::default(),
+            stream: Box::pin(stream),
+            memory_bytes: self.memory_bytes,
+            past: Vec::new(),
+        })
+    }
+
+    /// The position that a statement reads at.
+    async fn read_position(&self, session: &SessionSettings) -> Result<Position, QueryError> {
+        if let Some(wanted) = session.min_position {
+            let deadline = tokio::time::Instant::now() + session.wait;
+            while self.store.head() < wanted {
+                if tokio::time::Instant::now() >= deadline {
+                    let head = self.store.head();
+                    return Err(QueryError::Behind { wanted, head, seconds: session.wait.as_secs() });
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        let head = self.store.head();
+        match session.position {
+            Some(wanted) if wanted > head => {
+                Err(QueryError::Invalid(format!("position {wanted} has not come yet: the newest is {head}")))
+            }
+            Some(wanted) => Ok(wanted),
+            None => Ok(head),
+        }
+    }
+
+    /// Resolves and plans a query.
+    async fn plan(
+        &self,
+        mut query: Query,
+        cuts: Vec<Cut>,
+        at: Position,
+    ) -> Result<Planned, QueryError> {
+        let state = plan::of_statement(&self.session, self.store.now());
+        let named = {
+            let find = |name: &str, version, periods| {
+                Relation::find(&self.store, &*self.relations, name, version, periods)
+            };
+            names::resolve(&mut query, cuts, &find)?
+        };
+        let notices = Notices::default();
+        let mut planner = Planner { state: &state, sources: HashMap::new() };
+        let mut timed = Vec::new();
+        for Named { key, relation, clauses } in named {
+            timed.push((key, relation, moments::evaluate(&planner, clauses)?));
+        }
+        drop(planner);
+        let mut past = Vec::new();
+        let mut sources: HashMap<String, Arc<dyn TableSource>> = HashMap::new();
+        for (key, relation, times) in timed {
+            let moment = times.resolve(&self.store, at).await?;
+            let store = self.store.clone();
+            let source = Arc::new(Source { relation, moment, store, notices: notices.clone() });
+            past.extend(source.is_past_of_topic(at).then(|| source.clone()));
+            sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
+        }
+        planner = Planner { state: &state, sources };
+        let plan = planner.query(query).map_err(|error| self.error(error))?;
+        drop(planner);
+        Ok(Planned { state, plan, notices, past })
+    }
+
+    async fn physical(&self, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+        planned.state.create_physical_plan(&planned.plan).await.map_err(|error| self.error(error))
+    }
+
+    async fn run(
+        &self,
+        planned: Planned,
+        physical: Arc<dyn ExecutionPlan>,
+        at: Position,
+    ) -> Result<Answer, QueryError> {
+        if scan::reads_kept(&physical) {
+            let (relations, plan) = (self.relations.clone(), physical.clone());
+            blocking(move || scan::freeze(&plan, &*relations, at)).await??;
+        }
+        let stream =
+            execute_stream(physical, planned.state.task_ctx()).map_err(|error| self.error(error))?;
+        Ok(Answer {
+            position: at,
+            inserted: None,
+            notices: planned.notices,
+            stream,
+            memory_bytes: self.memory_bytes,
+            past: planned.past,
+        })
+    }
+
+    fn error(&self, error: DataFusionError) -> QueryError {
+        QueryError::from_datafusion(error, self.memory_bytes)
+    }
+}
+
+/// Runs something on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, QueryError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| QueryError::Failed(error.to_string()))
+}

@@ -1,0 +1,123 @@
+//! Clauses of time as moments: their expressions evaluated, their times looked up.
+
+use datafusion::common::ScalarValue;
+use recount_store::Store;
+use recount_store::time::{parse_date, parse_rfc3339, parse_without_zone};
+use recount_types::{Position, Time};
+use sqlparser::tokenizer::Location;
+
+use super::blocking;
+use crate::error::QueryError;
+use crate::moment::{Moment, Span};
+use crate::plan::Planner;
+use crate::temporal::{Axis, Clauses, End, Instant, Written};
+
+/// Clauses whose expressions are evaluated.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    position: Option<Position>,
+    system_time: Option<Time>,
+    system_span: Option<Span>,
+    valid_time: Option<Time>,
+    valid_span: Option<Span>,
+}
+
+/// Evaluates the expressions of clauses.
+pub(super) fn evaluate(planner: &Planner<'_>, clauses: Clauses) -> Result<Times, QueryError> {
+    let mut times = Times { position: clauses.position.map(Position), ..Times::default() };
+    match clauses.system {
+        Some(Axis::AsOf(instant)) => times.system_time = Some(time(planner, instant)?),
+        Some(Axis::Span(stretch)) => times.system_span = Some(span(planner, stretch)?),
+        None => {}
+    }
+    match clauses.valid {
+        Some(Axis::AsOf(instant)) => times.valid_time = Some(time(planner, instant)?),
+        Some(Axis::Span(stretch)) => times.valid_span = Some(span(planner, stretch)?),
+        None => {}
+    }
+    Ok(times)
+}
+
+impl Times {
+    /// The moment in a statement that reads at `at`.
+    pub(super) async fn resolve(self, store: &Store, at: Position) -> Result<Moment, QueryError> {
+        let mut position = at;
+        if let Some(wanted) = self.position {
+            if wanted > at {
+                return Err(QueryError::Invalid(format!(
+                    "AS OF POSITION {wanted} has not come yet: the statement reads at position {at}"
+                )));
+            }
+            position = wanted;
+        }
+        if let Some(time) = self.system_time {
+            let store = store.clone();
+            let found = blocking(move || recount_env::block_on(store.position_at(time))).await??;
+            position = found.min(at);
+        }
+        Ok(Moment {
+            position,
+            valid_time: self.valid_time,
+            system_span: self.system_span,
+            valid_span: self.valid_span,
+        })
+    }
+}
+
+fn span(planner: &Planner<'_>, stretch: Option<(Instant, Instant, End)>) -> Result<Span, QueryError> {
+    let Some((from, until, end)) = stretch else { return Ok(Span::default()) };
+    let at = until.at;
+    let (from, until) = (time(planner, from)?, time(planner, until)?);
+    let before = Time(until.0.saturating_add(i64::from(end == End::Inclusive)));
+    if before <= from {
+        return Err(QueryError::at(at, "the stretch of time ends before it begins"));
+    }
+    Ok(Span { from: Some(from), before: Some(before) })
+}
+
+fn time(planner: &Planner<'_>, instant: Instant) -> Result<Time, QueryError> {
+    let at = instant.at;
+    let expr = match instant.written {
+        Written::EndOf(time) => return Ok(time),
+        Written::Expr(expr) => expr,
+    };
+    let shown = expr.to_string();
+    let value = planner.constant(*expr).map_err(|error| {
+        QueryError::at(at, format!("{shown} is not a time: {}", QueryError::from_datafusion(error, 0)))
+    })?;
+    let value = value.ok_or_else(|| {
+        QueryError::at(at, format!("{shown} is not constant: a clause of time takes one time for all rows"))
+    })?;
+    match &value {
+        ScalarValue::TimestampSecond(Some(s), Some(_)) => Ok(Time(s.saturating_mul(1_000_000))),
+        ScalarValue::TimestampMillisecond(Some(ms), Some(_)) => Ok(Time(ms.saturating_mul(1000))),
+        ScalarValue::TimestampMicrosecond(Some(us), Some(_)) => Ok(Time(*us)),
+        ScalarValue::TimestampNanosecond(Some(ns), Some(_)) => Ok(Time(ns.div_euclid(1000))),
+        ScalarValue::Date32(Some(_)) | ScalarValue::Date64(Some(_)) => Err(a_day(at, &shown)),
+        value if value.is_null() => Err(QueryError::at(at, format!("{shown} is NULL, which is no time"))),
+        value => match value.try_as_str().flatten() {
+            Some(text) => text_time(at, text, &shown),
+            None if matches!(value.data_type(), datafusion::arrow::datatypes::DataType::Timestamp(..)) => {
+                Err(no_zone(at, &shown))
+            }
+            None => Err(QueryError::at(at, format!("{shown} is not a time: write it as '2023-12-13T12:00:00Z'"))),
+        },
+    }
+}
+
+fn text_time(at: Location, text: &str, shown: &str) -> Result<Time, QueryError> {
+    match parse_rfc3339(text) {
+        Ok(time) => Ok(time),
+        Err(_) if parse_date(text.as_bytes()).is_some() => Err(a_day(at, shown)),
+        Err(_) if parse_without_zone(text).is_some() => Err(no_zone(at, shown)),
+        Err(error) => Err(QueryError::at(at, error.to_string())),
+    }
+}
+
+fn a_day(at: Location, shown: &str) -> QueryError {
+    QueryError::at(at, format!("{shown} is a whole day: write a time, or END OF 'date' for its last moment"))
+}
+
+fn no_zone(at: Location, shown: &str) -> QueryError {
+    QueryError::at(at, format!("{shown} has no zone: write it as '2023-12-13T12:00:00Z'"))
+}

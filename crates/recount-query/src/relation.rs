@@ -1,0 +1,160 @@
+//! What a name in a statement stands for: a topic, or a relation that others keep.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use recount_store::columns::columns_of;
+use recount_store::schema::ColumnType;
+use recount_store::{Store, TopicInfo};
+
+use crate::arrays::field;
+use crate::error::QueryError;
+use crate::pseudo::Pseudo;
+use crate::relations::{Described, Periods, Relations};
+
+/// What a name stands for.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    pub(crate) name: String,
+    /// Which definition; `None` = today's.
+    pub(crate) version: Option<u32>,
+    pub(crate) kind: Kind,
+    /// Its columns: those of `*`, then the others.
+    pub(crate) schema: SchemaRef,
+    /// How many columns `*` has.
+    pub(crate) visible: usize,
+}
+
+/// The kinds of relations.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A topic: its columns, then its pseudo-columns.
+    Topic { topic: TopicInfo, columns: Vec<(String, ColumnType)>, pseudo: Vec<Pseudo> },
+    /// A relation that others keep, and for each column of the schema its place there.
+    Kept { described: Described, places: Vec<usize> },
+}
+
+impl Relation {
+    /// The relation of a name.
+    pub(crate) fn find(
+        store: &Store,
+        relations: &dyn Relations,
+        name: &str,
+        version: Option<u32>,
+        periods: Periods,
+    ) -> Result<Relation, QueryError> {
+        if let Some(topic) = store.topic(name).filter(|topic| !topic.name.is_system()) {
+            if version.is_some() {
+                return Err(QueryError::Invalid(format!(
+                    "{name} is a topic: it has no versions of a definition. Leave FOR VERSION out"
+                )));
+            }
+            return Ok(Relation::of_topic(topic, periods));
+        }
+        match relations.describe(name, version, periods).map_err(QueryError::Invalid)? {
+            Some(described) => Ok(Relation::kept(name, version, described)),
+            None => Err(unknown(store, relations, name)),
+        }
+    }
+
+    fn of_topic(topic: TopicInfo, periods: Periods) -> Relation {
+        let declared = columns_of(&topic.definition);
+        let pseudo = Pseudo::all(periods);
+        let fields =
+            declared.iter().map(|(name, column_type, nullable)| field(name, *column_type, *nullable));
+        let fields: Vec<Field> = fields.chain(pseudo.iter().map(|pseudo| pseudo.field())).collect();
+        let columns: Vec<_> =
+            declared.into_iter().map(|(name, column_type, _)| (name, column_type)).collect();
+        Relation {
+            name: topic.name.to_string(),
+            version: None,
+            visible: columns.len(),
+            kind: Kind::Topic { topic, columns, pseudo },
+            schema: Arc::new(Schema::new(fields)),
+        }
+    }
+
+    fn kept(name: &str, version: Option<u32>, described: Described) -> Relation {
+        let is_hidden = |&place: &usize| described.columns[place].hidden;
+        let (hidden, shown): (Vec<usize>, Vec<usize>) = (0..described.columns.len()).partition(is_hidden);
+        let visible = shown.len();
+        let places: Vec<usize> = shown.into_iter().chain(hidden).collect();
+        let field_of = |&place: &usize| {
+            let column = &described.columns[place];
+            field(&column.name, column.column_type, column.nullable)
+        };
+        let schema = Arc::new(Schema::new(places.iter().map(field_of).collect::<Vec<_>>()));
+        Relation {
+            name: name.to_owned(),
+            version,
+            kind: Kind::Kept { described, places },
+            schema,
+            visible,
+        }
+    }
+
+    /// The columns of `*`.
+    pub(crate) fn visible_columns(&self) -> Vec<String> {
+        self.schema.fields().iter().take(self.visible).map(|field| field.name().clone()).collect()
+    }
+
+    /// The type of a column, unless it is one that only topics have.
+    pub(crate) fn column_type(&self, column: &str) -> Option<ColumnType> {
+        match &self.kind {
+            Kind::Topic { columns, .. } => {
+                columns.iter().find(|(name, _)| name == column).map(|(_, column_type)| *column_type)
+            }
+            Kind::Kept { described, .. } => {
+                let found = described.columns.iter().find(|known| known.name == column);
+                found.map(|known| known.column_type)
+            }
+        }
+    }
+}
+
+/// The error of an unknown name, with the names that are most like it.
+fn unknown(store: &Store, relations: &dyn Relations, name: &str) -> QueryError {
+    let mut names: Vec<String> = store.topics().iter().map(|topic| topic.name.to_string()).collect();
+    names.extend(relations.names());
+    let wanted = name.to_lowercase();
+    let near = (wanted.len() / 3).max(2);
+    let mut close: Vec<(usize, String)> = names
+        .iter()
+        .map(|known| (distance(&known.to_lowercase(), &wanted), known.clone()))
+        .filter(|(distance, known)| *distance <= near || known.to_lowercase().contains(&wanted))
+        .collect();
+    close.sort();
+    let shown: Vec<String> = close.into_iter().take(3).map(|(_, known)| in_sql(&known)).collect();
+    QueryError::NotFound(match shown.as_slice() {
+        [] if names.is_empty() => {
+            format!("there is no topic or entity {}: none exists yet, see CREATE TOPIC", in_sql(name))
+        }
+        [] => format!("there is no topic or entity {}", in_sql(name)),
+        close => format!("there is no topic or entity {}. Do you mean {}?", in_sql(name), close.join(" or ")),
+    })
+}
+
+/// A name as a statement has it: in double quotes unless it is a plain word.
+pub(crate) fn in_sql(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+/// How many letters differ (Levenshtein 1965).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (number, letter) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], number + 1);
+        for (place, other) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *other);
+            diagonal = row[place + 1];
+            row[place + 1] = replaced.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row[right.len()]
+}

@@ -1,0 +1,100 @@
+//! Relations that are not topics: entities and views. Whoever keeps them plugs them in here.
+
+use std::fmt::Debug;
+
+use recount_store::schema::ColumnType;
+use recount_types::{Column, Position, Value};
+
+use crate::moment::Moment;
+
+/// What there is beside topics. Names are folded; topics and relations share one set of names.
+pub trait Relations: Send + Sync + Debug {
+    /// The names of all relations, for errors.
+    fn names(&self) -> Vec<String>;
+
+    /// What a relation is like. `None` = there is none of this name; an error says what is wrong with the version
+    /// or the periods that are asked for.
+    fn describe(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        periods: Periods,
+    ) -> Result<Option<Described>, String>;
+
+    /// Takes all the relations of a statement as they are at one and the same state of the database, which has
+    /// everything up to `at`. May take long; called on a thread that may block. One [`Rows`] for each wanted one,
+    /// in their order.
+    fn freeze(&self, wanted: &[Wanted], at: Position) -> Result<Vec<Box<dyn Rows>>, String>;
+}
+
+/// Over which axes the versions of rows are asked for, instead of the rows at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Periods {
+    /// `FOR SYSTEM_TIME FROM … | BETWEEN … | ALL`.
+    pub system: bool,
+    /// `FOR VALID_TIME FROM … | BETWEEN … | ALL`.
+    pub valid: bool,
+}
+
+/// What a relation is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its columns.
+    pub columns: Vec<DescribedColumn>,
+    /// Names of the columns that tell its rows apart: an equality with each of them is handed to
+    /// [`Relations::freeze`].
+    pub key: Vec<String>,
+}
+
+/// A column of a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub column_type: ColumnType,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// Not part of `*`, such as `_position`.
+    pub hidden: bool,
+}
+
+/// What a statement wants of a relation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// Which of its definitions; `None` = today's.
+    pub version: Option<u32>,
+    /// As of when.
+    pub moment: Moment,
+    /// The columns that are read, as places in [`Described::columns`].
+    pub columns: Vec<usize>,
+    /// Only rows whose columns of the key have these values, in the key's order. Others may be given: they are
+    /// filtered again.
+    pub key: Option<Vec<Value<'static>>>,
+}
+
+/// The rows of a relation. Dropped when nobody wants more.
+pub trait Rows: Send {
+    /// The next rows: of each wanted column as many. `None` at the end.
+    fn next(&mut self) -> Result<Option<Vec<Column>>, String>;
+}
+
+/// No relations but topics.
+#[derive(Debug, Clone, Copy)]
+pub struct NoRelations;
+
+impl Relations for NoRelations {
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn describe(&self, _: &str, _: Option<u32>, _: Periods) -> Result<Option<Described>, String> {
+        Ok(None)
+    }
+
+    fn freeze(&self, _: &[Wanted], _: Position) -> Result<Vec<Box<dyn Rows>>, String> {
+        Ok(Vec::new())
+    }
+}

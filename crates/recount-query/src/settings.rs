@@ -1,0 +1,35 @@
+//! Settings of the engine and of a session.
+
+use std::time::Duration;
+
+use recount_types::Position;
+
+/// Settings of an [`Engine`](crate::Engine).
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How much memory all statements together may take for sorting, grouping and joining, bytes.
+    pub memory_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { memory_bytes: 256 << 20 }
+    }
+}
+
+/// What holds for the statements of one session.
+#[derive(Debug, Clone)]
+pub struct SessionSettings {
+    /// Statements read as of this position, instead of the newest.
+    pub position: Option<Position>,
+    /// Statements wait until the database has this position.
+    pub min_position: Option<Position>,
+    /// How long they wait at most.
+    pub wait: Duration,
+}
+
+impl Default for SessionSettings {
+    fn default() -> SessionSettings {
+        SessionSettings { position: None, min_position: None, wait: Duration::from_secs(10) }
+    }
+}

@@ -1,0 +1,197 @@
+//! The scan of a topic: events out of the store, their payloads into columns. Does file I/O on the calling thread.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use recount_store::columns::ColumnDecoder;
+use recount_store::schema::OnError;
+use recount_store::{From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
+use recount_types::{Column, Event, Position};
+
+use crate::answer::Notices;
+use crate::arrays;
+use crate::error::QueryError;
+use crate::moment::Moment;
+use crate::narrow::Narrow;
+use crate::plan::BATCH_ROWS;
+use crate::pseudo::{Pseudo, PseudoBuilder};
+
+/// Most bytes of payloads behind one batch.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// What is to be scanned.
+#[derive(Debug)]
+pub(crate) struct TopicScan {
+    pub(crate) store: Store,
+    pub(crate) topic: TopicInfo,
+    pub(crate) moment: Moment,
+    pub(crate) narrow: Narrow,
+    pub(crate) columns: Vec<TopicColumn>,
+    pub(crate) schema: SchemaRef,
+    pub(crate) limit: Option<usize>,
+    pub(crate) notices: Notices,
+}
+
+/// A column of the scan.
+#[derive(Debug, Clone)]
+pub(crate) enum TopicColumn {
+    /// Out of the payload.
+    Declared(String),
+    /// Beside it.
+    Pseudo(Pseudo),
+}
+
+impl TopicScan {
+    /// Hands batch after batch to `give`, until it says that nobody wants more. `wanted` says so in between.
+    pub(crate) fn run(
+        self,
+        wanted: impl Fn() -> bool,
+        mut give: impl FnMut(RecordBatch) -> bool,
+    ) -> Result<(), QueryError> {
+        recount_env::block_on(async {
+            let mut rows = TopicRows::new(&self);
+            let mut left = self.limit.unwrap_or(usize::MAX);
+            let mut cursor = self.store.read(request(&self.topic, &self.moment, &self.narrow)).await?;
+            while left > 0 && wanted() {
+                let Some(event) = cursor.next().await? else { break };
+                if self.narrow.last.is_some_and(|last| event.position.0 > last) {
+                    break;
+                }
+                if !is_of(&self.moment, &event) || !rows.push(&event)? {
+                    continue;
+                }
+                left -= 1;
+                if rows.is_full() && !give(rows.batch(&self.schema)?) {
+                    return Ok(());
+                }
+            }
+            if rows.count > 0 {
+                give(rows.batch(&self.schema)?);
+            }
+            if rows.misfits > 0 {
+                let name = &self.topic.name;
+                self.notices.add(match rows.misfits {
+                    1 => format!("1 event of {name} does not fit its columns and is left out"),
+                    count => format!("{count} events of {name} do not fit its columns and are left out"),
+                });
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What the store is asked for.
+pub(crate) fn request(topic: &TopicInfo, moment: &Moment, narrow: &Narrow) -> ReadRequest {
+    let scope = match &narrow.stream {
+        Some(stream) => Scope::Stream(stream.clone()),
+        None => Scope::Topic(topic.name.clone()),
+    };
+    let since = narrow.since.max(moment.system_span.and_then(|span| span.from));
+    let from = match (narrow.first, since) {
+        (Some(first), _) => From::Position(Position(first)),
+        (None, Some(since)) => From::Time(since),
+        (None, None) => From::Start,
+    };
+    let mut filter = Vec::new();
+    if narrow.types.is_some() || !narrow.tags.is_empty() {
+        let types = narrow.types.clone().unwrap_or_default();
+        filter.push(QueryItem { types, tags: narrow.tags.clone() });
+    }
+    ReadRequest { from, filter, as_of: moment.position, ..ReadRequest::all(scope) }
+}
+
+/// Whether an event that is recorded belongs to the moment.
+fn is_of(moment: &Moment, event: &Event) -> bool {
+    moment.valid_time.is_none_or(|time| event.event_time <= time)
+        && moment.valid_span.is_none_or(|span| span.contains(event.event_time))
+        && moment.system_span.is_none_or(|span| span.contains(event.append_time))
+}
+
+/// Rows as they are collected.
+struct TopicRows<'a> {
+    scan: &'a TopicScan,
+    decoder: ColumnDecoder,
+    decoded: Vec<Column>,
+    /// For each column of the scan: the decoded one, or the builder of a pseudo-column.
+    places: Vec<Result<usize, PseudoBuilder>>,
+    count: usize,
+    bytes: usize,
+    misfits: u64,
+}
+
+impl TopicRows<'_> {
+    fn new(scan: &TopicScan) -> TopicRows<'_> {
+        let mut names: Vec<&str> = Vec::new();
+        let mut places = Vec::new();
+        for column in &scan.columns {
+            places.push(match column {
+                TopicColumn::Declared(name) => {
+                    names.push(name);
+                    Ok(names.len() - 1)
+                }
+                TopicColumn::Pseudo(pseudo) => Err(PseudoBuilder::new(*pseudo)),
+            });
+        }
+        let declared = recount_store::columns::columns_of(&scan.topic.definition);
+        if scan.topic.definition.on_error == OnError::Keep {
+            // Whether an event fits must not depend on which columns are read.
+            let others = declared.iter().map(|(name, ..)| name.as_str());
+            let others: Vec<&str> = others.filter(|name| !names.contains(name)).collect();
+            names.extend(others);
+        }
+        let decoder = ColumnDecoder::new(&scan.topic.definition, &names);
+        let decoded = decoder.empty();
+        TopicRows { scan, decoder, decoded, places, count: 0, bytes: 0, misfits: 0 }
+    }
+
+    /// Adds an event; false if it does not fit.
+    fn push(&mut self, event: &Event) -> Result<bool, QueryError> {
+        let event_type = event.event_type.as_deref();
+        if let Err(what) = self.decoder.decode(event_type, &event.payload, &mut self.decoded) {
+            if self.scan.topic.definition.on_error == OnError::Keep {
+                self.misfits += 1;
+                return Ok(false);
+            }
+            return Err(QueryError::Failed(format!(
+                "the event at position {} does not fit the columns of {}: {what}",
+                event.position, self.scan.topic.name
+            )));
+        }
+        for place in &mut self.places {
+            if let Err(builder) = place {
+                builder.push(event);
+            }
+        }
+        self.count += 1;
+        self.bytes += event.payload.len();
+        Ok(true)
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// The rows so far; none are left.
+    fn batch(&mut self, schema: &SchemaRef) -> Result<RecordBatch, QueryError> {
+        let mut decoded: Vec<Option<Column>> =
+            std::mem::replace(&mut self.decoded, self.decoder.empty()).into_iter().map(Some).collect();
+        let types = self.decoder.types();
+        let arrays: Result<Vec<ArrayRef>, _> = self
+            .places
+            .iter_mut()
+            .map(|place| match place {
+                Ok(place) => match decoded[*place].take() {
+                    Some(column) => arrays::array(column, types[*place]),
+                    None => unreachable!("each column is read once"),
+                },
+                Err(builder) => Ok(builder.finish()),
+            })
+            .collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.count));
+        (self.count, self.bytes) = (0, 0);
+        arrays
+            .and_then(|arrays| RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options))
+            .map_err(|error| QueryError::Failed(error.to_string()))
+    }
+}

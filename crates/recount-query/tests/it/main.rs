@@ -1,0 +1,12 @@
+//! Tests of SQL over a database in memory.
+
+mod decimals;
+mod explain;
+mod formats;
+mod inserts;
+mod refusals;
+mod relations;
+mod stars;
+mod support;
+mod temporal;
+mod topics;

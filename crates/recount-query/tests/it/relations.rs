@@ -1,0 +1,114 @@
+//! Relations that others keep.
+
+use std::sync::{Arc, Mutex};
+
+use expect_test::expect;
+use recount_query::{Described, DescribedColumn, Periods, Relations, Rows, Settings, Wanted};
+use recount_store::columns::form_of;
+use recount_store::schema::ColumnType;
+use recount_types::{Column, Position, Value};
+
+use crate::support::{BANK, Bench};
+
+/// An entity `account` with two rows, which notes what is wanted of it.
+#[derive(Debug, Default)]
+struct Accounts {
+    wanted: Mutex<Vec<String>>,
+}
+
+fn column(name: &str, column_type: ColumnType, hidden: bool) -> DescribedColumn {
+    DescribedColumn { name: name.to_owned(), column_type, nullable: true, hidden }
+}
+
+impl Relations for Accounts {
+    fn names(&self) -> Vec<String> {
+        vec!["account".to_owned()]
+    }
+
+    fn describe(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        periods: Periods,
+    ) -> Result<Option<Described>, String> {
+        if name != "account" {
+            return Ok(None);
+        }
+        if let Some(version) = version.filter(|&version| version > 2) {
+            return Err(format!("account has no version {version}: the newest is 2"));
+        }
+        let mut columns = vec![
+            column("_position", ColumnType::BigInt, true),
+            column("accountid", ColumnType::BigInt, false),
+            column("balance", ColumnType::Decimal { precision: 18, scale: 2 }, false),
+        ];
+        if periods.system {
+            columns.push(column("_system_from", ColumnType::TimestampTz, true));
+        }
+        Ok(Some(Described { columns, key: vec!["accountid".to_owned()] }))
+    }
+
+    fn freeze(&self, wanted: &[Wanted], at: Position) -> Result<Vec<Box<dyn Rows>>, String> {
+        let mut notes = self.wanted.lock().unwrap();
+        let mut all: Vec<Box<dyn Rows>> = Vec::new();
+        for wanted in wanted {
+            notes.push(format!("{wanted:?} at {at}"));
+            if wanted.version == Some(2) {
+                return Err("account stopped at key 7: see SHOW ERRORS".to_owned());
+            }
+            let types = [
+                ColumnType::BigInt,
+                ColumnType::BigInt,
+                ColumnType::Decimal { precision: 18, scale: 2 },
+                ColumnType::TimestampTz,
+            ];
+            let rows = [[4, 1, 8000, 0], [5, 2, 725, 1_000_000]];
+            let columns = wanted.columns.iter().map(|&place| {
+                let mut column = Column::new(form_of(types[place]));
+                for row in rows {
+                    column.push(&match types[place] {
+                        ColumnType::Decimal { .. } => Value::Decimal(row[place].into()),
+                        _ => Value::Integer(row[place]),
+                    });
+                }
+                column
+            });
+            all.push(Box::new(Once(Some(columns.collect()))));
+        }
+        Ok(all)
+    }
+}
+
+struct Once(Option<Vec<Column>>);
+
+impl Rows for Once {
+    fn next(&mut self) -> Result<Option<Vec<Column>>, String> {
+        Ok(self.0.take())
+    }
+}
+
+#[test]
+fn relations_stand_beside_topics_and_are_frozen_together() {
+    let accounts = Arc::new(Accounts::default());
+    let bench = Bench::with(accounts.clone(), Settings::default());
+    bench.execute(BANK);
+    bench.append("transactions", r#"{"accountId": 1, "amount": 100.00, "timestamp": 1702468800}"#);
+    let answers = bench.script(&[
+        "SELECT * FROM account",
+        "SELECT count(*) FROM account",
+        "SELECT balance, _position FROM account WHERE accountid = 1",
+        "SELECT n.accountid, n.balance - o.balance AS change FROM account FOR VERSION 1 FOR SYSTEM_TIME ALL AS o JOIN account FOR SYSTEM_TIME ALL AS n ON n._position = o._position ORDER BY n._system_from",
+        "SELECT * FROM account FOR VALID_TIME AS OF '2023-12-31T23:59:59Z' FOR SYSTEM_TIME AS OF '2024-01-01T00:00:00Z'",
+        "SELECT * FROM account a JOIN transactions t USING (accountid)",
+        "WITH a AS (SELECT * FROM account) SELECT count(*) FROM a, a AS b",
+        "SELECT (SELECT sum(balance) FROM account) AS s",
+        "EXPLAIN SELECT balance FROM account WHERE accountid = 1",
+        "EXPLAIN SELECT balance FROM account FOR VERSION 1",
+        "SELECT * FROM account FOR VERSION 3",
+        "SELECT * FROM account FOR VERSION 2",
+        "SELECT * FROM accounts",
+        "INSERT INTO account VALUES (1, 2)",
+    ]);
+    let wanted = accounts.wanted.lock().unwrap().join("\n");
+    expect![[]].assert_eq(&format!("{answers}\n{wanted}\n"));
+}

@@ -1,0 +1,125 @@
+//! Topics as tables.
+
+use expect_test::expect;
+use recount_types::{NewEvent, Tag};
+
+use crate::support::{Bench, time};
+
+#[test]
+fn a_topic_has_its_columns_and_pseudo_columns_beside_them() {
+    let bench = Bench::bank();
+    expect![[]].assert_eq(&bench.script(&[
+        "SELECT * FROM transactions",
+        "SELECT *, _position FROM transactions AS t WHERE accountId = 1",
+        "SELECT _stream, _partition, _offset, _id, _type, _tags, _event_time, _append_time, _key, _headers FROM transactions t LIMIT 1",
+        "SELECT accountId, sum(amount) AS balance, count(*) AS n FROM transactions GROUP BY accountId ORDER BY 1",
+        "SELECT count(*) FROM transactions",
+        "SELECT _revision, amount FROM transactions WHERE accountId = 1",
+        "SELECT _revision, amount FROM transactions WHERE _stream = 'transactions/1'",
+        "SELECT _revision FROM transactions",
+        "SELECT amount FROM transactions ORDER BY _position DESC LIMIT 2",
+    ]));
+}
+
+#[test]
+fn every_type_of_column_and_null() {
+    let bench = Bench::new();
+    bench.execute(
+        "CREATE TOPIC every (b BOOLEAN, s SMALLINT, i INT, l BIGINT, d DECIMAL(38,3), f DOUBLE, t TEXT, day DATE,
+         w TIMESTAMP, z TIMESTAMPTZ, j JSON)",
+    );
+    bench.append(
+        "every",
+        r#"{"b": true, "s": -1, "i": 2, "l": 9007199254740993, "d": 12345678901234567890123456789012345.678,
+        "f": 0.1, "t": "ä", "day": "2024-02-29", "w": "2024-02-29T12:00:00", "z": "2024-02-29T12:00:00.5Z", "j": {"a": [1, 2]}}"#,
+    );
+    bench.append("every", "{}");
+    expect![[]].assert_eq(&bench.script(&[
+        "SELECT * FROM every",
+        "SELECT count(*), count(b), count(s), count(i), count(l), count(d), count(f), count(t), count(day), count(w), count(z), count(j) FROM every",
+    ]));
+}
+
+#[test]
+fn topics_without_columns_with_events_and_with_what_does_not_fit() {
+    let bench = Bench::new();
+    bench.execute("CREATE TOPIC notes");
+    let tag = |text: &str| Tag::parse(text).unwrap();
+    let note = NewEvent {
+        payload: r#"{"n": 1}"#.into(),
+        id: Some("a".into()),
+        event_type: Some("made".into()),
+        time: Some(time("2023-05-01T00:00:00Z")),
+        tags: vec![tag("color:red"), tag("size:1")],
+        headers: vec![("user".into(), "me".into())],
+        ..NewEvent::default()
+    };
+    bench.append_event("notes", Some("k/1"), note.clone());
+    bench.append_event("notes", None, NewEvent { payload: "[2]".into(), ..NewEvent::default() });
+    bench.execute(
+        "CREATE TOPIC bank (account BIGINT NOT NULL) EVENT deposited (amount DECIMAL(18,2) NOT NULL) EVENT closed KEY (account)",
+    );
+    for (event_type, payload) in
+        [("deposited", r#"{"account": 1, "amount": 5}"#), ("closed", r#"{"account": 1}"#)]
+    {
+        let event_type = Some(event_type.to_owned());
+        let event = NewEvent { payload: payload.into(), event_type, ..NewEvent::default() };
+        bench.append_event("bank", None, event);
+    }
+    expect![[]].assert_eq(&bench.script(&[
+        "SELECT * FROM notes",
+        "SELECT _id, _type, _tags, _event_time, _key, _stream, _headers, _value FROM notes",
+        "SELECT data FROM notes WHERE _type = 'made'",
+        "SELECT data FROM notes WHERE _type IN ('made', 'other')",
+        "SELECT data FROM notes WHERE array_has(_tags, 'color:red')",
+        "SELECT data FROM notes WHERE array_has(_tags, 'color:blue')",
+        "SELECT data FROM notes WHERE _stream = 'notes/k/1'",
+        "SELECT data FROM notes WHERE _stream = 'bank/1'",
+        "SELECT *, _type FROM bank",
+    ]));
+}
+
+#[test]
+fn positions_and_times_of_append_narrow_exactly() {
+    let bench = Bench::bank();
+    expect![[]].assert_eq(&bench.script(&[
+        "SELECT _position FROM transactions WHERE _position = 3",
+        "SELECT _position FROM transactions WHERE _position > 2 AND _position < 4",
+        "SELECT _position FROM transactions WHERE 3 <= _position",
+        "SELECT _position FROM transactions WHERE _position <= 0",
+        "SELECT _position, _append_time FROM transactions WHERE _append_time >= '2024-01-02T00:00:00Z'",
+        "SELECT _position FROM transactions WHERE _append_time > TIMESTAMPTZ '2024-01-02T00:00:00Z'",
+        "SELECT _position FROM transactions WHERE _append_time < now() - INTERVAL '36 hours'",
+    ]));
+}
+
+#[test]
+fn a_statement_reads_at_one_position() {
+    let mut bench = Bench::bank();
+    let answer = bench.answer("SELECT count(*) FROM transactions").unwrap();
+    assert_eq!(answer.position().0, 4);
+    bench.session.position = Some(recount_types::Position(2));
+    let at_two = bench.sql("SELECT count(*) FROM transactions");
+    bench.session.position = Some(recount_types::Position(99));
+    let beyond = bench.sql("SELECT 1");
+    bench.session.position = None;
+    bench.session.min_position = Some(recount_types::Position(5));
+    bench.session.wait = std::time::Duration::from_millis(10);
+    let late = bench.sql("SELECT 1");
+    expect![[]].assert_eq(&[at_two, beyond, late].concat());
+}
+
+#[test]
+fn a_dropped_answer_stops_its_scan_and_a_large_topic_comes_in_batches() {
+    let bench = Bench::new();
+    bench.execute("CREATE TOPIC numbers (n BIGINT NOT NULL)");
+    for hundred in 0..3 {
+        let rows: Vec<String> = (0..9_000).map(|n| format!("({})", hundred * 9_000 + n)).collect();
+        bench.sql(&format!("INSERT INTO numbers VALUES {}", rows.join(", ")));
+    }
+    let mut answer = bench.answer("SELECT n FROM numbers").unwrap();
+    let first = bench.block_on(answer.next()).unwrap().unwrap();
+    assert_eq!(first.num_rows(), 8192);
+    drop(answer);
+    expect![[]].assert_eq(&bench.sql("SELECT count(*), min(n), max(n), sum(n) FROM numbers"));
+}
