@@ -10,8 +10,8 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{
     ArrowTimestampType, DataType, Date32Type, Decimal128Type, Decimal256Type, DecimalType, Field,
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use recount_store::shown::base64;
@@ -22,7 +22,7 @@ use crate::arrays::is_json;
 
 /// Adds the value of a row as JSON.
 pub(crate) fn push_json(out: &mut String, array: &dyn Array, field: &Field, row: usize) {
-    if array.is_null(row) {
+    if is_null(array, row) {
         out.push_str("null");
         return;
     }
@@ -71,7 +71,7 @@ pub(crate) fn push_json(out: &mut String, array: &dyn Array, field: &Field, row:
 
 /// Adds the value of a row as plain text; nothing for null.
 pub(crate) fn push_text(out: &mut String, array: &dyn Array, row: usize) {
-    if array.is_null(row) {
+    if is_null(array, row) {
         return;
     }
     // Writing to a string cannot fail.
@@ -115,6 +115,11 @@ pub(crate) fn push_text(out: &mut String, array: &dyn Array, row: usize) {
             Err(error) => write!(out, "{error}"),
         },
     };
+}
+
+/// Whether a row has no value; an array of nothing but nulls does not say so of each.
+pub(crate) fn is_null(array: &dyn Array, row: usize) -> bool {
+    array.is_null(row) || array.data_type().is_null()
 }
 
 /// Adds a JSON string.

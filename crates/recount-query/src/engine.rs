@@ -27,7 +27,7 @@ use crate::relations::{Periods, Relations};
 use crate::scan::{self, Source, SourceTable};
 use crate::settings::{SessionSettings, Settings};
 use crate::statement::{self, Statement};
-use crate::temporal::Cut;
+use crate::temporal::{self, Cut};
 
 mod moments;
 
@@ -60,8 +60,8 @@ impl Engine {
         settings: Settings,
     ) -> Result<Engine, QueryError> {
         let memory_bytes = settings.memory_bytes;
-        let session = plan::session(memory_bytes)
-            .map_err(|error| QueryError::from_datafusion(error, memory_bytes))?;
+        let session =
+            plan::session(memory_bytes).map_err(|error| QueryError::from_datafusion(error, memory_bytes))?;
         Ok(Engine { store, relations, session, memory_bytes })
     }
 
@@ -90,6 +90,9 @@ impl Engine {
     /// Appends the rows of an INSERT's query.
     async fn insert(&self, insert: Insert, cuts: Vec<Cut>, at: Position) -> Result<Answer, QueryError> {
         let (into, source) = Into::new(insert)?;
+        if let Some(cut) = cuts.iter().find(|cut| cut.made_up == into.topic) {
+            return Err(temporal::misplaced(cut.at));
+        }
         let topic = self.store.topic(&into.topic).filter(|topic| !topic.name.is_system());
         let Some(topic) = topic else {
             let name = &into.topic;
@@ -109,8 +112,7 @@ impl Engine {
             let store = self.store.clone();
             position = blocking(move || recount_env::block_on(store.append(request))).await??.position();
         }
-        let fields =
-            ["inserted", "position"].map(|name| Field::new(name, DataType::Int64, false)).to_vec();
+        let fields = ["inserted", "position"].map(|name| Field::new(name, DataType::Int64, false)).to_vec();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(vec![count as i64])),
             Arc::new(Int64Array::from(vec![position.0 as i64])),
@@ -163,12 +165,7 @@ impl Engine {
     }
 
     /// Resolves and plans a query.
-    async fn plan(
-        &self,
-        mut query: Query,
-        cuts: Vec<Cut>,
-        at: Position,
-    ) -> Result<Planned, QueryError> {
+    async fn plan(&self, mut query: Query, cuts: Vec<Cut>, at: Position) -> Result<Planned, QueryError> {
         let state = plan::of_statement(&self.session, self.store.now());
         let named = {
             let find = |name: &str, version, periods| {
@@ -212,8 +209,7 @@ impl Engine {
             let (relations, plan) = (self.relations.clone(), physical.clone());
             blocking(move || scan::freeze(&plan, &*relations, at)).await??;
         }
-        let stream =
-            execute_stream(physical, planned.state.task_ctx()).map_err(|error| self.error(error))?;
+        let stream = execute_stream(physical, planned.state.task_ctx()).map_err(|error| self.error(error))?;
         Ok(Answer {
             position: at,
             inserted: None,

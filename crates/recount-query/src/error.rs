@@ -26,7 +26,9 @@ pub enum QueryError {
     #[error("{0}")]
     NotFound(String),
     /// It asks for a position that is not there in time.
-    #[error("the database is at position {head}, and {wanted} did not come within {seconds} s: ask again later")]
+    #[error(
+        "the database is at position {head}, and {wanted} did not come within {seconds} s: ask again later"
+    )]
     Behind {
         /// The position that was to be waited for.
         wanted: Position,
@@ -76,7 +78,9 @@ impl QueryError {
         let text = match error {
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
             ParserError::RecursionLimitExceeded => {
-                return QueryError::Invalid("the statement is nested too deeply: write it flatter".to_owned());
+                return QueryError::Invalid(
+                    "the statement is nested too deeply: write it flatter".to_owned(),
+                );
             }
         };
         let place = text.rsplit_once(" at Line: ").and_then(|(what, place)| {
@@ -95,8 +99,15 @@ impl QueryError {
                 Some(ours) => ours.clone(),
                 None => QueryError::Failed(inner.to_string()),
             },
+            DataFusionError::Execution(text) | DataFusionError::Plan(text) if text.contains(COERCION) => {
+                let ours = text.rsplit_once(COERCION).map_or("", |(_, ours)| ours);
+                QueryError::Invalid(ours.split(". No function matches").next().unwrap_or(ours).to_owned())
+            }
             DataFusionError::Execution(text) => QueryError::Failed(text.clone()),
             DataFusionError::Plan(text) => QueryError::Invalid(lower_first(text)),
+            DataFusionError::NotImplemented(text) if text.contains("ScalarSubquery") => QueryError::Invalid(
+                "a subquery is not supported in this place: put it into FROM or WITH".to_owned(),
+            ),
             DataFusionError::NotImplemented(text) => {
                 QueryError::Invalid(format!("not supported: {}", lower_first(text)))
             }
@@ -106,6 +117,9 @@ impl QueryError {
         }
     }
 }
+
+/// Behind this is what a function of ours says of its arguments.
+const COERCION: &str = "coercion failed with: Error during planning: ";
 
 /// One of ours on its way through DataFusion.
 impl From<QueryError> for DataFusionError {

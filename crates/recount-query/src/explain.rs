@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::displayable;
 use recount_store::time::format_rfc3339;
 
 use crate::relation::Kind;

@@ -15,7 +15,7 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 
 use crate::answer::Answer;
 use crate::arrays::is_json;
-use crate::cells::{push_json, push_quoted, push_text};
+use crate::cells::{is_null, push_json, push_quoted, push_text};
 use crate::error::QueryError;
 
 /// About how many bytes a piece has.
@@ -251,7 +251,7 @@ fn push_line(out: &mut String, batch: &RecordBatch, row: usize) {
     let mut text = String::new();
     for (place, column) in batch.columns().iter().enumerate() {
         out.push_str(if place == 0 { "" } else { "," });
-        if !column.is_null(row) {
+        if !is_null(column, row) {
             text.clear();
             push_text(&mut text, column, row);
             push_csv(out, &text);

@@ -38,11 +38,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
 pub(crate) struct Operators;
 
 impl ExprPlanner for Operators {
-    fn plan_binary_op(
-        &self,
-        expr: RawBinaryExpr,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         let (left, right) = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
         if !exact::is_decimal(&left) && !exact::is_decimal(&right) {
             return Ok(PlannerResult::Original(expr));

@@ -1,6 +1,6 @@
 //! INSERT INTO a topic: the rows of a query as payloads, appended as one append, all or none.
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use recount_store::time::{format_rfc3339, parse_rfc3339};
 use recount_store::{AppendRequest, EventWrite, TopicInfo};
@@ -9,7 +9,7 @@ use recount_types::{NewEvent, TopicName};
 use sqlparser::ast::{Insert, ObjectName, Query, TableObject};
 
 use crate::answer::Answer;
-use crate::cells::{instant, push_text};
+use crate::cells::{instant, is_null, push_text};
 use crate::error::QueryError;
 use crate::names::folded;
 use crate::relation::in_sql;
@@ -66,7 +66,7 @@ impl Into {
         let source = insert.source.ok_or_else(|| {
             QueryError::Invalid("INSERT INTO wants VALUES (…) or SELECT … behind the columns".to_owned())
         })?;
-        let columns = insert.columns.iter().map(one_name).collect::<Result<_, _>>()?;
+        let columns: Vec<String> = insert.columns.iter().map(one_name).collect::<Result<_, _>>()?;
         Ok((Into { topic: one_name(name)?, columns }, source))
     }
 
@@ -162,7 +162,7 @@ fn event(
     let mut event = NewEvent { payload: payloads.payload(batch, row)?.into(), ..NewEvent::default() };
     let mut key = None;
     for ((target, column), field) in targets.iter().zip(batch.columns()).zip(schema.fields()) {
-        if column.is_null(row) {
+        if is_null(column, row) {
             continue;
         }
         match target {
@@ -177,7 +177,6 @@ fn event(
 }
 
 fn key_bytes(column: &ArrayRef, row: usize) -> Vec<u8> {
-    use datafusion::arrow::array::AsArray;
     match column.data_type() {
         DataType::Binary => column.as_binary::<i32>().value(row).to_vec(),
         _ => text(column, row).into_bytes(),
@@ -205,7 +204,9 @@ fn one_name(name: &ObjectName) -> Result<String, QueryError> {
         _ => None,
     }
     .ok_or_else(|| {
-        QueryError::Invalid(format!("{name}: names have no schema before them; write one with a period in quotes"))
+        QueryError::Invalid(format!(
+            "{name}: names have no schema before them; write one with a period in quotes"
+        ))
     })
 }
 

@@ -60,7 +60,9 @@ struct Names<'a> {
 impl Names<'_> {
     fn query(&mut self, query: &mut Query) -> Result<Columns, QueryError> {
         if !query.locks.is_empty() {
-            return Err(QueryError::Invalid("FOR UPDATE and FOR SHARE: reads take no locks, leave it out".into()));
+            return Err(QueryError::Invalid(
+                "FOR UPDATE and FOR SHARE: reads take no locks, leave it out".into(),
+            ));
         }
         if query.settings.is_some() || query.format_clause.is_some() || query.for_clause.is_some() {
             return Err(QueryError::Invalid("SETTINGS, FORMAT and FOR XML or JSON are not there".into()));
@@ -109,15 +111,17 @@ impl Names<'_> {
                 Ok(Some((1..=width).map(|number| format!("column{number}")).collect()))
             }
             SetExpr::Table(_) => Err(QueryError::Invalid("write SELECT * FROM t instead of TABLE t".into())),
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => Err(
-                QueryError::Invalid("a query changes nothing: INSERT is a statement of its own".into()),
-            ),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                Err(QueryError::Invalid("a query changes nothing: INSERT is a statement of its own".into()))
+            }
         }
     }
 
     fn select(&mut self, select: &mut Select) -> Result<Columns, QueryError> {
         if select.into.is_some() {
-            return Err(QueryError::Invalid("SELECT INTO makes a table, and there are none: use INSERT INTO topic".into()));
+            return Err(QueryError::Invalid(
+                "SELECT INTO makes a table, and there are none: use INSERT INTO topic".into(),
+            ));
         }
         let mut from = std::mem::take(&mut select.from);
         let mut items = Vec::new();
@@ -156,10 +160,10 @@ impl Names<'_> {
     fn factor(&mut self, factor: &mut TableFactor) -> Result<Vec<Item>, QueryError> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
-                let relation = self.relation(name, alias.as_ref());
-                let (item, renamed) = relation?;
+                let shown = name.clone();
+                let (item, renamed) = self.relation(name, alias.as_ref())?;
                 let is_base = item.is_base;
-                check_plain(factor)?;
+                check_plain(factor, &shown)?;
                 if let TableFactor::Table { alias, .. } = factor {
                     if alias.is_none() {
                         *alias = Some(alias_of(item.alias.clone()));
@@ -169,7 +173,11 @@ impl Names<'_> {
                         *factor = wildcard::derived(factor, &item);
                     }
                 }
-                Ok(vec![Item { columns: renamed.or(item.columns), is_base: is_base && !matches!(factor, TableFactor::Derived { .. }), ..item }])
+                Ok(vec![Item {
+                    columns: renamed.or(item.columns),
+                    is_base: is_base && !matches!(factor, TableFactor::Derived { .. }),
+                    ..item
+                }])
             }
             TableFactor::Table { name, alias, args: Some(_), .. } => {
                 let alias = alias.get_or_insert_with(|| alias_of(last(name)));
@@ -226,7 +234,9 @@ impl Names<'_> {
             if let Some(cut) = cut {
                 return Err(QueryError::at(
                     cut.at,
-                    format!("{ident} is a query of WITH: clauses of time belong to the topics and entities inside it"),
+                    format!(
+                        "{ident} is a query of WITH: clauses of time belong to the topics and entities inside it"
+                    ),
                 ));
             }
             return Ok((Item::new(shown, columns.clone()), renamed));
@@ -315,9 +325,16 @@ fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
 }
 
 /// Refuses what DataFusion would ignore.
-fn check_plain(factor: &TableFactor) -> Result<(), QueryError> {
+fn check_plain(factor: &TableFactor, name: &ObjectName) -> Result<(), QueryError> {
     let TableFactor::Table {
-        name, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints, ..
+        with_hints,
+        version,
+        with_ordinality,
+        partitions,
+        json_path,
+        sample,
+        index_hints,
+        ..
     } = factor
     else {
         return Ok(());
@@ -332,7 +349,9 @@ fn check_plain(factor: &TableFactor) -> Result<(), QueryError> {
     if plain {
         return Ok(());
     }
-    Err(QueryError::Invalid(format!("hints, samples, partitions and ordinality are not supported behind {name}")))
+    Err(QueryError::Invalid(format!(
+        "hints, samples, partitions and ordinality are not supported behind {name}"
+    )))
 }
 
 fn fetch_as_limit(query: &mut Query, fetch: Fetch) -> Result<(), QueryError> {

@@ -58,6 +58,11 @@ impl Narrow {
                 self.add(relation, left);
                 self.add(relation, right);
             }
+            Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }) => {
+                if let (Some(types), Kind::Topic { .. }) = (types_of(filter), &relation.kind) {
+                    self.types.get_or_insert(types);
+                }
+            }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
                 (Expr::Column(column), Expr::Literal(value, _)) => {
                     self.compare(relation, &column.name, *op, value);
@@ -151,6 +156,16 @@ impl Narrow {
             let tag = text.and_then(|text| Tag::parse(&format!("{}:{text}", declared.name)).ok());
             self.tags.extend(tag);
         }
+    }
+}
+
+/// The types of `_type = … OR _type = …`.
+fn types_of(filter: &Expr) -> Option<Vec<String>> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
+    match (op, &**left, right) {
+        (Operator::Or, left, right) => Some([types_of(left)?, types_of(right)?].concat()),
+        (Operator::Eq, Expr::Column(column), right) if column.name == "_type" => Some(vec![text_of(right)?]),
+        _ => None,
     }
 }
 

@@ -30,8 +30,7 @@ pub(crate) fn parse(sql: &str) -> Result<(Statement, Vec<Cut>), QueryError> {
 }
 
 fn ast(tokens: Vec<TokenWithSpan>) -> Result<Ast, QueryError> {
-    let mut parser =
-        Parser::new(&DIALECT).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&DIALECT).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     while parser.consume_token(&Token::SemiColon) {}
     if parser.peek_token_ref().token == Token::EOF {
         return Err(QueryError::Invalid("there is no statement".to_owned()));
@@ -40,7 +39,8 @@ fn ast(tokens: Vec<TokenWithSpan>) -> Result<Ast, QueryError> {
     while parser.consume_token(&Token::SemiColon) {}
     let next = parser.peek_token();
     if next.token != Token::EOF {
-        let what = format!("found {} after the end of the statement: run one statement at a time", next.token);
+        let what =
+            format!("found {} after the end of the statement: run one statement at a time", next.token);
         return Err(QueryError::at(next.span.start, what));
     }
     Ok(ast)
@@ -49,7 +49,8 @@ fn ast(tokens: Vec<TokenWithSpan>) -> Result<Ast, QueryError> {
 /// The error, with the names that the statement has.
 fn with_names(error: QueryError, cuts: &[Cut]) -> QueryError {
     let renamed = |text: String| {
-        cuts.iter().fold(text, |text, cut| text.replace(&format!("\"{}\"", cut.made_up), &cut.name.to_string()))
+        cuts.iter()
+            .fold(text, |text, cut| text.replace(&format!("\"{}\"", cut.made_up), &cut.name.to_string()))
     };
     match error {
         QueryError::At { line, column, what } => QueryError::At { line, column, what: renamed(what) },
@@ -73,9 +74,9 @@ fn allowed(ast: Ast) -> Result<Statement, QueryError> {
         ),
         Ast::CreateTable(_) => refused("there are no tables: events live in topics, see CREATE TOPIC"),
         Ast::CreateView(_) => refused("there are no views here: state comes from topics, see CREATE ENTITY"),
-        Ast::CreateIndex(_) => {
-            refused("there are no indexes to create: KEY, TYPE and TAG of a topic are indexed, see CREATE TOPIC")
-        }
+        Ast::CreateIndex(_) => refused(
+            "there are no indexes to create: KEY, TYPE and TAG of a topic are indexed, see CREATE TOPIC",
+        ),
         Ast::Copy { .. } => refused("COPY is not there: use INSERT INTO topic, an append, or recount import"),
         Ast::StartTransaction { .. } | Ast::Commit { .. } | Ast::Rollback { .. } => refused(
             "every statement reads at one position and every INSERT is one append: there are no transactions over several statements",

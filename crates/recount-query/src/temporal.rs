@@ -78,9 +78,8 @@ pub(crate) enum Written {
 /// Cuts all clauses of time out of a statement's tokens.
 pub(crate) fn cut(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, Vec<Cut>), QueryError> {
     tokens.retain(|token| token.token != Token::EOF);
-    let places: Vec<usize> = (0..tokens.len())
-        .filter(|&place| !matches!(tokens[place].token, Token::Whitespace(_)))
-        .collect();
+    let places: Vec<usize> =
+        (0..tokens.len()).filter(|&place| !matches!(tokens[place].token, Token::Whitespace(_))).collect();
     let prefix = unused_prefix(&tokens);
     let mut cutter = Cutter { tokens: &tokens, places: &places, next: 0 };
     let mut cuts = Vec::new();
@@ -100,8 +99,11 @@ pub(crate) fn cut(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>,
         cuts.push(Cut { made_up, name, clauses, at });
     }
     for (place, removed, made_up) in replaced {
-        tokens[place].token =
-            Token::Word(Word { value: made_up, quote_style: Some('"'), keyword: sqlparser::keywords::Keyword::NoKeyword });
+        tokens[place].token = Token::Word(Word {
+            value: made_up,
+            quote_style: Some('"'),
+            keyword: sqlparser::keywords::Keyword::NoKeyword,
+        });
         for token in &mut tokens[removed] {
             token.token = Token::Whitespace(sqlparser::tokenizer::Whitespace::Space);
         }
@@ -185,10 +187,18 @@ impl Cutter<'_> {
             token if is_word(token, "system") && self.is(3, "time") => Some(Clause::Bare),
             token => {
                 const BEGIN: [&str; 9] = [
-                    "timestamp", "timestamptz", "date", "now", "current_timestamp", "current_date", "cast", "end",
+                    "timestamp",
+                    "timestamptz",
+                    "date",
+                    "now",
+                    "current_timestamp",
+                    "current_date",
+                    "cast",
+                    "end",
                     "interval",
                 ];
-                let begins = word(token).is_some_and(|word| BEGIN.iter().any(|x| x.eq_ignore_ascii_case(word)));
+                let begins =
+                    word(token).is_some_and(|word| BEGIN.iter().any(|x| x.eq_ignore_ascii_case(word)));
                 begins.then_some(Clause::Bare)
             }
         }
@@ -198,12 +208,21 @@ impl Cutter<'_> {
     fn name_before(&self, at: Location) -> Result<(usize, Ident), QueryError> {
         let place = self.next.checked_sub(1).map(|before| self.places[before]);
         let found = place.and_then(|place| match &self.tokens[place].token {
-            Token::Word(word) => Some((place, Ident { value: word.value.clone(), quote_style: word.quote_style, span: self.tokens[place].span })),
+            Token::Word(word) => Some((
+                place,
+                Ident {
+                    value: word.value.clone(),
+                    quote_style: word.quote_style,
+                    span: self.tokens[place].span,
+                },
+            )),
             _ => None,
         });
         let (place, name) = found.ok_or_else(|| misplaced(at))?;
-        let after_period =
-            self.next.checked_sub(2).is_some_and(|before| self.tokens[self.places[before]].token == Token::Period);
+        let after_period = self
+            .next
+            .checked_sub(2)
+            .is_some_and(|before| self.tokens[self.places[before]].token == Token::Period);
         if after_period {
             return Err(QueryError::at(
                 name.span.start,
@@ -270,7 +289,8 @@ impl Cutter<'_> {
             self.word("OF")?;
             return Ok(Axis::AsOf(self.instant()?));
         }
-        let (between, end) = if self.is(0, "between") { ("AND", End::Inclusive) } else { ("TO", End::Exclusive) };
+        let (between, end) =
+            if self.is(0, "between") { ("AND", End::Inclusive) } else { ("TO", End::Exclusive) };
         self.next += 1;
         let from = self.instant()?;
         self.word(between)?;
@@ -309,7 +329,9 @@ impl Cutter<'_> {
 
     fn integer(&mut self, what: &str) -> Result<u64, QueryError> {
         let number = match self.peek(0) {
-            Token::Number(digits, _) => digits.parse::<u64>().ok().filter(|&number| number <= u32::MAX.into() || what == "a position"),
+            Token::Number(digits, _) => {
+                digits.parse::<u64>().ok().filter(|&number| number <= u32::MAX.into() || what == "a position")
+            }
             _ => None,
         };
         let number = number.ok_or_else(|| self.expected(what))?;

@@ -63,7 +63,17 @@ fn is_operator(token: &Token) -> bool {
     match token {
         Token::Word(_) => word(token).is_some_and(|word| {
             const WORDS: [&str; 12] = [
-                "and", "or", "not", "union", "intersect", "except", "join", "like", "ilike", "is", "at",
+                "and",
+                "or",
+                "not",
+                "union",
+                "intersect",
+                "except",
+                "join",
+                "like",
+                "ilike",
+                "is",
+                "at",
                 "collate",
             ];
             WORDS.iter().any(|operator| operator.eq_ignore_ascii_case(word))

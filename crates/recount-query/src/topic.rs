@@ -55,7 +55,11 @@ impl TopicScan {
             let mut cursor = self.store.read(request(&self.topic, &self.moment, &self.narrow)).await?;
             while left > 0 && wanted() {
                 let Some(event) = cursor.next().await? else { break };
-                if self.narrow.last.is_some_and(|last| event.position.0 > last) {
+                let before = self.moment.system_span.and_then(|span| span.before);
+                if self.narrow.last.is_some_and(|last| event.position.0 > last)
+                    || before.is_some_and(|before| event.append_time >= before)
+                {
+                    // Later positions were appended later.
                     break;
                 }
                 if !is_of(&self.moment, &event) || !rows.push(&event)? {
@@ -193,5 +197,82 @@ impl TopicRows<'_> {
         arrays
             .and_then(|arrays| RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options))
             .map_err(|error| QueryError::Failed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use recount_env::{block_on, memory::memory_env};
+    use recount_store::OpenOptions;
+    use recount_types::{Offset, Partition, Time};
+
+    use super::*;
+    use crate::plan;
+
+    /// Pushes payloads as rows of `count(*)`; no front can store what does not fit yet.
+    fn push(on_error: &str, payloads: &[&'static str]) -> String {
+        let open = Store::open(memory_env(), std::path::Path::new("/db"), OpenOptions::default());
+        let store = block_on(open).unwrap();
+        let sql = format!("CREATE TOPIC t (n BIGINT NOT NULL, s TEXT) ON ERROR {on_error}");
+        block_on(store.execute(&sql)).unwrap();
+        let topic = store.topic("t").unwrap();
+        let scan = TopicScan {
+            moment: Moment::at(store.head()),
+            narrow: Narrow::default(),
+            columns: Vec::new(),
+            schema: Arc::new(datafusion::arrow::datatypes::Schema::empty()),
+            limit: None,
+            notices: Notices::default(),
+            topic: topic.clone(),
+            store,
+        };
+        let mut rows = TopicRows::new(&scan);
+        let pushed = payloads.iter().map(|payload| {
+            let event = Event {
+                position: Position(7),
+                topic: topic.name.clone(),
+                key: None,
+                revision: None,
+                partition: Partition(0),
+                offset: Offset(0),
+                id: None,
+                event_type: None,
+                event_time: Time(0),
+                append_time: Time(0),
+                tags: Vec::new(),
+                content_type: None,
+                headers: Vec::new(),
+                payload: (*payload).into(),
+            };
+            match rows.push(&event) {
+                Ok(fits) => format!("{fits}"),
+                Err(error) => error.to_string(),
+            }
+        });
+        let shown = pushed.collect::<Vec<_>>().join("\n");
+        let batch = rows.batch(&scan.schema).unwrap();
+        assert!(batch.num_rows() <= plan::BATCH_ROWS);
+        format!("{shown}\n{} rows, {} left out\n", batch.num_rows(), rows.misfits)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_of_topics_that_keep_it_whatever_is_read() {
+        let payloads = [r#"{"n": 1}"#, r#"{"s": "a"}"#, "no json", r#"{"n": 1, "s": 2}"#];
+        expect![[r#"
+            true
+            false
+            false
+            false
+            1 rows, 3 left out
+        "#]]
+        .assert_eq(&push("KEEP", &payloads));
+        // Elsewhere nothing is stored that does not fit: what is not read is not looked at again.
+        expect![[r#"
+            true
+            true
+            2 rows, 0 left out
+        "#]]
+        .assert_eq(&push("REFUSE", &payloads[..2]));
     }
 }

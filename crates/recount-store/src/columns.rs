@@ -158,7 +158,8 @@ pub fn key_of(definition: &TopicDefinition, values: &[Value<'_>]) -> Option<Byte
     let typed = known.map(|(name, value)| Some((name, typed(definition.column(name)?.column_type, value)?)));
     let typed: Vec<_> = typed.collect::<Option<_>>()?;
     let null = json::Value::Null;
-    let value_of = |name: &str| typed.iter().find(|(known, _)| *known == name).map_or(&null, |found| &found.1);
+    let value_of =
+        |name: &str| typed.iter().find(|(known, _)| *known == name).map_or(&null, |found| &found.1);
     if typed.len() == definition.key.len() { record::key(&definition.key, value_of) } else { None }
 }
 

@@ -100,7 +100,9 @@ fn time(planner: &Planner<'_>, instant: Instant) -> Result<Time, QueryError> {
             None if matches!(value.data_type(), datafusion::arrow::datatypes::DataType::Timestamp(..)) => {
                 Err(no_zone(at, &shown))
             }
-            None => Err(QueryError::at(at, format!("{shown} is not a time: write it as '2023-12-13T12:00:00Z'"))),
+            None => {
+                Err(QueryError::at(at, format!("{shown} is not a time: write it as '2023-12-13T12:00:00Z'")))
+            }
         },
     }
 }

@@ -41,7 +41,11 @@ pub(super) fn multiply(left: i256, right: i256) -> Result<i256, NoResult> {
 /// The remainder, at the larger of both scales; its sign is the left one's.
 pub(super) fn remainder(left: (i256, u8), right: (i256, u8)) -> Result<i256, NoResult> {
     let (left, right) = aligned(left, right)?;
-    if right == i256::ZERO { Err(NoResult::ByZero) } else { left.checked_rem(right).ok_or(NoResult::TooLarge) }
+    if right == i256::ZERO {
+        Err(NoResult::ByZero)
+    } else {
+        left.checked_rem(right).ok_or(NoResult::TooLarge)
+    }
 }
 
 /// The quotient at a scale, half away from zero.

@@ -87,13 +87,14 @@ pub(super) fn array(
                 None => Ok(None),
             });
             let array = Decimal128Array::from(narrow.collect::<Result<Vec<_>>>()?);
+            let array = array.with_precision_and_scale(*precision, *scale)?;
             array.validate_decimal_precision(*precision).map_err(|_| failed(NoResult::TooLarge))?;
-            Ok(Arc::new(array.with_precision_and_scale(*precision, *scale)?))
+            Ok(Arc::new(array))
         }
         DataType::Decimal256(precision, scale) => {
-            let array = Decimal256Array::from(values);
+            let array = Decimal256Array::from(values).with_precision_and_scale(*precision, *scale)?;
             array.validate_decimal_precision(*precision).map_err(|_| failed(NoResult::TooLarge))?;
-            Ok(Arc::new(array.with_precision_and_scale(*precision, *scale)?))
+            Ok(Arc::new(array))
         }
         other => Err(plan(&format!("{other} is no type of decimals"))),
     }

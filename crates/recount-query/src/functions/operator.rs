@@ -53,7 +53,8 @@ impl ScalarUDFImpl for Operator {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let [left, right] = types else { return Err(exact::plan("an operator takes two operands")) };
-        let ((precision, scale), (other_precision, other_scale)) = (exact::digits(left)?, exact::digits(right)?);
+        let ((precision, scale), (other_precision, other_scale)) =
+            (exact::digits(left)?, exact::digits(right)?);
         let (scale, other_scale) = (u16::from(scale), u16::from(other_scale));
         let whole = u16::from(precision).saturating_sub(scale);
         let other_whole = u16::from(other_precision).saturating_sub(other_scale);
@@ -63,9 +64,7 @@ impl ScalarUDFImpl for Operator {
             }
             Operation::Multiply => exact::decimal(whole + other_whole, scale + other_scale),
             // The smallest divisor is one count of its scale.
-            Operation::Divide => {
-                exact::decimal(whole + other_scale + 1, arithmetic::QUOTIENT_SCALE.into())
-            }
+            Operation::Divide => exact::decimal(whole + other_scale + 1, arithmetic::QUOTIENT_SCALE.into()),
             Operation::Remainder => exact::decimal(whole.max(other_whole), scale.max(other_scale)),
         }
     }

@@ -11,8 +11,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use sqlparser::ast::{
-    BinaryOperator, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, VisitMut,
-    VisitorMut,
+    BinaryOperator, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    VisitMut, VisitorMut,
 };
 
 use super::{arithmetic, exact};
@@ -248,7 +248,9 @@ fn kept(argument: Option<Option<&ScalarValue>>) -> Result<i64> {
             ScalarValue::Int64(Some(digits)) if digits.abs() <= 76 => Ok(digits),
             _ => Err(exact::plan("round keeps -76 to 76 digits")),
         },
-        Some(_) => Err(exact::plan("round on decimals wants a literal number of digits, as its type depends on it")),
+        Some(_) => {
+            Err(exact::plan("round on decimals wants a literal number of digits, as its type depends on it"))
+        }
     }
 }
 
@@ -257,9 +259,7 @@ fn kept_of(argument: Option<&ColumnarValue>) -> Result<i64> {
     match argument {
         None => Ok(0),
         Some(ColumnarValue::Scalar(value)) => kept(Some(Some(value))),
-        Some(ColumnarValue::Array(_)) => {
-            Err(exact::plan("round wants a literal number of digits"))
-        }
+        Some(ColumnarValue::Array(_)) => Err(exact::plan("round wants a literal number of digits")),
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::exact;
+use crate::format::type_name;
 
 /// The operand of a sum.
 pub(super) fn widened(operand: Expr) -> Expr {
@@ -29,9 +30,15 @@ impl ScalarUDFImpl for Widen {
         "widen"
     }
 
-    /// Nobody sees it.
+    /// Nobody sees it; but a cast is seen, so that two sums of different types have different names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(args.iter().map(|arg| arg.schema_name().to_string()).collect())
+        let name = |arg: &Expr| match arg {
+            Expr::Cast(cast) => {
+                format!("CAST({} AS {})", cast.expr.schema_name(), type_name(&cast.field))
+            }
+            arg => arg.schema_name().to_string(),
+        };
+        Ok(args.iter().map(name).collect())
     }
 
     fn signature(&self) -> &Signature {

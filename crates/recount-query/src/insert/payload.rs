@@ -1,13 +1,13 @@
 //! Payloads out of rows: each value at its column's path, written as the column reads it.
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use recount_store::schema::{Column, ColumnType, TimeUnit, TopicDefinition};
 use recount_store::time::{parse_rfc3339, parse_without_zone};
 
 use super::rfc3339;
 use crate::arrays;
-use crate::cells::{instant, push_json, push_quoted, push_text};
+use crate::cells::{instant, is_null, push_json, push_quoted, push_text};
 use crate::error::QueryError;
 use crate::format::type_name;
 
@@ -76,7 +76,8 @@ impl<'a> Node<'a> {
             members.push((name, Node::Value { place, column, field: field.clone() }));
             return;
         }
-        let known = members.iter().position(|(member, node)| member == name && matches!(node, Node::Object(_)));
+        let known =
+            members.iter().position(|(member, node)| member == name && matches!(node, Node::Object(_)));
         let known = known.unwrap_or_else(|| {
             members.push((name, Node::Object(Vec::new())));
             members.len() - 1
@@ -89,7 +90,7 @@ impl<'a> Node<'a> {
         match self {
             Node::Value { place, column, field } => {
                 let array = batch.column(*place);
-                if array.is_null(row) {
+                if is_null(array, row) {
                     return Ok(false);
                 }
                 push_value(out, column, array, field, row)?;
@@ -137,7 +138,9 @@ fn check(column: &Column, field: &Field) -> Result<(), QueryError> {
             refused("a day is no time of a day, CAST it")
         }
         DataType::Timestamp(_, zone) => match (column.column_type, zone.is_some()) {
-            (ColumnType::TimestampTz, true) | (ColumnType::Timestamp, false) | (ColumnType::Text, _) => Ok(()),
+            (ColumnType::TimestampTz, true) | (ColumnType::Timestamp, false) | (ColumnType::Text, _) => {
+                Ok(())
+            }
             _ => refused("CAST it"),
         },
         _ => Ok(()),

@@ -23,8 +23,17 @@ pub(super) struct Item {
     pub(super) is_base: bool,
     /// Columns that `*` shows of another one already, by USING.
     pub(super) merged: Vec<String>,
-    /// Columns that are null where this side of an outer join has no row: the other side's are shown then.
-    pub(super) filled: Vec<(String, Ident)>,
+    /// Columns of USING that are null where this side of an outer join has no row: what is shown then.
+    pub(super) filled: Vec<(String, Filled)>,
+}
+
+/// What is shown of a column of USING.
+#[derive(Debug, Clone)]
+pub(super) enum Filled {
+    /// The column of the right side.
+    Right(Ident),
+    /// The one that is not null.
+    Either(Ident),
 }
 
 impl Item {
@@ -52,7 +61,8 @@ impl Item {
         let shown = columns.iter().filter(|column| !self.merged.contains(column));
         shown
             .map(|column| match self.filled.iter().find(|(filled, _)| filled == column) {
-                Some((_, other)) => SelectItem::ExprWithAlias {
+                Some((_, Filled::Right(other))) => SelectItem::UnnamedExpr(compound(other, column)),
+                Some((_, Filled::Either(other))) => SelectItem::ExprWithAlias {
                     expr: coalesce(compound(&self.alias, column), compound(other, column)),
                     alias: quoted(column),
                 },
@@ -91,7 +101,10 @@ pub(super) fn expand(
                     expanded.push(item);
                 }
             }
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(qualifier), options) => {
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(qualifier),
+                options,
+            ) => {
                 check_options(options)?;
                 let wanted = match qualifier.0.as_slice() {
                     [part] => part.as_ident().map(folded),
@@ -118,6 +131,17 @@ pub(super) fn expand(
                 name(Some(vec![folded(alias)]));
                 expanded.push(item);
             }
+            SelectItem::UnnamedExpr(expr) => {
+                let text = expr.to_string();
+                let is_shown =
+                    !text.contains("(SELECT ") && !expanded.iter().any(|item| is_alias(item, &text));
+                name(Some(vec![if is_shown { text.clone() } else { String::new() }]));
+                // A column without a name is called what is written; DataFusion's own names are harder to read.
+                expanded.push(match is_shown {
+                    true => SelectItem::ExprWithAlias { expr: expr.clone(), alias: quoted(&text) },
+                    false => item,
+                });
+            }
             _ => {
                 name(Some(vec![String::new()]));
                 expanded.push(item);
@@ -126,6 +150,10 @@ pub(super) fn expand(
     }
     *projection = expanded;
     Ok(names)
+}
+
+fn is_alias(item: &SelectItem, name: &str) -> bool {
+    matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name)
 }
 
 fn check_options(options: &WildcardAdditionalOptions) -> Result<(), QueryError> {
@@ -153,7 +181,9 @@ pub(super) fn natural_as_using(
         Some(columns?.concat())
     };
     let (Some(left), Some(right)) = (known(left), known(right)) else {
-        return Err(QueryError::Invalid("NATURAL JOIN: not all columns are known here, name them with USING".into()));
+        return Err(QueryError::Invalid(
+            "NATURAL JOIN: not all columns are known here, name them with USING".into(),
+        ));
     };
     let common = left.into_iter().filter(|column| !column.is_empty() && right.contains(column));
     let common: Vec<ObjectName> = common.map(|column| ObjectName::from(vec![quoted(&column)])).collect();
@@ -168,14 +198,15 @@ pub(super) fn natural_as_using(
 
 /// Notes which columns `*` shows only once, because a join goes by them.
 pub(super) fn merge(operator: &JoinOperator, left: &mut [Item], right: &mut [Item]) {
-    let (constraint, fills) = match operator {
-        JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => (constraint, true),
+    let (constraint, filled): (_, Option<fn(Ident) -> Filled>) = match operator {
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
+            (constraint, Some(Filled::Right))
+        }
+        JoinOperator::FullOuter(constraint) => (constraint, Some(Filled::Either)),
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
         | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => (constraint, false),
+        | JoinOperator::LeftOuter(constraint) => (constraint, None),
         _ => return,
     };
     let JoinConstraint::Using(columns) = constraint else { return };
@@ -184,8 +215,9 @@ pub(super) fn merge(operator: &JoinOperator, left: &mut [Item], right: &mut [Ite
         let has = |item: &Item| item.columns.as_ref().is_none_or(|columns| columns.contains(&column));
         let Some(other) = right.iter_mut().find(|item| has(item)) else { continue };
         other.merged.push(column.clone());
-        if fills && let Some(item) = left.iter_mut().find(|item| has(item) && !item.merged.contains(&column)) {
-            item.filled.push((column, other.alias.clone()));
+        let shown = left.iter_mut().find(|item| has(item) && !item.merged.contains(&column));
+        if let (Some(filled), Some(item)) = (filled, shown) {
+            item.filled.push((column, filled(other.alias.clone())));
         }
     }
 }

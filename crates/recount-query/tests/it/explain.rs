@@ -10,7 +10,11 @@ fn how_a_topic_is_read() {
     bench.execute("CREATE TOPIC orders (id INT NOT NULL, region TEXT NOT NULL, customer TEXT) KEY (region, id) TAG customer (customer)");
     let plan = |sql: &str| {
         let shown = bench.sql(&format!("EXPLAIN {sql}"));
-        let scans: Vec<&str> = shown.lines().filter(|line| line.contains("Scan:") || line.contains("error")).map(str::trim).collect();
+        let scans: Vec<&str> = shown
+            .lines()
+            .filter(|line| line.contains("Scan:") || line.contains("error"))
+            .map(str::trim)
+            .collect();
         format!("> {sql}\n{}\n", scans.join("\n"))
     };
     let shown: String = [
@@ -33,13 +37,52 @@ fn how_a_topic_is_read() {
     .iter()
     .map(|sql| plan(sql))
     .collect();
-    expect![[]].assert_eq(&shown);
+    expect![[r#"
+        > SELECT * FROM transactions
+        Scan: topic transactions, whole, as of position 5; 3 of 3 columns decoded: [accountid, amount, timestamp]
+        > SELECT count(*) FROM transactions
+        Scan: topic transactions, whole, as of position 5; 0 of 3 columns decoded: []
+        > SELECT amount FROM transactions WHERE accountid = 1
+        Scan: topic transactions, by the index: stream transactions/1, as of position 5; 2 of 3 columns decoded: [accountid, amount]
+        > SELECT amount FROM transactions WHERE accountid = 1 AND _position > 2 AND _position < 10
+        Scan: topic transactions, by the index: stream transactions/1, positions 3 to 9, as of position 5; 2 of 3 columns decoded: [accountid, amount, _position]
+        > SELECT amount FROM transactions WHERE _stream = 'transactions/1'
+        Scan: topic transactions, by the index: stream transactions/1, as of position 5; 1 of 3 columns decoded: [amount, _stream]
+        > SELECT amount FROM transactions WHERE _type IN ('a', 'b')
+        Scan: topic transactions, by the index: types a, b, as of position 5; 1 of 3 columns decoded: [amount, _type]
+        > SELECT amount FROM transactions WHERE _append_time >= '2024-01-02T00:00:00Z' LIMIT 1
+        Scan: topic transactions, whole, appended from 2024-01-02T00:00:00Z, as of position 5; 1 of 3 columns decoded: [amount, _append_time]
+        > SELECT amount FROM transactions ORDER BY _position LIMIT 1
+        Scan: topic transactions, whole, as of position 5; 1 of 3 columns decoded: [amount, _position]
+        > SELECT amount FROM transactions FOR VALID_TIME AS OF END OF '2023-12-31' AS OF POSITION 3 LIMIT 5
+        Scan: topic transactions, whole, as of position 3, what happened until 2023-12-31T23:59:59.999999Z; 1 of 3 columns decoded: [amount], at most 5 rows
+        > SELECT amount FROM transactions FOR SYSTEM_TIME FROM '2024-01-01T00:00:00Z' TO '2024-01-02T00:00:00Z'
+        Scan: topic transactions, whole, as of position 5, versions recorded from 2024-01-01T00:00:00Z to before 2024-01-02T00:00:00Z; 1 of 3 columns decoded: [amount]
+        > SELECT id FROM orders WHERE region = 'EU' AND id = 7
+        Scan: topic orders, by the index: stream orders/["EU",7], as of position 5; 2 of 3 columns decoded: [id, region]
+        > SELECT id FROM orders WHERE region = 'EU' AND customer = 'Ann'
+        Scan: topic orders, by the index: tags customer:Ann, as of position 5; 3 of 3 columns decoded: [id, region, customer]
+        > SELECT id FROM orders WHERE array_has(_tags, 'customer:Bob') AND _type = 'made'
+        Scan: topic orders, by the index: tags customer:Bob, as of position 5; 1 of 3 columns decoded: [id, _type, _tags]
+        > SELECT id FROM orders WHERE id = 7 OR region = 'EU'
+        Scan: topic orders, whole, as of position 5; 2 of 3 columns decoded: [id, region]
+        > SELECT t.amount FROM transactions t WHERE t.accountid IN (SELECT id FROM orders)
+        Scan: topic transactions, whole, as of position 5; 2 of 3 columns decoded: [accountid, amount]
+        Scan: topic orders, whole, as of position 5; 1 of 3 columns decoded: [id]
+    "#]].assert_eq(&shown);
 }
 
 #[test]
 fn the_whole_plan() {
     let bench = Bench::bank();
-    expect![[]].assert_eq(&bench.sql(
+    expect![[r#"
+        plan
+        ProjectionExec: expr=[accountid@0 as accountid, sum(transactions.amount)@1 as sum(amount)]
+          SortExec: TopK(fetch=3), expr=[sum(transactions.amount)@1 ASC NULLS LAST], preserve_partitioning=[false]
+            AggregateExec: mode=Single, gby=[accountid@0 as accountid], aggr=[sum(transactions.amount)]
+              FilterExec: amount@1 > 0.00
+                Scan: topic transactions, whole, as of position 4; 2 of 3 columns decoded: [accountid, amount]
+    "#]].assert_eq(&bench.sql(
         "EXPLAIN SELECT accountid, sum(amount) FROM transactions WHERE amount > 0 GROUP BY accountid ORDER BY 2 LIMIT 3",
     ));
 }

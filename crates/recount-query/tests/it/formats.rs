@@ -36,7 +36,19 @@ fn every_type_in_every_format() {
  1}}"#,
     );
     bench.append("every", r#"{"t": ""}"#);
-    expect![[]].assert_eq(&check(
+    expect![[r#"
+        application/json
+        {"position":3,"columns":[{"name":"d","type":"DECIMAL(20,2)"},{"name":"f","type":"DOUBLE"},{"name":"t","type":"TEXT"},{"name":"day","type":"DATE"},{"name":"w","type":"TIMESTAMP"},{"name":"z","type":"TIMESTAMPTZ"},{"name":"j","type":"JSON"},{"name":"_position","type":"BIGINT"},{"name":"_tags","type":"TEXT[]"},{"name":"_headers","type":"ROW(name TEXT, value BYTEA)[]"},{"name":"_key","type":"BYTEA"},{"name":"nan","type":"DOUBLE"},{"name":"i","type":"INTERVAL"}],"rows":[[123456789012345678.90,1.0,"a,\"b\"\n","2024-02-29","2024-02-29T12:00:00.500000","2024-02-29T12:00:00Z",{"a":  1},2,[],[],null,"NaN","1 hours"],[null,null,"",null,null,null,null,3,[],[],null,"NaN","1 hours"]],"notices":[]}
+        application/x-ndjson
+        {"d":123456789012345678.90,"f":1.0,"t":"a,\"b\"\n","day":"2024-02-29","w":"2024-02-29T12:00:00.500000","z":"2024-02-29T12:00:00Z","j":{"a":  1},"_position":2,"_tags":[],"_headers":[],"_key":null,"nan":"NaN","i":"1 hours"}
+        {"d":null,"f":null,"t":"","day":null,"w":null,"z":null,"j":null,"_position":3,"_tags":[],"_headers":[],"_key":null,"nan":"NaN","i":"1 hours"}
+        text/csv; charset=utf-8; header=present
+        d,f,t,day,w,z,j,_position,_tags,_headers,_key,nan,i
+        123456789012345678.90,1.0,"a,""b""
+        ",2024-02-29,2024-02-29T12:00:00.500000,2024-02-29T12:00:00Z,"{""a"":
+         1}",2,[],[],,NaN,1 hours
+        ,,"",,,,,3,[],[],,NaN,1 hours
+    "#]].assert_eq(&check(
         &bench,
         "SELECT *, _position, _tags, _headers, _key, CAST('NaN' AS DOUBLE) AS nan, INTERVAL '1 hour' AS i FROM every",
     ));
@@ -45,7 +57,14 @@ fn every_type_in_every_format() {
 #[test]
 fn an_empty_answer_and_notices() {
     let bench = Bench::bank();
-    expect![[]].assert_eq(&check(&bench, "SELECT amount FROM transactions WHERE false"));
+    expect![[r#"
+        application/json
+        {"position":4,"columns":[{"name":"amount","type":"DECIMAL(18,2)"}],"rows":[],"notices":[]}
+        application/x-ndjson
+        text/csv; charset=utf-8; header=present
+        amount
+    "#]]
+    .assert_eq(&check(&bench, "SELECT amount FROM transactions WHERE false"));
 }
 
 #[test]

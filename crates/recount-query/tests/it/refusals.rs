@@ -10,7 +10,64 @@ use crate::support::Bench;
 #[test]
 fn statements_that_there_are_not() {
     let bench = Bench::bank();
-    expect![[]].assert_eq(&bench.script(&[
+    expect![[r#"
+        > 
+        error: there is no statement
+        > ;
+        error: there is no statement
+        > SELECT 1; SELECT 2
+        error: line 1, column 11: found SELECT after the end of the statement: run one statement at a time
+        > SELEC 1
+        error: line 1, column 1: expected: an SQL statement, found: SELEC
+        > SELECT 'a
+        error: line 1, column 8: Unterminated string literal
+        > SELECT (1
+        error: expected: ), found: EOF
+        > UPDATE transactions SET amount = 1
+        error: events are never changed or removed: append one that corrects the others, with INSERT INTO topic (…) VALUES (…) or an append
+        > DELETE FROM transactions
+        error: events are never changed or removed: append one that corrects the others, with INSERT INTO topic (…) VALUES (…) or an append
+        > TRUNCATE transactions
+        error: events are never changed or removed: append one that corrects the others, with INSERT INTO topic (…) VALUES (…) or an append
+        > MERGE INTO transactions t USING transactions s ON true WHEN MATCHED THEN DELETE
+        error: events are never changed or removed: append one that corrects the others, with INSERT INTO topic (…) VALUES (…) or an append
+        > CREATE TABLE t (a INT)
+        error: there are no tables: events live in topics, see CREATE TOPIC
+        > CREATE TABLE t AS SELECT 1
+        error: there are no tables: events live in topics, see CREATE TOPIC
+        > CREATE VIEW v AS SELECT 1
+        error: there are no views here: state comes from topics, see CREATE ENTITY
+        > CREATE INDEX i ON transactions (amount)
+        error: there are no indexes to create: KEY, TYPE and TAG of a topic are indexed, see CREATE TOPIC
+        > CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'
+        error: line 1, column 35: expected: fileformat, found: CSV
+        > COPY transactions TO '/tmp/x'
+        error: COPY is not there: use INSERT INTO topic, an append, or recount import
+        > SET datafusion.execution.batch_size = 1
+        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic
+        > SHOW TABLES
+        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic
+        > BEGIN
+        error: every statement reads at one position and every INSERT is one append: there are no transactions over several statements
+        > DROP TABLE transactions
+        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic
+        > EXPLAIN ANALYZE SELECT 1
+        error: EXPLAIN ANALYZE is not there: use EXPLAIN
+        > SELECT 1 INTO t
+        error: SELECT INTO makes a table, and there are none: use INSERT INTO topic
+        > SELECT * FROM transactions FOR UPDATE
+        error: FOR UPDATE and FOR SHARE: reads take no locks, leave it out
+        > TABLE transactions
+        error: line 1, column 1: expected: an SQL statement, found: TABLE
+        > SELECT * FROM information_schema.tables
+        error: information_schema.tables: names have no schema before them; a name with a period in it is written "information_schema.tables"
+        > SELECT * FROM '/etc/passwd'
+        error: there is no topic or entity "/etc/passwd"
+        > SELECT * FROM "/etc/passwd"
+        error: there is no topic or entity "/etc/passwd"
+        > WITH x AS (DELETE FROM transactions RETURNING *) SELECT * FROM x
+        error: a query changes nothing: INSERT is a statement of its own
+    "#]].assert_eq(&bench.script(&[
         "",
         ";",
         "SELECT 1; SELECT 2",
@@ -60,7 +117,31 @@ fn names_that_there_are_not() {
         "SELECT nothing(1)",
         "SELECT * FROM nothing(1)",
     ]);
-    expect![[]].assert_eq(&shown);
+    expect![[r#"
+        error: there is no topic or entity transactions: none exists yet, see CREATE TOPIC
+        > SELECT * FROM transaction
+        error: there is no topic or entity transaction. Do you mean transactions?
+        > SELECT * FROM shop.orders
+        error: shop.orders: names have no schema before them; a name with a period in it is written "shop.orders"
+        > SELECT * FROM "Shop.orders"
+        n
+        > SELECT * FROM "shop.orders"
+        error: there is no topic or entity "shop.orders". Do you mean "Shop.orders"?
+        > SELECT * FROM elephants
+        error: there is no topic or entity elephants
+        > SELECT * FROM _catalog
+        error: there is no topic or entity _catalog
+        > SELECT ammount FROM transactions
+        error: schema error: No field named ammount. Did you mean 'transactions.amount'?
+        Valid fields are transactions.accountid, transactions.amount, transactions.timestamp, transactions._position, transactions._stream, transactions._revision, transactions._partition, transactions._offset, transactions._id, transactions._type, transactions._tags, transactions._event_time, transactions._append_time, transactions._key, transactions._value, transactions._headers.
+        > SELECT * FROM transactions TABLESAMPLE BERNOULLI (10)
+        error: hints, samples, partitions and ordinality are not supported behind transactions
+        > SELECT nothing(1)
+        error: invalid function 'nothing'.
+        Did you mean 'contains'?
+        > SELECT * FROM nothing(1)
+        error: there is no table function nothing
+    "#]].assert_eq(&shown);
 }
 
 #[test]
@@ -76,5 +157,12 @@ fn what_would_take_too_much() {
         bench.sql("SELECT a.value, b.value, count(*) FROM generate_series(1, 3000) a, generate_series(1, 3000) b GROUP BY 1, 2"),
         bench.sql("SELECT a.value FROM generate_series(1, 1000000) a ORDER BY a.value DESC"),
     ];
-    expect![[]].assert_eq(&shown.concat());
+    expect![[r#"
+        error: the statement is nested too deeply: write it flatter
+        error: line 1, column 2268: more than 500 operators in a row: use IN, a list of VALUES, or several statements
+        1
+        1
+        error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
+        error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
+    "#]].assert_eq(&shown.concat());
 }

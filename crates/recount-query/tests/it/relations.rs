@@ -110,5 +110,60 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         "INSERT INTO account VALUES (1, 2)",
     ]);
     let wanted = accounts.wanted.lock().unwrap().join("\n");
-    expect![[]].assert_eq(&format!("{answers}\n{wanted}\n"));
+    expect![[r#"
+        > SELECT * FROM account
+        accountid | balance
+        1 | 80.00
+        2 | 7.25
+        > SELECT count(*) FROM account
+        count(*)
+        2
+        > SELECT balance, _position FROM account WHERE accountid = 1
+        balance | _position
+        80.00 | 4
+        > SELECT n.accountid, n.balance - o.balance AS change FROM account FOR VERSION 1 FOR SYSTEM_TIME ALL AS o JOIN account FOR SYSTEM_TIME ALL AS n ON n._position = o._position ORDER BY n._system_from
+        accountid | change
+        1 | 0.00
+        2 | 0.00
+        > SELECT * FROM account FOR VALID_TIME AS OF '2023-12-31T23:59:59Z' FOR SYSTEM_TIME AS OF '2024-01-01T00:00:00Z'
+        accountid | balance
+        1 | 80.00
+        2 | 7.25
+        > SELECT * FROM account a JOIN transactions t USING (accountid)
+        accountid | balance | amount | timestamp
+        1 | 80.00 | 100.00 | 2023-12-13T12:00:00Z
+        > WITH a AS (SELECT * FROM account) SELECT count(*) FROM a, a AS b
+        count(*)
+        4
+        > SELECT (SELECT sum(balance) FROM account) AS s
+        s
+        87.25
+        > EXPLAIN SELECT balance FROM account WHERE accountid = 1
+        plan
+        FilterExec: accountid@0 = 1, projection=[balance@1]
+          Scan: account, one accountid, as of position 2; 2 of 2 columns decoded: [accountid, balance]
+        > EXPLAIN SELECT balance FROM account FOR VERSION 1
+        plan
+        Scan: account version 1, whole, as of position 2; 1 of 2 columns decoded: [balance]
+        > SELECT * FROM account FOR VERSION 3
+        error: account has no version 3: the newest is 2
+        > SELECT * FROM account FOR VERSION 2
+        error: account stopped at key 7: see SHOW ERRORS
+        > SELECT * FROM accounts
+        error: there is no topic or entity accounts. Do you mean account?
+        > INSERT INTO account VALUES (1, 2)
+        error: account is not a topic: what it shows comes from events. Insert into the topic that it is made of
+
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2, 0], key: Some([Integer(1)]) } at 2
+        Wanted { name: "account", version: Some(1), moment: Moment { position: Position(2), valid_time: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, columns: [2, 0], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, columns: [1, 2, 0, 3], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(1), valid_time: Some(Time(1704067199000000)), system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None } at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [2], key: None } at 2
+        Wanted { name: "account", version: Some(2), moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
+    "#]].assert_eq(&format!("{answers}\n{wanted}\n"));
 }

@@ -51,8 +51,7 @@ impl Bench {
         let clock = Arc::new(ManualClock(AtomicI64::new(0)));
         let env = Env { clock: clock.clone(), ..memory_env() };
         clock.0.store(parse_rfc3339("2024-01-01T00:00:00Z").unwrap().0, Ordering::Release);
-        let store =
-            block_on(Store::open(env, std::path::Path::new("/db"), OpenOptions::default())).unwrap();
+        let store = block_on(Store::open(env, std::path::Path::new("/db"), OpenOptions::default())).unwrap();
         let engine = Engine::new(store.clone(), relations, settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Bench { store, engine, clock, runtime, session: SessionSettings::default() }

@@ -8,7 +8,41 @@ use crate::support::{Bench, time};
 #[test]
 fn a_topic_has_its_columns_and_pseudo_columns_beside_them() {
     let bench = Bench::bank();
-    expect![[]].assert_eq(&bench.script(&[
+    expect![[r#"
+        > SELECT * FROM transactions
+        accountid | amount | timestamp
+        1 | 100.00 | 2023-12-13T12:00:00Z
+        1 | -20.00 | 2023-12-14T12:00:00Z
+        2 | 7.25 | 2023-12-12T12:00:00Z
+        > SELECT *, _position FROM transactions AS t WHERE accountId = 1
+        accountid | amount | timestamp | _position
+        1 | 100.00 | 2023-12-13T12:00:00Z | 2
+        1 | -20.00 | 2023-12-14T12:00:00Z | 3
+        > SELECT _stream, _partition, _offset, _id, _type, _tags, _event_time, _append_time, _key, _headers FROM transactions t LIMIT 1
+        _stream | _partition | _offset | _id | _type | _tags | _event_time | _append_time | _key | _headers
+        transactions/1 | 0 | 0 | NULL | NULL | [] | 2023-12-13T12:00:00Z | 2024-01-01T00:00:00.000001Z | 31 | []
+        > SELECT accountId, sum(amount) AS balance, count(*) AS n FROM transactions GROUP BY accountId ORDER BY 1
+        accountid | balance | n
+        1 | 80.00 | 2
+        2 | 7.25 | 1
+        > SELECT count(*) FROM transactions
+        count(*)
+        3
+        > SELECT _revision, amount FROM transactions WHERE accountId = 1
+        _revision | amount
+        0 | 100.00
+        1 | -20.00
+        > SELECT _revision, amount FROM transactions WHERE _stream = 'transactions/1'
+        _revision | amount
+        0 | 100.00
+        1 | -20.00
+        > SELECT _revision FROM transactions
+        error: _revision is known only where one stream is read: add WHERE _stream = 'transactions/…', or leave it out
+        > SELECT amount FROM transactions ORDER BY _position DESC LIMIT 2
+        amount
+        7.25
+        -20.00
+    "#]].assert_eq(&bench.script(&[
         "SELECT * FROM transactions",
         "SELECT *, _position FROM transactions AS t WHERE accountId = 1",
         "SELECT _stream, _partition, _offset, _id, _type, _tags, _event_time, _append_time, _key, _headers FROM transactions t LIMIT 1",
@@ -34,7 +68,15 @@ fn every_type_of_column_and_null() {
         "f": 0.1, "t": "ä", "day": "2024-02-29", "w": "2024-02-29T12:00:00", "z": "2024-02-29T12:00:00.5Z", "j": {"a": [1, 2]}}"#,
     );
     bench.append("every", "{}");
-    expect![[]].assert_eq(&bench.script(&[
+    expect![[r#"
+        > SELECT * FROM every
+        b | s | i | l | d | f | t | day | w | z | j
+        true | -1 | 2 | 9007199254740993 | 12345678901234567890123456789012345.678 | 0.1 | ä | 2024-02-29 | 2024-02-29T12:00:00 | 2024-02-29T12:00:00.500Z | {"a": [1, 2]}
+        NULL | NULL | NULL | NULL | NULL | NULL | NULL | NULL | NULL | NULL | NULL
+        > SELECT count(*), count(b), count(s), count(i), count(l), count(d), count(f), count(t), count(day), count(w), count(z), count(j) FROM every
+        count(*) | count(b) | count(s) | count(i) | count(l) | count(d) | count(f) | count(t) | count(day) | count(w) | count(z) | count(j)
+        2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1
+    "#]].assert_eq(&bench.script(&[
         "SELECT * FROM every",
         "SELECT count(*), count(b), count(s), count(i), count(l), count(d), count(f), count(t), count(day), count(w), count(z), count(j) FROM every",
     ]));
@@ -66,7 +108,36 @@ fn topics_without_columns_with_events_and_with_what_does_not_fit() {
         let event = NewEvent { payload: payload.into(), event_type, ..NewEvent::default() };
         bench.append_event("bank", None, event);
     }
-    expect![[]].assert_eq(&bench.script(&[
+    expect![[r#"
+        > SELECT * FROM notes
+        data
+        {"n": 1}
+        [2]
+        > SELECT _id, _type, _tags, _event_time, _key, _stream, _headers, _value FROM notes
+        _id | _type | _tags | _event_time | _key | _stream | _headers | _value
+        a | made | [color:red, size:1] | 2023-05-01T00:00:00Z | 6b2f31 | notes/k/1 | [{name: user, value: 6d65}] | 7b226e223a20317d
+        NULL | NULL | [] | 2024-01-01T00:00:00.000002Z | NULL | NULL | [] | 5b325d
+        > SELECT data FROM notes WHERE _type = 'made'
+        data
+        {"n": 1}
+        > SELECT data FROM notes WHERE _type IN ('made', 'other')
+        data
+        {"n": 1}
+        > SELECT data FROM notes WHERE array_has(_tags, 'color:red')
+        data
+        {"n": 1}
+        > SELECT data FROM notes WHERE array_has(_tags, 'color:blue')
+        data
+        > SELECT data FROM notes WHERE _stream = 'notes/k/1'
+        data
+        {"n": 1}
+        > SELECT data FROM notes WHERE _stream = 'bank/1'
+        data
+        > SELECT *, _type FROM bank
+        account | amount | _type
+        1 | 5.00 | deposited
+        1 | NULL | closed
+    "#]].assert_eq(&bench.script(&[
         "SELECT * FROM notes",
         "SELECT _id, _type, _tags, _event_time, _key, _stream, _headers, _value FROM notes",
         "SELECT data FROM notes WHERE _type = 'made'",
@@ -82,7 +153,31 @@ fn topics_without_columns_with_events_and_with_what_does_not_fit() {
 #[test]
 fn positions_and_times_of_append_narrow_exactly() {
     let bench = Bench::bank();
-    expect![[]].assert_eq(&bench.script(&[
+    expect![[r#"
+        > SELECT _position FROM transactions WHERE _position = 3
+        _position
+        3
+        > SELECT _position FROM transactions WHERE _position > 2 AND _position < 4
+        _position
+        3
+        > SELECT _position FROM transactions WHERE 3 <= _position
+        _position
+        3
+        4
+        > SELECT _position FROM transactions WHERE _position <= 0
+        _position
+        > SELECT _position, _append_time FROM transactions WHERE _append_time >= '2024-01-02T00:00:00Z'
+        _position | _append_time
+        3 | 2024-01-02T00:00:00Z
+        4 | 2024-01-03T00:00:00Z
+        > SELECT _position FROM transactions WHERE _append_time > TIMESTAMPTZ '2024-01-02T00:00:00Z'
+        _position
+        4
+        > SELECT _position FROM transactions WHERE _append_time < now() - INTERVAL '36 hours'
+        _position
+        2
+    "#]]
+    .assert_eq(&bench.script(&[
         "SELECT _position FROM transactions WHERE _position = 3",
         "SELECT _position FROM transactions WHERE _position > 2 AND _position < 4",
         "SELECT _position FROM transactions WHERE 3 <= _position",
@@ -106,7 +201,13 @@ fn a_statement_reads_at_one_position() {
     bench.session.min_position = Some(recount_types::Position(5));
     bench.session.wait = std::time::Duration::from_millis(10);
     let late = bench.sql("SELECT 1");
-    expect![[]].assert_eq(&[at_two, beyond, late].concat());
+    expect![[r#"
+        count(*)
+        1
+        error: position 99 has not come yet: the newest is 4
+        error: the database is at position 4, and 5 did not come within 0 s: ask again later
+    "#]]
+    .assert_eq(&[at_two, beyond, late].concat());
 }
 
 #[test]
@@ -121,5 +222,9 @@ fn a_dropped_answer_stops_its_scan_and_a_large_topic_comes_in_batches() {
     let first = bench.block_on(answer.next()).unwrap().unwrap();
     assert_eq!(first.num_rows(), 8192);
     drop(answer);
-    expect![[]].assert_eq(&bench.sql("SELECT count(*), min(n), max(n), sum(n) FROM numbers"));
+    expect![[r#"
+        count(*) | min(n) | max(n) | sum(n)
+        27000 | 0 | 26999 | 364486500
+    "#]]
+    .assert_eq(&bench.sql("SELECT count(*), min(n), max(n), sum(n) FROM numbers"));
 }
