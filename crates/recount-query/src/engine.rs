@@ -23,7 +23,7 @@ use crate::insert::Into;
 use crate::names::{self, Named};
 use crate::plan::{self, Planner};
 use crate::relation::Relation;
-use crate::relations::{Periods, Relations};
+use crate::relations::{Periods, Pinned, Relations};
 use crate::scan::{self, Source, SourceTable};
 use crate::settings::{SessionSettings, Settings};
 use crate::statement::{self, Statement};
@@ -50,6 +50,19 @@ struct Planned {
     notices: Notices,
     /// The topics that are read as of another moment.
     past: Vec<Arc<Source>>,
+    /// The position that it reads at.
+    at: Position,
+    /// The relations that are not topics, at that position.
+    pinned: Box<dyn Pinned>,
+}
+
+/// Where a statement reads.
+#[derive(Debug, Clone, Copy)]
+struct ReadAt {
+    /// At this position, or a later one.
+    position: Position,
+    /// At no later one.
+    fixed: bool,
 }
 
 impl Engine {
@@ -73,7 +86,7 @@ impl Engine {
             Statement::Query(query) => {
                 let planned = self.plan(*query, cuts, at).await?;
                 let physical = self.physical(&planned).await?;
-                self.run(planned, physical, at).await
+                self.run(planned, physical).await
             }
             Statement::Explain(query) => {
                 let planned = self.plan(*query, cuts, at).await?;
@@ -81,14 +94,14 @@ impl Engine {
                 let lines: Vec<String> = explain::lines(physical.as_ref());
                 let field = Field::new("plan", DataType::Utf8, false);
                 let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(lines))];
-                self.given(vec![field], columns, at)
+                self.given(vec![field], columns, planned.at)
             }
             Statement::Insert(insert) => self.insert(*insert, cuts, at).await,
         }
     }
 
     /// Appends the rows of an INSERT's query.
-    async fn insert(&self, insert: Insert, cuts: Vec<Cut>, at: Position) -> Result<Answer, QueryError> {
+    async fn insert(&self, insert: Insert, cuts: Vec<Cut>, at: ReadAt) -> Result<Answer, QueryError> {
         let (into, source) = Into::new(insert)?;
         if let Some(cut) = cuts.iter().find(|cut| cut.made_up == into.topic) {
             return Err(temporal::misplaced(cut.at));
@@ -103,10 +116,10 @@ impl Engine {
         };
         let planned = self.plan(*source, cuts, at).await?;
         let physical = self.physical(&planned).await?;
-        let rows = self.run(planned, physical, at).await?;
+        let rows = self.run(planned, physical).await?;
         let notices = rows.notices();
         let request = into.request(&topic, rows).await?;
-        let mut position = at;
+        let mut position = at.position;
         let count = request.events.len();
         if count > 0 {
             let store = self.store.clone();
@@ -143,7 +156,7 @@ impl Engine {
     }
 
     /// The position that a statement reads at.
-    async fn read_position(&self, session: &SessionSettings) -> Result<Position, QueryError> {
+    async fn read_position(&self, session: &SessionSettings) -> Result<ReadAt, QueryError> {
         if let Some(wanted) = session.min_position {
             let deadline = tokio::time::Instant::now() + session.wait;
             while self.store.head() < wanted {
@@ -159,13 +172,13 @@ impl Engine {
             Some(wanted) if wanted > head => {
                 Err(QueryError::Invalid(format!("position {wanted} has not come yet: the newest is {head}")))
             }
-            Some(wanted) => Ok(wanted),
-            None => Ok(head),
+            Some(wanted) => Ok(ReadAt { position: wanted, fixed: true }),
+            None => Ok(ReadAt { position: head, fixed: false }),
         }
     }
 
     /// Resolves and plans a query.
-    async fn plan(&self, mut query: Query, cuts: Vec<Cut>, at: Position) -> Result<Planned, QueryError> {
+    async fn plan(&self, mut query: Query, cuts: Vec<Cut>, at: ReadAt) -> Result<Planned, QueryError> {
         let state = plan::of_statement(&self.session, self.store.now());
         let named = {
             let find = |name: &str, version, periods| {
@@ -182,32 +195,44 @@ impl Engine {
         drop(planner);
         let mut past = Vec::new();
         let mut sources: HashMap<String, Arc<dyn TableSource>> = HashMap::new();
+        let now = timed.iter().filter(|(_, relation, times)| relation.is_kept() && times.are_now());
+        let now = now.map(|(_, relation, _)| (relation.name.clone(), relation.version)).collect();
+        let (at, pinned) = self.pin(now, at).await?;
         for (key, relation, times) in timed {
-            let moment = times.resolve(&self.store, at).await?;
+            let moment = times.resolve(&self.store, at.position).await?;
             let store = self.store.clone();
             let source = Arc::new(Source { relation, moment, store, notices: notices.clone() });
-            past.extend(source.is_past_of_topic(at).then(|| source.clone()));
+            past.extend(source.is_past_of_topic(at.position).then(|| source.clone()));
             sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
         }
         planner = Planner { state: &state, sources };
         let plan = planner.query(query).map_err(|error| self.error(error))?;
         drop(planner);
-        Ok(Planned { state, plan, notices, past })
+        Ok(Planned { state, plan, notices, past, at: at.position, pinned })
+    }
+
+    /// Takes the relations that a statement reads as they are now, and with them the position that it reads at.
+    async fn pin(
+        &self,
+        wanted: Vec<(String, Option<u32>)>,
+        at: ReadAt,
+    ) -> Result<(ReadAt, Box<dyn Pinned>), QueryError> {
+        let relations = self.relations.clone();
+        let wanted = if at.fixed { Vec::new() } else { wanted };
+        let (position, pinned) =
+            blocking(move || relations.pin(&wanted, at.position)).await?.map_err(QueryError::Failed)?;
+        Ok((ReadAt { position, ..at }, pinned))
     }
 
     async fn physical(&self, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
         planned.state.create_physical_plan(&planned.plan).await.map_err(|error| self.error(error))
     }
 
-    async fn run(
-        &self,
-        planned: Planned,
-        physical: Arc<dyn ExecutionPlan>,
-        at: Position,
-    ) -> Result<Answer, QueryError> {
+    async fn run(&self, planned: Planned, physical: Arc<dyn ExecutionPlan>) -> Result<Answer, QueryError> {
+        let (pinned, at) = (planned.pinned, planned.at);
         if scan::reads_kept(&physical) {
-            let (relations, plan) = (self.relations.clone(), physical.clone());
-            blocking(move || scan::freeze(&plan, &*relations, at)).await??;
+            let plan = physical.clone();
+            blocking(move || scan::take(&plan, &*pinned)).await??;
         }
         let stream = execute_stream(physical, planned.state.task_ctx()).map_err(|error| self.error(error))?;
         Ok(Answer {

@@ -1,5 +1,6 @@
 //! Entities as relations: their rows at a moment, and the steps of their folds over time.
 
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -77,9 +78,9 @@ impl Relations for Entities {
             nullable: column.nullable,
             hidden: false,
         });
-        let hidden = hidden(periods).iter().map(|(name, column_type, _)| DescribedColumn {
-            name: (*name).to_owned(),
-            column_type: *column_type,
+        let hidden = hidden(periods).into_iter().map(|(name, column_type, _)| DescribedColumn {
+            name: name.to_owned(),
+            column_type,
             nullable: true,
             hidden: true,
         });
@@ -238,7 +239,7 @@ impl Steps {
         let maker = Maker {
             columns: empty(&shape),
             shape,
-            last: None,
+            last: HashMap::new(),
             system: moment.system_span,
             valid: moment.valid_span,
             info,
@@ -246,7 +247,8 @@ impl Steps {
             sender,
         };
         let name = "recount-versions".to_owned();
-        let spawned = thread::Builder::new().name(name).spawn(move || maker.run(&views, &moment, key.as_ref()));
+        let spawned =
+            thread::Builder::new().name(name).spawn(move || maker.run(&views, &moment, key.as_ref()));
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for versions");
         }
@@ -264,8 +266,8 @@ impl Rows for Steps {
 struct Maker {
     columns: Vec<Column>,
     shape: Vec<(ColumnType, Place)>,
-    /// The step before, of which it is not known yet when its version ends.
-    last: Option<(StepRow, i64)>,
+    /// The last step of each key, of which it is not known yet when its version ends.
+    last: HashMap<Key, (StepRow, i64)>,
     system: Option<Span>,
     valid: Option<Span>,
     info: EntityInfo,
@@ -284,7 +286,7 @@ impl Maker {
         } else {
             views.steps(&name, version, key, as_of, &mut visit)
         };
-        self.end_version(None);
+        self.end_all();
         let rest = std::mem::replace(&mut self.columns, empty(&self.shape));
         let last = match done {
             Err(error) => Err(error.to_string()),
@@ -300,24 +302,38 @@ impl Maker {
         }
         if let Some(reason) = &step.reason {
             let error = stopped_error(&self.info, &step.key, step.position.0, reason);
-            self.open = self.sender.send(Err(error)).is_ok() && false;
+            self.open = false;
+            let _ = self.sender.send(Err(error));
             return;
         }
-        let before = self.last.as_ref().filter(|(last, _)| last.key == step.key).map(|(_, from)| *from);
+        // Steps seen in the fold's order come key by key; versions as recorded come across keys.
+        if self.system.is_none() && !self.last.contains_key(&step.key) {
+            self.end_all();
+        }
         // As seen now, a version is true from the greatest event time that it has seen.
-        let from = before.map_or(step.event_time.0, |before| before.max(step.event_time.0));
-        self.end_version(Some((&step, from)));
-        self.last = Some((step, from));
+        let before = self.last.remove(&step.key);
+        let from = before.as_ref().map_or(step.event_time.0, |(_, before)| step.event_time.0.max(*before));
+        if let Some((last, valid_from)) = before {
+            self.end_version(&last, valid_from, Some((&step, from)));
+        }
+        self.last.insert(step.key.clone(), (step, from));
         if self.columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
             let full = std::mem::replace(&mut self.columns, empty(&self.shape));
             self.open = self.sender.send(Ok(full)).is_ok();
         }
     }
 
-    /// Adds the version before, now that it is known when it ends.
-    fn end_version(&mut self, next: Option<(&StepRow, i64)>) {
-        let Some((step, valid_from)) = self.last.take() else { return };
-        let next = next.filter(|(next, _)| next.key == step.key);
+    /// Ends what goes on, in the order in which it began.
+    fn end_all(&mut self) {
+        let mut open: Vec<(StepRow, i64)> = self.last.drain().map(|(_, last)| last).collect();
+        open.sort_by_key(|(step, _)| step.position);
+        for (step, valid_from) in open {
+            self.end_version(&step, valid_from, None);
+        }
+    }
+
+    /// Adds the version that a step made, now that it is known when it ends.
+    fn end_version(&mut self, step: &StepRow, valid_from: i64, next: Option<(&StepRow, i64)>) {
         let Some(after) = &step.after else { return };
         let (system_from, system_to) = (step.append_time.0, next.map(|(next, _)| next.append_time.0));
         let valid_to = next.map(|(_, from)| from);

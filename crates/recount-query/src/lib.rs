@@ -7,7 +7,7 @@
 //!  moment.rs      what a clause of time means: positions and times
 //!  functions.rs   exact arithmetic on decimals
 //!  plan.rs        the statement as a plan of DataFusion, with our types and functions
-//!  relation.rs    what a name stands for; topic.rs, relations.rs the two kinds of it
+//!  relation.rs    what a name stands for; topic.rs, relations.rs the two kinds of it, entities.rs one of these
 //!  narrow.rs      what the filters of a scan say about keys, positions, types and tags
 //!  scan.rs        the scan of a relation in DataFusion's plan
 //!  insert.rs      INSERT INTO a topic: one append
@@ -21,6 +21,7 @@ mod answer;
 mod arrays;
 mod cells;
 mod engine;
+mod entities;
 mod error;
 mod explain;
 mod format;
@@ -43,8 +44,9 @@ mod topic;
 pub use answer::{Answer, Notices};
 pub use datafusion::arrow;
 pub use engine::Engine;
+pub use entities::Entities;
 pub use error::QueryError;
 pub use format::{Format, Formatted, type_name};
 pub use moment::{Moment, Span};
-pub use relations::{Described, DescribedColumn, NoRelations, Periods, Relations, Rows, Wanted};
+pub use relations::{Described, DescribedColumn, NoRelations, Periods, Pinned, Relations, Rows, Wanted};
 pub use settings::{SessionSettings, Settings};

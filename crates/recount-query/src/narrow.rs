@@ -4,7 +4,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
-use recount_store::columns::{canonical_text, key_of};
+use recount_store::columns::{canonical_text, stream_key};
 use recount_store::schema::{ColumnType, TopicDefinition};
 use recount_types::{StreamName, Tag, Time, Value};
 
@@ -37,7 +37,7 @@ impl Narrow {
         }
         if let Kind::Topic { topic, .. } = &relation.kind {
             narrow.stream = narrow.stream.take().or_else(|| {
-                let key = key_of(&topic.definition, &narrow.values(&topic.definition.key)?)?;
+                let key = stream_key(&topic.definition, &narrow.values(&topic.definition.key)?)?;
                 Some(StreamName { topic: topic.name.clone(), key })
             });
             narrow.add_declared_tags(&topic.definition);

@@ -87,6 +87,11 @@ impl Relation {
         Relation { name: name.to_owned(), version, kind: Kind::Kept { described, places }, schema, visible }
     }
 
+    /// Whether others keep it.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self.kind, Kind::Kept { .. })
+    }
+
     /// The columns of `*`.
     pub(crate) fn visible_columns(&self) -> Vec<String> {
         self.schema.fields().iter().take(self.visible).map(|field| field.name().clone()).collect()

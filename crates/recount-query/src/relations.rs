@@ -21,10 +21,20 @@ pub trait Relations: Send + Sync + Debug {
         periods: Periods,
     ) -> Result<Option<Described>, String>;
 
-    /// Takes all the relations of a statement as they are at one and the same state of the database, which has
-    /// everything up to `at`. May take long; called on a thread that may block. One [`Rows`] for each wanted one,
-    /// in their order.
-    fn freeze(&self, wanted: &[Wanted], at: Position) -> Result<Vec<Box<dyn Rows>>, String>;
+    /// Takes relations of these names and versions as they are at one and the same position, `at_least` or a later
+    /// one; that is the position at which the statement reads everything. May take long; called on a thread that
+    /// may block.
+    fn pin(
+        &self,
+        wanted: &[(String, Option<u32>)],
+        at_least: Position,
+    ) -> Result<(Position, Box<dyn Pinned>), String>;
+}
+
+/// The relations of a statement as they were taken.
+pub trait Pinned: Send {
+    /// What a statement wants of one of them, at the position of the pin or at another moment. May take long.
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String>;
 }
 
 /// Over which axes the versions of rows are asked for, instead of the rows at a moment.
@@ -42,7 +52,7 @@ pub struct Described {
     /// Its columns.
     pub columns: Vec<DescribedColumn>,
     /// Names of the columns that tell its rows apart: an equality with each of them is handed to
-    /// [`Relations::freeze`].
+    /// [`Pinned::rows`].
     pub key: Vec<String>,
 }
 
@@ -94,7 +104,17 @@ impl Relations for NoRelations {
         Ok(None)
     }
 
-    fn freeze(&self, _: &[Wanted], _: Position) -> Result<Vec<Box<dyn Rows>>, String> {
-        Ok(Vec::new())
+    fn pin(
+        &self,
+        _: &[(String, Option<u32>)],
+        at_least: Position,
+    ) -> Result<(Position, Box<dyn Pinned>), String> {
+        Ok((at_least, Box::new(NoRelations)))
+    }
+}
+
+impl Pinned for NoRelations {
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String> {
+        Err(format!("there is no relation {}", wanted.name))
     }
 }

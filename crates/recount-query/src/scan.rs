@@ -1,7 +1,7 @@
 //! The scan of a relation in DataFusion's plan.
 //!
-//! Planning says what is wanted: columns, keys, positions. Relations that others keep are then frozen all at once
-//! ([`freeze`]), and the rows of each are handed to its scan. A scan does its work on a thread that may block, at
+//! Planning says what is wanted: columns, keys, positions. The rows of relations that others keep are then handed to
+//! their scans ([`take`]). A scan does its work on a thread that may block, at
 //! most two batches ahead of whoever takes them.
 
 use std::fmt;
@@ -36,7 +36,7 @@ use crate::moment::Moment;
 use crate::narrow::Narrow;
 use crate::pseudo::Pseudo;
 use crate::relation::{Kind, Relation};
-use crate::relations::{Relations, Rows, Wanted};
+use crate::relations::{Pinned, Rows, Wanted};
 use crate::topic::{TopicColumn, TopicScan};
 
 /// How many batches a scan is ahead.
@@ -282,21 +282,12 @@ impl ExecutionPlan for Scan {
     }
 }
 
-/// Freezes all relations of a plan that others keep. May take long.
-pub(crate) fn freeze(
-    plan: &Arc<dyn ExecutionPlan>,
-    relations: &dyn Relations,
-    at: Position,
-) -> Result<(), QueryError> {
-    let scans = scans(plan);
-    let (kept, wanted): (Vec<&Scan>, Vec<Wanted>) =
-        scans.iter().filter_map(|scan| Some((*scan, scan.wanted()?))).unzip();
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let rows = relations.freeze(&wanted, at).map_err(QueryError::Failed)?;
-    for (scan, rows) in kept.into_iter().zip(rows) {
-        *lock(&scan.rows) = Some(rows);
+/// Gives each scan of a relation that others keep its rows. May take long.
+pub(crate) fn take(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result<(), QueryError> {
+    for scan in scans(plan) {
+        if let Some(wanted) = scan.wanted() {
+            *lock(&scan.rows) = Some(pinned.rows(&wanted).map_err(QueryError::Failed)?);
+        }
     }
     Ok(())
 }

@@ -149,20 +149,6 @@ impl ColumnDecoder {
     }
 }
 
-<<<<<<< HEAD
-=======
-/// The key of the stream of the events whose columns of KEY have these values, in KEY's order. `None` if the topic
-/// declares no KEY, or one of the values is none or of another kind.
-pub fn key_of(definition: &TopicDefinition, values: &[Value<'_>]) -> Option<Bytes> {
-    let known = definition.key.iter().zip(values);
-    let typed = known.map(|(name, value)| Some((name, typed(definition.column(name)?.column_type, value)?)));
-    let typed: Vec<_> = typed.collect::<Option<_>>()?;
-    let null = json::Value::Null;
-    let value_of =
-        |name: &str| typed.iter().find(|(known, _)| *known == name).map_or(&null, |found| &found.1);
-    if typed.len() == definition.key.len() { record::key(&definition.key, value_of) } else { None }
-}
-
 /// The text that a value of a column has in tags. `None` for types that have no one text, and for other values.
 pub fn canonical_text(column_type: ColumnType, value: &Value<'_>) -> Option<String> {
     let mut text = String::new();
@@ -170,7 +156,6 @@ pub fn canonical_text(column_type: ColumnType, value: &Value<'_>) -> Option<Stri
     Some(text)
 }
 
->>>>>>> query
 /// A value with the type that its column says.
 fn typed<'a>(column_type: ColumnType, value: &'a Value<'_>) -> Option<json::Value<'a>> {
     Some(match (column_type, value) {
@@ -178,15 +163,9 @@ fn typed<'a>(column_type: ColumnType, value: &'a Value<'_>) -> Option<json::Valu
         (ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt, Value::Integer(value)) => {
             json::Value::Integer(*value)
         }
-<<<<<<< HEAD
         (ColumnType::Date, Value::Integer(value)) => json::Value::Date(*value),
         (ColumnType::Timestamp, Value::Integer(value)) => json::Value::Timestamp(*value),
         (ColumnType::TimestampTz, Value::Integer(value)) => json::Value::TimestampTz(Time(*value)),
-=======
-        (ColumnType::Date, Value::Integer(days)) => json::Value::Date(*days),
-        (ColumnType::Timestamp, Value::Integer(us)) => json::Value::Timestamp(*us),
-        (ColumnType::TimestampTz, Value::Integer(us)) => json::Value::TimestampTz(Time(*us)),
->>>>>>> query
         (ColumnType::Decimal { scale, .. }, Value::Decimal(value)) => json::Value::Decimal(*value, scale),
         (ColumnType::Text, Value::Text(text)) => json::Value::Text(text.as_ref().into()),
         _ => return None,

@@ -28,11 +28,7 @@ use crate::time::{format_rfc3339, parse_rfc3339};
 
 mod facts;
 
-<<<<<<< HEAD
 pub(crate) use facts::{Facts, facts, key_text};
-=======
-pub(crate) use facts::{Facts, facts, key};
->>>>>>> query
 
 /// An event in the form of a record.
 #[derive(Debug, Clone)]

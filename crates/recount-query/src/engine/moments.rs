@@ -39,6 +39,15 @@ pub(super) fn evaluate(planner: &Planner<'_>, clauses: Clauses) -> Result<Times,
 }
 
 impl Times {
+    /// Whether they leave it at the moment of the statement.
+    pub(super) fn are_now(&self) -> bool {
+        self.position.is_none()
+            && self.system_time.is_none()
+            && self.system_span.is_none()
+            && self.valid_time.is_none()
+            && self.valid_span.is_none()
+    }
+
     /// The moment in a statement that reads at `at`.
     pub(super) async fn resolve(self, store: &Store, at: Position) -> Result<Moment, QueryError> {
         let mut position = at;

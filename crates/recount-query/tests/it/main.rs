@@ -1,6 +1,7 @@
 //! Tests of SQL over a database in memory.
 
 mod decimals;
+mod entities;
 mod explain;
 mod formats;
 mod inserts;

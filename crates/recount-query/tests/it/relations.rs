@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
-use recount_query::{Described, DescribedColumn, Periods, Relations, Rows, Settings, Wanted};
+use recount_query::{Described, DescribedColumn, Periods, Pinned, Relations, Rows, Settings, Wanted};
 use recount_store::columns::form_of;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
@@ -13,7 +13,7 @@ use crate::support::{BANK, Bench};
 /// An entity `account` with two rows, which notes what is wanted of it.
 #[derive(Debug, Default)]
 struct Accounts {
-    wanted: Mutex<Vec<String>>,
+    wanted: Arc<Mutex<Vec<String>>>,
 }
 
 fn column(name: &str, column_type: ColumnType, hidden: bool) -> DescribedColumn {
@@ -48,11 +48,22 @@ impl Relations for Accounts {
         Ok(Some(Described { columns, key: vec!["accountid".to_owned()] }))
     }
 
-    fn freeze(&self, wanted: &[Wanted], at: Position) -> Result<Vec<Box<dyn Rows>>, String> {
-        let mut notes = self.wanted.lock().unwrap();
-        let mut all: Vec<Box<dyn Rows>> = Vec::new();
-        for wanted in wanted {
-            notes.push(format!("{wanted:?} at {at}"));
+    fn pin(
+        &self,
+        wanted: &[(String, Option<u32>)],
+        at_least: Position,
+    ) -> Result<(Position, Box<dyn Pinned>), String> {
+        self.wanted.lock().unwrap().push(format!("pin {wanted:?} at {at_least}"));
+        Ok((at_least, Box::new(Taken(self.wanted.clone()))))
+    }
+}
+
+struct Taken(Arc<Mutex<Vec<String>>>);
+
+impl Pinned for Taken {
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String> {
+        {
+            self.0.lock().unwrap().push(format!("{wanted:?}"));
             if wanted.version == Some(2) {
                 return Err("account stopped at key 7: see SHOW ERRORS".to_owned());
             }
@@ -73,9 +84,8 @@ impl Relations for Accounts {
                 }
                 column
             });
-            all.push(Box::new(Once(Some(columns.collect()))));
+            Ok(Box::new(Once(Some(columns.collect()))))
         }
-        Ok(all)
     }
 }
 
@@ -154,16 +164,27 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         > INSERT INTO account VALUES (1, 2)
         error: account is not a topic: what it shows comes from events. Insert into the topic that it is made of
 
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2, 0], key: Some([Integer(1)]) } at 2
-        Wanted { name: "account", version: Some(1), moment: Moment { position: Position(2), valid_time: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, columns: [2, 0], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, columns: [1, 2, 0, 3], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(1), valid_time: Some(Time(1704067199000000)), system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None } at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [2], key: None } at 2
-        Wanted { name: "account", version: Some(2), moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None } at 2
+        pin [("account", None)] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None }
+        pin [("account", None)] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None }
+        pin [("account", None)] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2, 0], key: Some([Integer(1)]) }
+        pin [] at 2
+        Wanted { name: "account", version: Some(1), moment: Moment { position: Position(2), valid_time: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, columns: [2, 0], key: None }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, columns: [1, 2, 0, 3], key: None }
+        pin [] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(1), valid_time: Some(Time(1704067199000000)), system_span: None, valid_span: None }, columns: [1, 2], key: None }
+        pin [("account", None)] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None }
+        pin [("account", None)] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1], key: None }
+        pin [("account", None)] at 2
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [2], key: None }
+        pin [("account", None)] at 2
+        pin [("account", Some(1))] at 2
+        pin [("account", Some(2))] at 2
+        Wanted { name: "account", version: Some(2), moment: Moment { position: Position(2), valid_time: None, system_span: None, valid_span: None }, columns: [1, 2], key: None }
     "#]].assert_eq(&format!("{answers}\n{wanted}\n"));
 }

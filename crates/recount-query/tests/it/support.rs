@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use recount_env::{Clock, Env, block_on, memory::memory_env};
 use recount_query::arrow::util::display::{ArrayFormatter, FormatOptions};
-use recount_query::{Answer, Engine, NoRelations, QueryError, Relations, SessionSettings, Settings};
+use recount_query::{
+    Answer, Engine, Entities, NoRelations, QueryError, Relations, SessionSettings, Settings,
+};
 use recount_store::time::parse_rfc3339;
 use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
 use recount_types::{NewEvent, Time, TopicName};
+use recount_views::Views;
 
 /// A clock that stands still until it is set.
 #[derive(Debug)]
@@ -48,11 +51,28 @@ impl Bench {
     }
 
     pub(crate) fn with(relations: Arc<dyn Relations>, settings: Settings) -> Bench {
+        Bench::made(|_| relations, settings)
+    }
+
+    /// A database with its entities.
+    pub(crate) fn with_entities() -> (Bench, Views) {
+        let env = memory_env();
+        let mut kept = None;
+        let relations = |store: &Store| {
+            let views = Views::open(store.clone(), env, recount_views::Settings::default());
+            kept = Some(views.clone());
+            Arc::new(Entities::new(views)) as Arc<dyn Relations>
+        };
+        let bench = Bench::made(relations, Settings::default());
+        (bench, kept.unwrap())
+    }
+
+    fn made(relations: impl FnOnce(&Store) -> Arc<dyn Relations>, settings: Settings) -> Bench {
         let clock = Arc::new(ManualClock(AtomicI64::new(0)));
         let env = Env { clock: clock.clone(), ..memory_env() };
         clock.0.store(parse_rfc3339("2024-01-01T00:00:00Z").unwrap().0, Ordering::Release);
         let store = block_on(Store::open(env, std::path::Path::new("/db"), OpenOptions::default())).unwrap();
-        let engine = Engine::new(store.clone(), relations, settings).unwrap();
+        let engine = Engine::new(store.clone(), relations(&store), settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Bench { store, engine, clock, runtime, session: SessionSettings::default() }
     }

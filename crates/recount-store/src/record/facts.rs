@@ -50,7 +50,7 @@ pub(crate) fn facts(definition: &TopicDefinition, event: &NewEvent) -> Result<Fa
     let event_columns = chosen(definition, event_type.as_deref())?;
     let values = fields.check(event_columns).map_err(|(column, error)| advise(definition, column, &error))?;
     Ok(Facts {
-        key: key(&definition.key, |name| values.get(name)),
+        key: key(definition, &values),
         event_type,
         time: time(definition, event, &values)?,
         tags: tags(definition, event, &values)?,
@@ -152,7 +152,6 @@ fn event_type(
     }
 }
 
-<<<<<<< HEAD
 fn key(definition: &TopicDefinition, values: &Values<'_>) -> Option<Bytes> {
     let parts: Vec<_> = definition.key.iter().map(|column| values.get(column)).collect();
     key_text(&parts)
@@ -167,27 +166,10 @@ pub(crate) fn key_text(values: &[&Value<'_>]) -> Option<Bytes> {
             return Some(Bytes::copy_from_slice(itoa::Buffer::new().format(*value).as_bytes()));
         }
         [one] => one.push_canonical(&mut text),
-=======
-/// The key that the columns of a topic's KEY make, with the value of each; `None` if there are no such columns.
-pub(crate) fn key<'a>(columns: &[String], value_of: impl Fn(&str) -> &'a Value<'a>) -> Option<Bytes> {
-    let mut text = String::new();
-    match columns {
-        [] => return None,
-        [one] => match value_of(one) {
-            Value::Integer(value) => {
-                return Some(Bytes::copy_from_slice(itoa::Buffer::new().format(*value).as_bytes()));
-            }
-            value => value.push_canonical(&mut text),
-        },
->>>>>>> query
         several => {
             for value in several {
                 text.push(if text.is_empty() { '[' } else { ',' });
-<<<<<<< HEAD
                 value.push_canonical_json(&mut text);
-=======
-                value_of(column).push_canonical_json(&mut text);
->>>>>>> query
             }
             text.push(']');
         }
