@@ -94,7 +94,7 @@ impl Pipe {
     }
 
     /// Writes a piece; waits while the reader is behind.
-    pub(crate) async fn write(&self, piece: Vec<u8>) -> Result<(), Gone> {
+    pub(crate) async fn write(&self, piece: impl Into<Bytes>) -> Result<(), Gone> {
         self.0.send(Ok(piece.into())).await.map_err(|_| Gone)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use recount_env::Clock;
+use recount_query::Sql;
 use recount_store::{AppendError, AppendRequest, Appended, Store};
 use recount_types::Kind;
 use recount_views::Views;
@@ -17,6 +18,7 @@ use crate::problem::Problem;
 pub(crate) struct Front {
     pub(crate) store: Store,
     pub(crate) views: Views,
+    pub(crate) sql: Sql,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counts: Counts,
     /// Room for bodies that are not small.
@@ -28,11 +30,12 @@ pub(crate) struct Front {
 
 impl Front {
     /// The front of a store.
-    pub(crate) fn new(store: Store, views: Views, clock: Arc<dyn Clock>) -> Front {
+    pub(crate) fn new(store: Store, views: Views, sql: Sql, clock: Arc<dyn Clock>) -> Front {
         let (stopping, _) = watch::channel(false);
         Front {
             store,
             views,
+            sql,
             clock,
             counts: Counts::default(),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),

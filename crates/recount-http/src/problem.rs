@@ -4,6 +4,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use recount_query::QueryError;
 use recount_store::{AppendError, DdlError, Expected, ReadError};
 use recount_types::Kind;
 use recount_views::ViewError;
@@ -153,6 +154,17 @@ impl From<DdlError> for Problem {
     fn from(error: DdlError) -> Problem {
         match error {
             DdlError::Append(error) => error.into(),
+            error => Problem::of_kind(error.kind(), error.to_string()),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Problem {
+        match error {
+            QueryError::Append(error) => error.into(),
+            QueryError::Read(error) => error.into(),
+            QueryError::Ddl(error) => error.into(),
             error => Problem::of_kind(error.kind(), error.to_string()),
         }
     }

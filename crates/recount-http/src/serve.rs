@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use recount_env::Clock;
+use recount_query::Sql;
 use recount_store::Store;
 use recount_views::Views;
 use tokio::net::{TcpListener, TcpStream};
@@ -47,17 +48,18 @@ impl Default for Limits {
 /// Connections beyond the limit that are told so at a time; those beyond wait to be accepted.
 const REFUSED_MAX: usize = 16;
 
-/// Serves `store` and its entities to those who connect to `listener` until `stop` is ready; then takes no more connections, ends
+/// Serves `store`, its entities and its SQL to those who connect to `listener` until `stop` is ready; then takes no more connections, ends
 /// subscriptions and answers what was asked. The store stays open.
 pub async fn serve(
     listener: TcpListener,
     store: Store,
     views: Views,
+    sql: Sql,
     clock: Arc<dyn Clock>,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let front = Arc::new(Front::new(store, views, clock));
+    let front = Arc::new(Front::new(store, views, sql, clock));
     let router = router(front.clone());
     let connections_max = limits.connections_max;
     let refusing = Router::new().fallback(async move |_: Request| -> Result<_, Infallible> {

@@ -135,7 +135,7 @@ impl Engine {
     }
 
     /// An answer of rows that are there already.
-    fn given(
+    pub(crate) fn given(
         &self,
         fields: Vec<Field>,
         columns: Vec<ArrayRef>,

@@ -1,7 +1,7 @@
 //! Why a statement was refused or failed.
 
 use datafusion::error::DataFusionError;
-use recount_store::{AppendError, ReadError};
+use recount_store::{AppendError, DdlError, ReadError};
 use recount_types::{Kind, Position};
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::Location;
@@ -52,6 +52,9 @@ pub enum QueryError {
     /// The append of an INSERT was refused.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// A definition was refused or failed.
+    #[error(transparent)]
+    Ddl(#[from] DdlError),
     /// It failed while it ran.
     #[error("{0}")]
     Failed(String),
@@ -66,6 +69,7 @@ impl QueryError {
             QueryError::Behind { .. } | QueryError::Memory { .. } => Kind::Busy,
             QueryError::Read(error) => error.kind(),
             QueryError::Append(error) => error.kind(),
+            QueryError::Ddl(error) => error.kind(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! SQL over topics and entities, as of any moment. One statement a call; statements never change an event.
 //!
 //! ```text
-//!  engine.rs      a statement from its text to its answer
+//!  sql.rs         every statement: definitions, SHOW, and what the engine runs
+//!  engine.rs      a query from its text to its answer
 //!  temporal.rs    cuts the clauses of time out of the tokens, before the parser sees them
 //!  names.rs       walks the statement: resolves names, expands `*`, so that nothing is silently ignored
 //!  moment.rs      what a clause of time means: positions and times
@@ -36,6 +37,8 @@ mod relation;
 mod relations;
 mod scan;
 mod settings;
+mod show;
+mod sql;
 mod statement;
 mod temporal;
 mod tokens;
@@ -50,3 +53,4 @@ pub use format::{Format, Formatted, type_name};
 pub use moment::{Moment, Span};
 pub use relations::{Described, DescribedColumn, NoRelations, Periods, Pinned, Relations, Rows, Wanted};
 pub use settings::{SessionSettings, Settings};
+pub use sql::{Outcome, Sql};

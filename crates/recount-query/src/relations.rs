@@ -32,7 +32,7 @@ pub trait Relations: Send + Sync + Debug {
 }
 
 /// The relations of a statement as they were taken.
-pub trait Pinned: Send {
+pub trait Pinned: Send + Sync {
     /// What a statement wants of one of them, at the position of the pin or at another moment. May take long.
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String>;
 }

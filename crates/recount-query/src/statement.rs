@@ -85,7 +85,7 @@ fn allowed(ast: Ast) -> Result<Statement, QueryError> {
             let text = other.to_string();
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
             Err(QueryError::Invalid(format!(
-                "{} is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic",
+                "{} is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY",
                 words.join(" ")
             )))
         }

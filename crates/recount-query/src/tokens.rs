@@ -29,6 +29,11 @@ pub(crate) fn word(token: &Token) -> Option<&str> {
     }
 }
 
+/// Whether it only separates others.
+pub(crate) fn is_space(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(_) | Token::EOF)
+}
+
 /// Whether it is this word, not quoted.
 pub(crate) fn is_word(token: &Token, wanted: &str) -> bool {
     word(token).is_some_and(|word| word.eq_ignore_ascii_case(wanted))

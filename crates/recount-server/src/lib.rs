@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use recount_env::{block_on, real};
 use recount_http::Limits;
+use recount_query::{QueryError, Sql};
 use recount_store::{CloseError, OpenOptions, OpenStoreError, Store};
 use recount_types::Kind;
 use recount_views::Views;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub options: OpenOptions,
     /// How to keep its entities.
     pub views: recount_views::Settings,
+    /// How to run queries.
+    pub query: recount_query::Settings,
 }
 
 impl Settings {
@@ -42,7 +45,8 @@ impl Settings {
     pub fn new(directory: impl Into<PathBuf>) -> Settings {
         let listen = SocketAddr::from(([127, 0, 0, 1], PORT));
         let views = recount_views::Settings::default();
-        Settings { directory: directory.into(), listen, options: OpenOptions::default(), views }
+        let query = recount_query::Settings::default();
+        Settings { directory: directory.into(), listen, options: OpenOptions::default(), views, query }
     }
 }
 
@@ -76,6 +80,9 @@ pub enum ServeError {
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenStoreError),
+    /// Queries could not be prepared.
+    #[error(transparent)]
+    Query(QueryError),
     /// The database was not closed cleanly.
     #[error(transparent)]
     Close(#[from] CloseError),
@@ -89,6 +96,7 @@ impl ServeError {
             ServeError::PortBusy { .. } => Kind::Busy,
             ServeError::Listen { .. } | ServeError::Runtime(_) | ServeError::Close(_) => Kind::Unavailable,
             ServeError::Open(error) => error.kind(),
+            ServeError::Query(error) => error.kind(),
         }
     }
 }
@@ -137,8 +145,9 @@ async fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<()
     }
     block_on(store.announce(&format!("http://{address}")))?;
     let views = Views::open(store.clone(), env, settings.views);
+    let sql = Sql::new(store.clone(), views.clone(), settings.query).map_err(ServeError::Query)?;
     on_ready(address);
-    recount_http::serve(listener, store.clone(), views.clone(), clock, Limits::default(), stop).await;
+    recount_http::serve(listener, store.clone(), views.clone(), sql, clock, Limits::default(), stop).await;
     views.close();
     block_on(store.close())?;
     Ok(())

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use recount_entity::fold::{Events, Step};
+use recount_entity::key::Key;
 use recount_entity::table::Frozen;
 use recount_env::block_on;
 use recount_store::schema::ColumnType;
@@ -146,6 +147,16 @@ impl Live {
 
     pub(crate) fn plan(&self) -> Plan {
         lock(&self.replica).plan().clone()
+    }
+
+    /// Tells of each key that stopped: the event, and why.
+    pub(crate) fn each_stopped(&self, tell: &mut dyn FnMut(&Key, u64, &str)) {
+        let frozen = lock(&self.replica).table.freeze();
+        for (row, _) in frozen.rows() {
+            if let Some(stopped) = &row.stopped {
+                tell(&row.key, stopped.position, &stopped.reason);
+            }
+        }
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -16,6 +16,7 @@ use recount_types::{EntityId, Position, TopicId, TopicName};
 use crate::bind::{Bound, RowColumn, bind};
 use crate::budget::Budget;
 use crate::error::ViewError;
+use crate::key_text;
 use crate::live::{Live, Status};
 use crate::lock;
 use crate::replica::{Confines, Plan, Replica, Source};
@@ -93,6 +94,21 @@ pub struct EntityInfo {
     pub lookups: Vec<Vec<(String, ColumnType)>>,
     /// The condition of each rule, as it was written.
     pub rules: Vec<String>,
+}
+
+/// A key that stopped at an event which could not be folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoppedKey {
+    /// The entity.
+    pub entity: TopicName,
+    /// Its version.
+    pub version: u32,
+    /// The key, as it is written.
+    pub key: String,
+    /// The event.
+    pub position: Position,
+    /// Why it could not be folded.
+    pub reason: String,
 }
 
 impl Views {
@@ -221,6 +237,23 @@ impl Views {
     /// How far an entity has come.
     pub fn status(&self, name: &str, version: Option<u32>) -> Result<Status, ViewError> {
         Ok(self.inner.find(name, version)?.status())
+    }
+
+    /// The keys that stopped at an event, of every version.
+    pub fn stopped(&self) -> Vec<StoppedKey> {
+        let mut all = Vec::new();
+        for live in self.inner.refresh() {
+            live.each_stopped(&mut |key, position, reason| {
+                all.push(StoppedKey {
+                    entity: live.name.clone(),
+                    version: live.version,
+                    key: key_text::shown(key, &live.columns[..live.key_width]),
+                    position: Position(position),
+                    reason: reason.to_owned(),
+                });
+            });
+        }
+        all
     }
 
     /// The rows of several entities at one position, at or behind `wanted` and the head.

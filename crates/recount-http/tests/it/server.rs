@@ -6,6 +6,7 @@ use std::path::Path;
 use recount_env::block_on;
 use recount_env::memory::memory_env;
 use recount_http::Limits;
+use recount_query::Sql;
 use recount_store::{OpenOptions, Store};
 use recount_views::{Settings, Views};
 use tokio::net::TcpListener;
@@ -37,8 +38,10 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let served = store.clone();
         let views = Views::open(store.clone(), env, Settings::default());
+        let sql = Sql::new(store.clone(), views.clone(), recount_query::Settings::default()).unwrap();
         let task = tokio::spawn(async move {
-            recount_http::serve(listener, served, views, clock, limits, async { drop(stopped.await) }).await;
+            recount_http::serve(listener, served, views, sql, clock, limits, async { drop(stopped.await) })
+                .await;
         });
         Server { address, store, stop, task }
     }

@@ -1,0 +1,105 @@
+//! SHOW: what is defined, how far entities have come, which keys stopped.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, StringArray};
+use datafusion::arrow::datatypes::Field;
+use recount_store::Store;
+use recount_views::Views;
+
+use crate::error::QueryError;
+
+/// What to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The topics.
+    Topics,
+    /// The entities, each version.
+    Entities,
+    /// Keys that stopped at an event.
+    Stopped,
+}
+
+impl What {
+    /// Reads what stands behind SHOW, in capital letters.
+    pub(crate) fn parse(words: &[&str]) -> Result<What, QueryError> {
+        match words {
+            ["TOPICS"] | ["TOPICS", ""] => Ok(What::Topics),
+            ["ENTITIES"] | ["ENTITIES", ""] => Ok(What::Entities),
+            ["STOPPED"] | ["STOPPED", ""] => Ok(What::Stopped),
+            _ => Err(QueryError::Invalid("SHOW shows TOPICS, ENTITIES or STOPPED".to_owned())),
+        }
+    }
+}
+
+/// The columns and rows to show.
+pub(crate) fn rows(what: What, store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
+    match what {
+        What::Topics => topics(store),
+        What::Entities => entities(store, views),
+        What::Stopped => stopped(views),
+    }
+}
+
+fn topics(store: &Store) -> (Vec<Field>, Vec<ArrayRef>) {
+    let topics = store.topics();
+    let columns = |topic: &recount_store::TopicInfo| {
+        let columns = topic.definition.columns.iter();
+        columns.map(|column| format!("{} {}", column.name, column.column_type)).collect::<Vec<_>>().join(", ")
+    };
+    of(vec![
+        ("name", texts(topics.iter().map(|topic| topic.name.to_string()))),
+        ("columns", texts(topics.iter().map(columns))),
+        ("key", texts(topics.iter().map(|topic| topic.definition.key.join(", ")))),
+        ("created", numbers(topics.iter().map(|topic| topic.created.0))),
+    ])
+}
+
+fn entities(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
+    let head = store.head().0;
+    let known: Vec<_> = views
+        .entities()
+        .into_iter()
+        .filter_map(|info| {
+            let status = views.status(info.name.as_str(), Some(info.version)).ok()?;
+            Some((info, status))
+        })
+        .collect();
+    let current = BooleanArray::from_iter(known.iter().map(|(info, _)| Some(info.current)));
+    of(vec![
+        ("name", texts(known.iter().map(|(info, _)| info.name.to_string()))),
+        ("version", numbers(known.iter().map(|(info, _)| info.version.into()))),
+        ("current", Arc::new(current)),
+        ("keys", numbers(known.iter().map(|(_, status)| status.keys as u64))),
+        ("stopped", numbers(known.iter().map(|(_, status)| status.stopped as u64))),
+        ("position", numbers(known.iter().map(|(_, status)| status.position))),
+        ("behind", numbers(known.iter().map(|(_, status)| head.saturating_sub(status.position)))),
+        ("bytes", numbers(known.iter().map(|(_, status)| status.bytes as u64))),
+        ("unfit_events", numbers(known.iter().map(|(_, status)| status.unfit))),
+    ])
+}
+
+fn stopped(views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
+    let keys = views.stopped();
+    of(vec![
+        ("entity", texts(keys.iter().map(|key| key.entity.to_string()))),
+        ("version", numbers(keys.iter().map(|key| key.version.into()))),
+        ("key", texts(keys.iter().map(|key| key.key.clone()))),
+        ("position", numbers(keys.iter().map(|key| key.position.0))),
+        ("reason", texts(keys.iter().map(|key| key.reason.clone()))),
+    ])
+}
+
+fn of(columns: Vec<(&str, ArrayRef)>) -> (Vec<Field>, Vec<ArrayRef>) {
+    let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), false);
+    let fields = columns.iter().map(field).collect();
+    (fields, columns.into_iter().map(|(_, array)| array).collect())
+}
+
+fn texts(values: impl Iterator<Item = String>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn numbers(values: impl Iterator<Item = u64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(values.map(|value| value as i64)))
+}

@@ -1,0 +1,80 @@
+//! Every statement: definitions go to whoever keeps entities, SHOW is answered here, the engine runs the rest.
+
+use std::sync::Arc;
+
+use recount_store::{Executed, Store};
+use recount_views::Views;
+
+use crate::answer::Answer;
+use crate::engine::{Engine, blocking};
+use crate::entities::Entities;
+use crate::error::QueryError;
+use crate::settings::{SessionSettings, Settings};
+use crate::show;
+use crate::tokens;
+
+/// Runs statements on a database. Wants to be called within a Tokio runtime.
+#[derive(Debug)]
+pub struct Sql {
+    store: Store,
+    views: Views,
+    engine: Engine,
+}
+
+/// What a statement did.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It defined something.
+    Executed(Executed),
+    /// It has rows for an answer.
+    Rows(Answer),
+}
+
+/// Who runs a statement.
+enum Route {
+    Definition,
+    Show(show::What),
+    Query,
+}
+
+impl Sql {
+    /// Statements on the topics of a store and the entities of `views`.
+    pub fn new(store: Store, views: Views, settings: Settings) -> Result<Sql, QueryError> {
+        let entities = Arc::new(Entities::new(views.clone()));
+        let engine = Engine::new(store.clone(), entities, settings)?;
+        Ok(Sql { store, views, engine })
+    }
+
+    /// Runs one statement.
+    pub async fn run(&self, sql: &str, session: &SessionSettings) -> Result<Outcome, QueryError> {
+        match route(sql)? {
+            Route::Definition => {
+                let (views, sql) = (self.views.clone(), sql.to_owned());
+                Ok(Outcome::Executed(blocking(move || views.execute(&sql)).await??))
+            }
+            Route::Show(what) => {
+                let (store, views) = (self.store.clone(), self.views.clone());
+                let (fields, columns) = blocking(move || show::rows(what, &store, &views)).await?;
+                Ok(Outcome::Rows(self.engine.given(fields, columns, self.store.head())?))
+            }
+            Route::Query => Ok(Outcome::Rows(self.engine.query(sql, session).await?)),
+        }
+    }
+}
+
+fn route(sql: &str) -> Result<Route, QueryError> {
+    let tokens = tokens::tokens(sql)?;
+    let words: Vec<String> = tokens
+        .iter()
+        .filter(|token| !tokens::is_space(&token.token))
+        .take(4)
+        .map(|token| tokens::word(&token.token).unwrap_or_default().to_ascii_uppercase())
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Ok(match words.as_slice() {
+        ["CREATE" | "ALTER" | "DROP", "TOPIC" | "ENTITY", ..] => Route::Definition,
+        ["CREATE", "OR", "REPLACE", "ENTITY" | "TOPIC"] => Route::Definition,
+        ["SHOW", what @ ..] => Route::Show(show::What::parse(what)?),
+        _ => Route::Query,
+    })
+}
