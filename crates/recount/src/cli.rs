@@ -3,6 +3,7 @@
 mod append;
 mod bench;
 mod demo;
+mod diff;
 mod export;
 mod failure;
 mod import;
@@ -12,6 +13,7 @@ mod lines;
 mod read;
 mod remote;
 mod serve;
+mod sql;
 mod target;
 mod topic;
 mod verify;
@@ -51,6 +53,10 @@ enum Command {
     Read(read::Arguments),
     /// List, show, create and drop topics
     Topic(topic::Arguments),
+    /// Run SQL: from the command line, a file, standard input, or typed at a prompt
+    Sql(sql::Arguments),
+    /// Compare two versions of an entity: which keys differ, and at which step first
+    Diff(diff::Arguments),
     /// Show how the row of an entity came to be: each event, the state before and after it, the rule, what was looked up
     Why(why::Arguments),
     /// Import a CSV or JSON lines file; run it again to go on where it stopped
@@ -86,6 +92,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Append(arguments) => append::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Topic(arguments) => topic::run(&arguments),
+        Command::Sql(arguments) => sql::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

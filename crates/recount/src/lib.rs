@@ -19,13 +19,18 @@
 //! Everything is durable when it is answered. The methods here block; [`Database::store`] has the futures.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use recount_env::{Clock, Env, block_on, memory, real};
+use recount_query::arrow::array::RecordBatch;
+use recount_query::arrow::datatypes::SchemaRef;
+use recount_query::{Answer as Answered, Formatted, Outcome, SessionSettings, Sql};
 use recount_types::Time;
 use recount_views::Settings;
+use tokio::runtime::{self, Runtime};
 
+pub use recount_query::{Format, QueryError, arrow};
 pub use recount_store::{
     AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Defined, Delivery,
     Direction, EventCursor, EventQuery, EventWrite, Executed, Expected, From, OpenOptions, OpenStoreError,
@@ -39,6 +44,34 @@ pub use recount_views::{Answer, EntityInfo, Moment, RowState, StepRow, ViewError
 pub struct Database {
     store: Store,
     views: Views,
+    /// Made when the first query comes.
+    queries: Arc<OnceLock<Queries>>,
+}
+
+/// What runs queries, and the threads that it needs.
+#[derive(Debug)]
+struct Queries {
+    sql: Sql,
+    /// Always there until it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Queries {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(future),
+            None => block_on(future),
+        }
+    }
+}
+
+impl Drop for Queries {
+    fn drop(&mut self) {
+        // Without waiting, because it may be dropped where nobody may block.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Database {
@@ -69,7 +102,7 @@ impl Database {
     fn open_in(env: Env, directory: &Path, options: OpenOptions) -> Result<Database, OpenStoreError> {
         let store = block_on(Store::open(env.clone(), directory, options))?;
         let views = Views::open(store.clone(), env, Settings::default());
-        Ok(Database { store, views })
+        Ok(Database { store, views, queries: Arc::default() })
     }
 
     /// Appends events, all or none.
@@ -111,6 +144,25 @@ impl Database {
         self.views.execute(sql)
     }
 
+    /// Runs a statement: a definition, a query, INSERT INTO a topic, SHOW. Rows are computed as they are taken.
+    pub fn sql(&self, statement: &str) -> Result<Output, QueryError> {
+        let queries = self.queries()?;
+        Ok(match queries.block_on(queries.sql.run(statement, &SessionSettings::default()))? {
+            Outcome::Executed(executed) => Output::Executed(executed),
+            Outcome::Rows(answer) => Output::Rows(Rows { answer, queries: self.queries.clone() }),
+        })
+    }
+
+    fn queries(&self) -> Result<&Queries, QueryError> {
+        if let Some(queries) = self.queries.get() {
+            return Ok(queries);
+        }
+        let sql = Sql::new(self.store.clone(), self.views.clone(), recount_query::Settings::default())?;
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
+        let runtime = runtime.map_err(|error| QueryError::Failed(error.to_string()))?;
+        Ok(self.queries.get_or_init(|| Queries { sql, runtime: Some(runtime) }))
+    }
+
     /// The entities: rows now and as of any moment, and the steps that led to them.
     pub fn views(&self) -> &Views {
         &self.views
@@ -140,6 +192,67 @@ impl Database {
     pub fn close(&self) -> Result<(), CloseError> {
         self.views.close();
         block_on(self.store.close())
+    }
+}
+
+/// What a statement did.
+#[derive(Debug)]
+pub enum Output {
+    /// It defined something.
+    Executed(Executed),
+    /// It has rows for an answer.
+    Rows(Rows),
+}
+
+/// The rows of an answer, a batch at a time. Ends after an error.
+#[derive(Debug)]
+pub struct Rows {
+    answer: Answered,
+    queries: Arc<OnceLock<Queries>>,
+}
+
+impl Rows {
+    /// The position that it was read at.
+    pub fn position(&self) -> Position {
+        self.answer.position()
+    }
+
+    /// The names and types of its columns.
+    pub fn schema(&self) -> SchemaRef {
+        self.answer.schema()
+    }
+
+    /// What should be known about the rows taken so far.
+    pub fn notices(&self) -> Vec<String> {
+        self.answer.notices().all()
+    }
+
+    /// The rows as bytes in a format, a piece at a time.
+    pub fn formatted(self, format: Format) -> Pieces {
+        Pieces { formatted: Formatted::new(self.answer, format), queries: self.queries }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.queries.get()?.block_on(self.answer.next()).transpose()
+    }
+}
+
+/// The bytes of an answer. Ends after an error: what was given is then not whole.
+#[derive(Debug)]
+pub struct Pieces {
+    formatted: Formatted,
+    queries: Arc<OnceLock<Queries>>,
+}
+
+impl Iterator for Pieces {
+    type Item = Result<bytes::Bytes, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.queries.get()?.block_on(self.formatted.next()).transpose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use recount::{AppendError, CloseError, DdlError, OpenStoreError, ReadError, ViewError};
+use recount::{AppendError, CloseError, DdlError, OpenStoreError, QueryError, ReadError, ViewError};
 use recount_types::Kind;
 
 /// A failed command.
@@ -75,7 +75,7 @@ macro_rules! from_kind {
     )*};
 }
 
-from_kind!(AppendError, DdlError, OpenStoreError, ReadError, ViewError);
+from_kind!(AppendError, DdlError, OpenStoreError, QueryError, ReadError, ViewError);
 
 impl From<CloseError> for Failure {
     fn from(error: CloseError) -> Failure {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use bytes::Bytes;
 use recount::Expected;
 use recount_types::Kind;
 use serde_json::Value;
@@ -10,6 +11,8 @@ use super::failure::Failure;
 
 /// Requests at a time, and connections that are kept for them.
 pub(super) const REQUESTS_MAX: usize = 1024;
+/// Bytes read at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// A server's address.
 #[derive(Debug)]
@@ -71,9 +74,49 @@ impl Remote {
         Ok(parse(&text)?)
     }
 
+    /// Runs a statement; its rows in the format of a media type.
+    pub(crate) fn run_sql(
+        &self,
+        statement: &str,
+        accept: &str,
+    ) -> Result<SqlAnswer<impl Iterator<Item = Result<Bytes, Failure>> + use<>>, Failure> {
+        let request = self.agent.post(format!("{}/sql", self.base)).header("Content-Type", "text/plain");
+        let answer = request.header("Accept", accept).send(statement.as_bytes());
+        let answer = checked(answer.map_err(|error| self.unreachable(&error))?)?;
+        let has_rows = answer.headers().contains_key("recount-as-of");
+        let mut reader = answer.into_body().into_reader();
+        let mut executed = None;
+        if !has_rows {
+            let mut text = String::new();
+            reader.read_to_string(&mut text)?;
+            executed = Some(parse(&text)?);
+        }
+        let pieces = std::iter::from_fn(move || {
+            let mut piece = vec![0; PIECE_BYTES];
+            match reader.read(&mut piece) {
+                Ok(0) => None,
+                Ok(read) => {
+                    piece.truncate(read);
+                    Some(Ok(piece.into()))
+                }
+                Err(error) => Some(Err(Failure::new(format!("the answer broke off: {error}")))),
+            }
+        });
+        Ok(SqlAnswer { executed, pieces })
+    }
+
     fn unreachable(&self, error: &ureq::Error) -> Failure {
         Failure::new(format!("{} does not answer: {error}. Is `recount serve` running there?", self.base))
     }
+}
+
+/// The answer to a statement.
+#[derive(Debug)]
+pub(crate) struct SqlAnswer<I> {
+    /// What it did, if it has no rows.
+    pub(crate) executed: Option<Value>,
+    /// Its rows, as bytes.
+    pub(crate) pieces: I,
 }
 
 fn parse(answer: &str) -> Result<Value, Failure> {

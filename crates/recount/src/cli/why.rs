@@ -44,10 +44,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Some((entity, key)) = arguments.row.split_once('/') else {
         return Err(Failure::usage(format!("{:?} is not a row: write it as entity/key", arguments.row)));
     };
-    Target::with(&arguments.database, false, |target| print(&steps(target, entity, key, arguments)?))
+    Target::with(&arguments.database, false, |target| {
+        let asked = Asked {
+            version: arguments.version,
+            position: arguments.position,
+            system_as_of: arguments.system_as_of,
+            valid_as_of: arguments.valid_as_of,
+        };
+        print(&steps(target, entity, key, &asked)?)
+    })
 }
 
-fn steps(target: &Target, entity: &str, key: &str, arguments: &Arguments) -> Result<Value, Failure> {
+/// Which steps.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) version: Option<u32>,
+    pub(super) position: Option<u64>,
+    pub(super) system_as_of: Option<Time>,
+    pub(super) valid_as_of: Option<Time>,
+}
+
+/// The steps of a key, as the answer in JSON that has them.
+pub(super) fn steps(target: &Target, entity: &str, key: &str, asked: &Asked) -> Result<Value, Failure> {
+    let arguments = asked;
     match target {
         Target::Local(database) => {
             let position = match arguments.system_as_of {

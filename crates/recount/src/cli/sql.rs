@@ -1,0 +1,155 @@
+//! `sql`: statements from the command line, a file, standard input, or typed at a prompt.
+//!
+//! Rows are a table for a person and JSON lines for a program, unless a format is asked for.
+
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use recount::{Format, Output};
+use recount_store::shown::executed_json;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::target::Target;
+
+mod prompt;
+mod script;
+mod table;
+
+/// Arguments of `sql`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory or URL
+    #[arg(value_name = "DB")]
+    database: String,
+    /// Run these statements
+    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
+    command: Option<String>,
+    /// Run the statements of a file
+    #[arg(short, long)]
+    file: Option<PathBuf>,
+    /// How rows are written; a table for a person, JSON lines for a program
+    #[arg(long)]
+    format: Option<Shape>,
+    /// Say how long each statement took
+    #[arg(long)]
+    timing: bool,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// Columns for a person
+    Table,
+    /// One JSON object
+    Json,
+    /// A JSON object a row
+    Jsonl,
+    /// Comma-separated values with a line of names
+    Csv,
+    /// Arrow's IPC stream format
+    Arrow,
+}
+
+/// Runs statements on a target.
+struct Session<'a> {
+    target: &'a Target,
+    shape: Shape,
+    timing: bool,
+}
+
+/// Runs the statements.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let script = match (&arguments.command, &arguments.file) {
+        (Some(command), _) => Some(command.clone()),
+        (None, Some(file)) => {
+            let text = fs::read_to_string(file);
+            Some(text.map_err(|error| Failure::new(format!("{}: {error}", file.display())))?)
+        }
+        (None, None) if io::stdin().is_terminal() => None,
+        (None, None) => {
+            let mut text = String::new();
+            io::stdin().read_to_string(&mut text)?;
+            Some(text)
+        }
+    };
+    let plain = if io::stdout().is_terminal() { Shape::Table } else { Shape::Jsonl };
+    let shape = arguments.format.unwrap_or(plain);
+    Target::with(&arguments.database, true, |target| {
+        let mut session = Session { target, shape, timing: arguments.timing };
+        match &script {
+            None => prompt::run(&mut session),
+            Some(script) => {
+                for statement in script::statements(script) {
+                    let failed = |failure: Failure| failure.context(&format!("line {}", statement.line));
+                    session.run(statement.text).map_err(failed)?;
+                }
+                Ok(())
+            }
+        }
+    })
+}
+
+impl Session<'_> {
+    /// Runs one statement and prints its answer.
+    fn run(&self, statement: &str) -> Result<(), Failure> {
+        let began = Instant::now();
+        let format = match self.shape {
+            Shape::Table | Shape::Json => Format::Json,
+            Shape::Jsonl => Format::JsonLines,
+            Shape::Csv => Format::Csv,
+            Shape::Arrow => Format::Arrow,
+        };
+        match self.target {
+            Target::Local(database) => match database.sql(statement)? {
+                Output::Executed(executed) => self.executed(&executed_json(&executed))?,
+                Output::Rows(rows) => self.rows(rows.formatted(format).map(|piece| Ok(piece?)))?,
+            },
+            Target::Remote(remote) => {
+                let answer = remote.run_sql(statement, format.content_type())?;
+                match answer.executed {
+                    Some(executed) => self.executed(&executed)?,
+                    None => self.rows(answer.pieces)?,
+                }
+            }
+        }
+        if self.timing {
+            eprintln!("{:.1} ms", began.elapsed().as_secs_f64() * 1000.0);
+        }
+        Ok(())
+    }
+
+    fn executed(&self, executed: &Value) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        if self.shape != Shape::Table {
+            writeln!(out, "{executed}")?;
+            return Ok(());
+        }
+        let text = |member: &str| executed.get(member).and_then(Value::as_str).unwrap_or_default();
+        let position = executed.get("position").and_then(Value::as_u64).unwrap_or_default();
+        let name = [text("topic"), text("entity")].concat();
+        writeln!(out, "{}  {name}  position {position}", text("statement"))?;
+        Ok(())
+    }
+
+    fn rows(&self, pieces: impl Iterator<Item = Result<bytes::Bytes, Failure>>) -> Result<(), Failure> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        if self.shape == Shape::Table {
+            let mut answer = Vec::new();
+            for piece in pieces {
+                answer.extend_from_slice(&piece?);
+            }
+            let answer: Value = serde_json::from_slice(&answer)
+                .map_err(|error| Failure::new(format!("the answer is not JSON: {error}")))?;
+            table::write(&mut out, &answer)?;
+        } else {
+            for piece in pieces {
+                out.write_all(&piece?)?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+}
