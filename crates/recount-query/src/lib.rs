@@ -20,6 +20,8 @@
 mod answer;
 mod arrays;
 mod cells;
+mod depth;
+mod dialect;
 mod engine;
 mod error;
 mod explain;
