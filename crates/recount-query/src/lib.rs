@@ -21,6 +21,8 @@
 mod answer;
 mod arrays;
 mod cells;
+mod depth;
+mod dialect;
 mod engine;
 mod entities;
 mod error;

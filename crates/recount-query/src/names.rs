@@ -21,6 +21,9 @@ mod wildcard;
 
 use wildcard::Item;
 
+/// Most relations that a statement reads.
+const RELATIONS_MAX: usize = 500;
+
 /// A relation of a statement.
 #[derive(Debug)]
 pub(crate) struct Named {
@@ -36,7 +39,7 @@ pub(crate) type Find<'a> = &'a dyn Fn(&str, Option<u32>, Periods) -> Result<Rela
 /// Resolves the names of a query. The relations are in the order in which they are met.
 pub(crate) fn resolve(query: &mut Query, cuts: Vec<Cut>, find: Find<'_>) -> Result<Vec<Named>, QueryError> {
     let cuts = cuts.into_iter().map(|cut| (cut.made_up.clone(), cut)).collect();
-    let mut names = Names { find, cuts, scopes: Vec::new(), named: Vec::new() };
+    let mut names = Names { find, cuts, scopes: Vec::new(), read: 0, named: Vec::new() };
     names.query(query)?;
     let left = names.cuts.into_values().min_by_key(|cut| cut.at);
     match left {
@@ -52,8 +55,10 @@ struct Names<'a> {
     find: Find<'a>,
     /// The clauses of time that are still to be met, by made-up name.
     cuts: HashMap<String, Cut>,
-    /// The names of WITH, innermost last.
-    scopes: Vec<HashMap<String, Columns>>,
+    /// The names of WITH, innermost last: the columns of each, and how many relations it reads.
+    scopes: Vec<HashMap<String, (Columns, usize)>>,
+    /// How many relations are read so far, those of WITH as often as they are named.
+    read: usize,
     named: Vec<Named>,
 }
 
@@ -76,10 +81,13 @@ impl Names<'_> {
                 let name = folded(&cte.alias.name);
                 let declared = alias_columns(&cte.alias);
                 if with.recursive {
-                    self.define(name.clone(), declared.clone());
+                    self.define(name.clone(), declared.clone(), 0);
                 }
+                let before = self.read;
                 let columns = self.query(&mut cte.query)?;
-                self.define(name, declared.or(columns));
+                // It is read where it is named, not here.
+                let read = std::mem::replace(&mut self.read, before) - before;
+                self.define(name, declared.or(columns), read);
             }
         }
         let columns = self.set_expr(&mut query.body)?;
@@ -90,10 +98,21 @@ impl Names<'_> {
         Ok(columns)
     }
 
-    fn define(&mut self, name: String, columns: Columns) {
+    fn define(&mut self, name: String, columns: Columns, read: usize) {
         if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(name, columns);
+            scope.insert(name, (columns, read));
         }
+    }
+
+    /// Counts relations that are read. The planner copies a query of WITH wherever it is named.
+    fn count(&mut self, read: usize) -> Result<(), QueryError> {
+        self.read = self.read.saturating_add(read);
+        if self.read > RELATIONS_MAX {
+            return Err(QueryError::Invalid(format!(
+                "the statement reads more than {RELATIONS_MAX} relations, those of a query in WITH as often as it is named: use several statements"
+            )));
+        }
+        Ok(())
     }
 
     fn set_expr(&mut self, body: &mut SetExpr) -> Result<Columns, QueryError> {
@@ -230,7 +249,10 @@ impl Names<'_> {
         let known = folded(&ident);
         let renamed = alias.and_then(alias_columns);
         let shown = alias.map_or_else(|| Ident::with_quote('"', known.clone()), |alias| alias.name.clone());
-        if let Some(columns) = self.scopes.iter().rev().find_map(|scope| scope.get(&known)) {
+        let of_with = self.scopes.iter().rev().find_map(|scope| scope.get(&known)).cloned();
+        self.count(1)?;
+        if let Some((columns, read)) = of_with {
+            self.count(read)?;
             if let Some(cut) = cut {
                 return Err(QueryError::at(
                     cut.at,
@@ -239,7 +261,7 @@ impl Names<'_> {
                     ),
                 ));
             }
-            return Ok((Item::new(shown, columns.clone()), renamed));
+            return Ok((Item::new(shown, columns), renamed));
         }
         let clauses = cut.map(|cut| cut.clauses).unwrap_or_default();
         let spans = |axis: &Option<Axis>| matches!(axis, Some(Axis::Span(_)));

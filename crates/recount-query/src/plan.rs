@@ -26,6 +26,7 @@ use recount_types::Time;
 use sqlparser::ast::{self, Query};
 
 use crate::arrays::{UTC, timestamptz};
+use crate::depth;
 use crate::functions::{self, Operators};
 
 /// Rows in a batch.
@@ -82,6 +83,7 @@ impl Planner<'_> {
         let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)))?;
         let only_reads =
             SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        depth::check(&plan)?;
         only_reads.verify_plan(&plan)?;
         Ok(plan)
     }

@@ -4,9 +4,10 @@ use sqlparser::ast::{Insert, Query, Statement as Ast};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use crate::dialect::DIALECT;
 use crate::error::QueryError;
 use crate::temporal::{self, Cut};
-use crate::tokens::{self, DIALECT};
+use crate::tokens;
 
 /// How deeply a statement may be nested.
 const DEPTH_MAX: usize = 50;

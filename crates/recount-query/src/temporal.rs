@@ -16,8 +16,9 @@ use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 
+use crate::dialect::DIALECT;
 use crate::error::QueryError;
-use crate::tokens::{DIALECT, is_word, word};
+use crate::tokens::{is_word, word};
 
 const DAY_US: i64 = 86_400_000_000;
 

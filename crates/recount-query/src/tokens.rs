@@ -1,23 +1,20 @@
 //! The tokens of a statement, with what stands between them; and how much nesting they may cause.
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use crate::dialect::DIALECT;
 use crate::error::QueryError;
 
-/// The dialect of all statements.
-pub(crate) const DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
-
-/// Most operators in a row, without a comma or a parenthesis between them. Each is a level of nesting for the
-/// planner, whose stack is bounded.
-const OPERATORS_MAX: usize = 500;
+/// How deeply a statement may be nested: a level is an operator in a row of them, or a pair of parentheses. The
+/// planner's stack is bounded, and it takes a few KiB for each.
+const DEPTH_MAX: usize = 100;
 
 /// Cuts a text into tokens.
 pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     let tokens = Tokenizer::new(&DIALECT, sql)
         .tokenize_with_location()
         .map_err(|error| QueryError::at(error.location, error.message))?;
-    check_operators(&tokens)?;
+    check_depth(&tokens)?;
     Ok(tokens)
 }
 
@@ -39,24 +36,38 @@ pub(crate) fn is_word(token: &Token, wanted: &str) -> bool {
     word(token).is_some_and(|word| word.eq_ignore_ascii_case(wanted))
 }
 
-fn check_operators(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
-    // Operators since the last comma, in each of the parentheses that are open.
+fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
+    /// Inside of one pair of parentheses.
+    #[derive(Default)]
+    struct Level {
+        /// Of what stands before the last comma.
+        before: usize,
+        /// Since then.
+        depth: usize,
+    }
     let mut outer = Vec::new();
-    let mut count = 0;
+    let mut level = Level::default();
     for token in tokens {
         match &token.token {
-            Token::LParen | Token::LBracket => outer.push(std::mem::take(&mut count)),
-            // A parenthesis too many is the parser's to complain about.
-            Token::RParen | Token::RBracket => count = outer.pop().unwrap_or(count),
-            Token::Comma | Token::SemiColon => count = 0,
-            operator if is_operator(operator) => count += 1,
+            Token::LParen | Token::LBracket => outer.push(std::mem::take(&mut level)),
+            Token::RParen | Token::RBracket => {
+                let inner = level.before.max(level.depth);
+                // A parenthesis too many is the parser's to complain about.
+                level = outer.pop().unwrap_or_default();
+                level.depth = level.depth.max(inner) + 1;
+            }
+            Token::Comma | Token::SemiColon => {
+                level.before = level.before.max(level.depth);
+                level.depth = 0;
+            }
+            operator if is_operator(operator) => level.depth += 1,
             _ => {}
         }
-        if count > OPERATORS_MAX {
+        if level.depth > DEPTH_MAX {
             return Err(QueryError::at(
                 token.span.start,
                 format!(
-                    "more than {OPERATORS_MAX} operators in a row: use IN, a list of VALUES, or several statements"
+                    "more than {DEPTH_MAX} operators and parentheses around each other: use IN, a list of VALUES, or several statements"
                 ),
             ));
         }

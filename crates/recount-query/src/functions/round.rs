@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, Float64Array};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, i256};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -84,7 +84,7 @@ impl ScalarUDFImpl for Round {
             let less = i64::from(scale) - kept;
             let rounded = match u8::try_from(less) {
                 Ok(less) => arithmetic::rounded(value, less)?,
-                Err(_) if less > 0 => return Ok(Some(value - value)),
+                Err(_) if less > 0 => return Ok(Some(i256::ZERO)),
                 Err(_) => arithmetic::widened(value, less.unsigned_abs().min(255) as u8)?,
             };
             // Of digits before the point there are zeros left.

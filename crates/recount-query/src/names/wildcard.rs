@@ -198,15 +198,16 @@ pub(super) fn natural_as_using(
 
 /// Notes which columns `*` shows only once, because a join goes by them.
 pub(super) fn merge(operator: &JoinOperator, left: &mut [Item], right: &mut [Item]) {
-    let (constraint, filled): (_, Option<fn(Ident) -> Filled>) = match operator {
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
-            (constraint, Some(Filled::Right))
-        }
-        JoinOperator::FullOuter(constraint) => (constraint, Some(Filled::Either)),
-        JoinOperator::Join(constraint)
+    let is_right = matches!(operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_));
+    let is_full = matches!(operator, JoinOperator::FullOuter(_));
+    let constraint = match operator {
+        JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
         | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => (constraint, None),
+        | JoinOperator::LeftOuter(constraint) => constraint,
         _ => return,
     };
     let JoinConstraint::Using(columns) = constraint else { return };
@@ -216,8 +217,11 @@ pub(super) fn merge(operator: &JoinOperator, left: &mut [Item], right: &mut [Ite
         let Some(other) = right.iter_mut().find(|item| has(item)) else { continue };
         other.merged.push(column.clone());
         let shown = left.iter_mut().find(|item| has(item) && !item.merged.contains(&column));
-        if let (Some(filled), Some(item)) = (filled, shown) {
-            item.filled.push((column, filled(other.alias.clone())));
+        let other = other.alias.clone();
+        match shown {
+            Some(item) if is_right => item.filled.push((column, Filled::Right(other))),
+            Some(item) if is_full => item.filled.push((column, Filled::Either(other))),
+            _ => {}
         }
     }
 }

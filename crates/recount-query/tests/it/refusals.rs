@@ -149,19 +149,44 @@ fn what_would_take_too_much() {
     let bench = Bench::with(Arc::new(NoRelations), Settings { memory_bytes: 1 << 20 });
     let deep = format!("SELECT {}1{}", "(".repeat(200), ")".repeat(200));
     let long = format!("SELECT 1 WHERE {}", vec!["1 = 1"; 600].join(" OR "));
-    let fits = format!("SELECT 1 WHERE {}", vec!["1 = 1"; 200].join(" OR "));
+    let fits = format!(
+        "SELECT count(*) FROM generate_series(1, 2) AS s (n) WHERE {}",
+        vec!["n"; 90].join(" + ") + " > 0"
+    );
+    let unions = vec!["SELECT 1"; 98].join(" UNION ALL ");
+    let nested = format!(
+        "SELECT count(*) FROM {}(VALUES (1)) AS v{}",
+        "(SELECT * FROM ".repeat(12),
+        ") AS s".repeat(12)
+    );
+    let fan: String =
+        (1..30).map(|n| format!(", c{n} AS (SELECT x.a FROM c{} x, c{} y)", n - 1, n - 1)).collect();
+    let fan = format!("WITH c0 AS (SELECT 1 AS a) {fan} SELECT * FROM c29");
+    let chain: String = (1..150).map(|n| format!(", c{n} AS (SELECT a + 1 AS a FROM c{})", n - 1)).collect();
+    let chain = format!("WITH c0 AS (SELECT 1 AS a) {chain} SELECT * FROM c149");
     let shown = [
         bench.sql(&deep),
         bench.sql(&long),
         bench.sql(&fits),
+        bench.sql(&format!("SELECT count(*) FROM ({unions}) AS u")),
+        bench.sql(&nested),
+        bench.sql(&format!("SELECT {}1{}", "abs(".repeat(40), ")".repeat(40))).lines().last().unwrap_or_default().to_owned() + "\n",
+        bench.sql(&fan),
+        bench.sql(&chain),
         bench.sql("SELECT a.value, b.value, count(*) FROM generate_series(1, 3000) a, generate_series(1, 3000) b GROUP BY 1, 2"),
         bench.sql("SELECT a.value FROM generate_series(1, 1000000) a ORDER BY a.value DESC"),
     ];
     expect![[r#"
-        error: the statement is nested too deeply: write it flatter
-        error: line 1, column 2268: more than 500 operators in a row: use IN, a list of VALUES, or several statements
+        error: line 1, column 309: more than 100 operators and parentheses around each other: use IN, a list of VALUES, or several statements
+        error: line 1, column 468: more than 100 operators and parentheses around each other: use IN, a list of VALUES, or several statements
+        error: line 1, column 445: more than 100 operators and parentheses around each other: use IN, a list of VALUES, or several statements
+        count(*)
+        98
+        count(*)
         1
         1
+        error: the statement reads more than 500 relations, those of a query in WITH as often as it is named: use several statements
+        error: the statement reads more than 500 relations, those of a query in WITH as often as it is named: use several statements
         error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
         error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
     "#]].assert_eq(&shown.concat());

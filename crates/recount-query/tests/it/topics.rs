@@ -228,3 +228,63 @@ fn a_dropped_answer_stops_its_scan_and_a_large_topic_comes_in_batches() {
     "#]]
     .assert_eq(&bench.sql("SELECT count(*), min(n), max(n), sum(n) FROM numbers"));
 }
+
+/// Filters that the scan uses give what they give when it does not see them.
+#[test]
+fn what_the_scan_is_told_changes_no_answer() {
+    let bench = Bench::new();
+    bench.execute(
+        "CREATE TOPIC many (k BIGINT NOT NULL, region TEXT NOT NULL, kind TEXT, d DECIMAL(9,2), at TIMESTAMPTZ) KEY (k, region) TYPE (kind) TAG region (region) TAG d (d)",
+    );
+    bench.execute("CREATE TOPIC one (t TEXT NOT NULL, n INT) KEY (t)");
+    for n in 0..200u32 {
+        bench.now(&format!("2024-01-01T00:{:02}:{:02}Z", n / 60, n % 60));
+        let region = ["\"EU\"", "\"a b/%\"", "\"é\""][n as usize % 3];
+        let kind = ["\"made\"", "\"moved\"", "null"][n as usize / 3 % 3];
+        bench.append(
+            "many",
+            &format!("{{\"k\": {}, \"region\": {region}, \"kind\": {kind}, \"d\": {}.50}}", n % 4, n % 5),
+        );
+        bench.append("one", &format!("{{\"t\": \"x{}\", \"n\": {n}}}", n % 7));
+    }
+    let filters = [
+        ("many", "k = 1 AND region = 'EU'"),
+        ("many", "k = 1 AND region = 'a b/%'"),
+        ("many", "k = 1"),
+        ("many", "region = 'EU' AND _position > 100"),
+        ("many", "region = 'EU' AND kind = 'made'"),
+        ("many", "_type = 'made'"),
+        ("many", "_type IN ('made', 'moved') AND _position < 200"),
+        ("many", "_type = 'made' AND _type = 'moved'"),
+        ("many", "_type <> 'made'"),
+        ("many", "_type IS NULL"),
+        ("many", "d = 1.5"),
+        ("many", "d = 1.50 AND array_has(_tags, 'region:EU')"),
+        ("many", "array_has(_tags, 'd:1.50')"),
+        ("many", "NOT array_has(_tags, 'd:1.50')"),
+        ("many", "_stream = 'many/[1,\"EU\"]'"),
+        ("many", "_append_time >= '2024-01-01T00:02:00Z' AND k = 2 AND region = 'EU'"),
+        ("many", "_append_time = '2024-01-01T00:02:00Z'"),
+        ("many", "_append_time > '2024-01-01T00:01:00Z' AND _append_time < '2024-01-01T00:02:00Z'"),
+        ("many", "_position BETWEEN 50 AND 60 OR _position = 70"),
+        ("many", "_position >= 50 AND _position = 51"),
+        ("many", "_position > -5 AND _position < -1"),
+        ("one", "t = 'x3'"),
+        ("one", "t = 'x3' AND t = 'x4'"),
+        ("one", "t IN ('x3', 'x4')"),
+        ("one", "_stream = 'one/x5' AND t = 'x5'"),
+        ("one", "_stream = 'one/x5' AND t = 'x6'"),
+        ("one", "t = 'x3' AND n > 100"),
+        ("one", "'x3' = t AND 20 > _position"),
+    ];
+    let mut counts = Vec::new();
+    for (topic, filter) in filters {
+        let rows = |filter: &str| {
+            bench.sql(&format!("SELECT _position FROM {topic} WHERE {filter} ORDER BY _position"))
+        };
+        let told = rows(filter);
+        assert_eq!(told, rows(&format!("CASE WHEN {filter} THEN true ELSE false END")), "{filter}");
+        counts.push(told.lines().count() - 1);
+    }
+    expect!["[16, 17, 50, 50, 23, 68, 66, 0, 66, 66, 40, 13, 40, 160, 16, 7, 1, 59, 5, 1, 0, 29, 0, 57, 28, 0, 15, 1]"].assert_eq(&format!("{counts:?}"));
+}
