@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use recount_entity::key::Key;
 use recount_entity::table::{Frozen, Row};
@@ -246,12 +245,8 @@ impl Steps {
             open: true,
             sender,
         };
-        let name = "recount-versions".to_owned();
-        let spawned =
-            thread::Builder::new().name(name).spawn(move || maker.run(&views, &moment, key.as_ref()));
-        if let Err(error) = spawned {
-            tracing::warn!(%error, "no thread for versions");
-        }
+        let worker = views.clone();
+        views.beside("recount-versions", move || maker.run(&worker, &moment, key.as_ref()));
         Steps { batches }
     }
 }

@@ -271,6 +271,11 @@ impl Views {
         Ok((Position(position), frozen))
     }
 
+    /// Does something that may block beside the caller.
+    pub fn beside(&self, name: &str, work: impl FnOnce() + Send + 'static) {
+        self.inner.env.tasks.spawn(name, Box::pin(async move { work() }));
+    }
+
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.inner
     }

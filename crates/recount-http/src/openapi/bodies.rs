@@ -54,7 +54,15 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
                 } },
             },
         } }),
-        Endpoint::Sql => ok("Done, and on disk.", named("Executed")),
+        Endpoint::Sql => json!({ "200": {
+            "description": "A definition: done, and on disk. Anything else: its rows, in the form that was accepted.",
+            "content": {
+                "application/json": { "schema": { "oneOf": [named("Executed"), named("Rows")] } },
+                "application/x-ndjson": { "schema": { "type": "string", "description": "An object a row." } },
+                "text/csv": { "schema": { "type": "string", "description": "RFC 4180, with a line of names." } },
+                "application/vnd.apache.arrow.stream": { "schema": { "type": "string", "format": "binary" } },
+            },
+        } }),
         Endpoint::ListTopics => ok(
             "The topics, by name.",
             json!({

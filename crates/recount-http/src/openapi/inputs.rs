@@ -23,8 +23,11 @@ pub(super) fn parameters(endpoint: Endpoint) -> Value {
         Endpoint::ReadEverything => of_read([], true),
         Endpoint::ShowTopic => json!([topic()]),
         Endpoint::ReadEntity => of_entity(),
+        Endpoint::Sql => json!([
+            in_query("position", "Read as of this position.", named("Position")),
+            in_query("min_position", "Read at this position at least: wait for it.", named("Position")),
+        ]),
         Endpoint::Append
-        | Endpoint::Sql
         | Endpoint::ListEntities
         | Endpoint::ListTopics
         | Endpoint::Live

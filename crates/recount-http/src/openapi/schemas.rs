@@ -81,6 +81,21 @@ pub(super) fn all() -> Value {
                 "position": named("Position"),
             },
         },
+        "Rows": {
+            "type": "object",
+            "description": "Rows of an answer, all read at one position.",
+            "required": ["position", "columns", "rows", "notices"],
+            "properties": {
+                "position": named("Position"),
+                "columns": { "type": "array", "items": {
+                    "type": "object",
+                    "required": ["name", "type"],
+                    "properties": { "name": { "type": "string" }, "type": { "type": "string" } },
+                } },
+                "rows": { "type": "array", "items": { "type": "array" } },
+                "notices": { "type": "array", "items": { "type": "string" } },
+            },
+        },
         "Problem": problem(),
     })
 }

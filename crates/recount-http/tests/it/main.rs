@@ -6,6 +6,7 @@ mod append;
 mod append_many;
 mod client;
 mod documents;
+mod entities;
 mod follow;
 mod limits;
 mod problems;

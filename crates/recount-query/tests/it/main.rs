@@ -6,6 +6,7 @@ mod explain;
 mod formats;
 mod inserts;
 mod refusals;
+mod rules;
 mod relations;
 mod stars;
 mod support;

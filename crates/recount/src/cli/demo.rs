@@ -1,4 +1,5 @@
-//! `demo bank`: a million transactions, one account's history and balances, a kill -9, and the same again.
+//! `demo bank`: a million transactions, one account's history and balances, balances as an entity as of any moment and
+//! under a new rule, a kill -9, and the same again.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
@@ -8,13 +9,15 @@ use std::time::Instant;
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use recount::{Database, Direction, EventWrite, NewEvent, ReadRequest, Scope, StreamName, TopicName};
+use recount::{Database, Direction, EventWrite, NewEvent, Position, ReadRequest, Scope, StreamName, TopicName};
 use recount_store::time::{format_rfc3339, parse_rfc3339};
 use recount_types::Time;
 use serde_json::Value;
 
 use super::failure::Failure;
 use super::interrupt;
+
+mod rules;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -102,7 +105,12 @@ fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
         bytes / count.max(1)
     )?;
     let account = first_account(&database)?;
-    let before = balances(&mut out, &database, &account)?;
+    let (before, date) = balances(&mut out, &database, &account)?;
+    let key = recount_types::name::KeyText(&account.key).to_string();
+    writeln!(out)?;
+    let halfway = Position(database.head().0 / 2);
+    rules::declare(&mut out, &database, &key, &format_rfc3339(date), halfway)?;
+    rules::replace(&mut out, &database, &key)?;
     drop(database.close());
     drop(database);
 
@@ -124,15 +132,16 @@ fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
         return Err(Failure::new(format!("{} acknowledged appends are lost", acknowledged - survived)));
     }
     writeln!(out, "All {acknowledged} are there ({survived} in all; the last may have been on its way).\n")?;
-    let after = balances(&mut out, &database, &account)?;
+    let (after, _) = balances(&mut out, &database, &account)?;
+    rules::ask(&mut out, &database, &format!("SELECT * FROM account WHERE accountId = {key}"))?;
     if before != after {
         return Err(Failure::new("the balances differ after the crash"));
     }
     database.close()?;
     writeln!(out, "\nThe same, to the cent.")?;
     match &bank.keep {
-        Some(_) => writeln!(out, "Go on with: recount read {path} {account} --backward --limit 5")?,
-        None => writeln!(out, "Keep it next time with --keep bank.db, then: recount read bank.db {account}")?,
+        Some(_) => writeln!(out, "Go on with: recount sql {path}, or recount why {path} account/{key}")?,
+        None => writeln!(out, "Keep it next time with --keep bank.db, then: recount sql bank.db")?,
     }
     Ok(())
 }
@@ -210,12 +219,12 @@ fn first_account(database: &Database) -> Result<StreamName, Failure> {
     stream.ok_or_else(|| Failure::usage("there are no transactions"))
 }
 
-/// Shows an account's latest events and its balance, now and as of a date; returns both balances.
+/// Shows an account's latest events and its balance, now and as of a date; returns both balances, and the date.
 fn balances(
     out: &mut impl Write,
     database: &Database,
     account: &StreamName,
-) -> Result<(i128, i128), Failure> {
+) -> Result<((i128, i128), Time), Failure> {
     let scope = Scope::Stream(account.clone());
     let latest =
         ReadRequest { direction: Direction::Backward, limit: Some(5), ..ReadRequest::all(scope.clone()) };
@@ -244,7 +253,7 @@ fn balances(
         format_rfc3339(date),
         decimal(then)
     )?;
-    Ok((now, then))
+    Ok(((now, then), date))
 }
 
 /// New Year 2024 if the account has transactions before and after it, else when it had half of them.

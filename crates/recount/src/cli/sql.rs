@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use recount::{Format, Output};
+use recount::{Database, Format, Output};
 use recount_store::shown::executed_json;
 use serde_json::Value;
 
@@ -93,6 +93,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
+/// The answer to a statement as a table.
+pub(super) fn table_of(database: &Database, statement: &str) -> Result<String, Failure> {
+    let rows = match database.sql(statement)? {
+        Output::Executed(executed) => return Ok(executed_json(&executed).to_string()),
+        Output::Rows(rows) => rows,
+    };
+    let mut answer = Vec::new();
+    for piece in rows.formatted(Format::Json) {
+        answer.extend_from_slice(&piece?);
+    }
+    let mut out = Vec::new();
+    table::write(&mut out, &json(&answer)?)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn json(answer: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(answer).map_err(|error| Failure::new(format!("the answer is not JSON: {error}")))
+}
+
 impl Session<'_> {
     /// Runs one statement and prints its answer.
     fn run(&self, statement: &str) -> Result<(), Failure> {
@@ -142,9 +161,7 @@ impl Session<'_> {
             for piece in pieces {
                 answer.extend_from_slice(&piece?);
             }
-            let answer: Value = serde_json::from_slice(&answer)
-                .map_err(|error| Failure::new(format!("the answer is not JSON: {error}")))?;
-            table::write(&mut out, &answer)?;
+            table::write(&mut out, &json(&answer)?)?;
         } else {
             for piece in pieces {
                 out.write_all(&piece?)?;
