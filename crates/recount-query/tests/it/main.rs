@@ -1,4 +1,6 @@
-//! Tests of SQL over a database in memory.
+//! SQL over a database in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod decimals;
 mod entities;

@@ -179,14 +179,15 @@ fn what_would_take_too_much() {
     expect![[r#"
         error: line 1, column 309: more than 100 operators and parentheses around each other: use IN, a list of VALUES, or several statements
         error: line 1, column 468: more than 100 operators and parentheses around each other: use IN, a list of VALUES, or several statements
-        error: line 1, column 445: more than 100 operators and parentheses around each other: use IN, a list of VALUES, or several statements
+        count(*)
+        2
         count(*)
         98
         count(*)
         1
         1
         error: the statement reads more than 500 relations, those of a query in WITH as often as it is named: use several statements
-        error: the statement reads more than 500 relations, those of a query in WITH as often as it is named: use several statements
+        error: the statement is too large or too deep: fewer queries inside each other and in WITH, fewer UNIONs, or several statements
         error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
         error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
     "#]].assert_eq(&shown.concat());
