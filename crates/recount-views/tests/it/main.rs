@@ -1,4 +1,5 @@
 //! Entities in a database in memory.
 
 mod entities;
+mod law;
 mod support;
