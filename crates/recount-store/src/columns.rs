@@ -182,7 +182,7 @@ fn plain(value: json::Value<'_>) -> Value<'_> {
         json::Value::Decimal(value, _) => Value::Decimal(value),
         json::Value::Double(value) => Value::Double(value),
         json::Value::Text(text) => Value::Text(text),
-        json::Value::Json(text) => Value::Text(text.into()),
+        json::Value::Json(text) => Value::Text(text),
     }
 }
 

@@ -269,8 +269,10 @@ fn keys(rng: &mut Rng, names: &Names) -> Vec<E> {
         let key = if rng.percent(50) { names.leaf(rng, fam) } else { names.clone().expr(rng, fam, 2) };
         let is_column = |e: &E| matches!(e.node, Node::Col(..));
         let same = |other: &E| other.sql().to_lowercase() == key.sql().to_lowercase();
-        // A decimal that can have more than 38 digits has no type to be shown with.
-        if key.ty.whole + key.ty.scale <= 38
+        let has_null = somewhere(&key, &mut |e| matches!(e.node, Node::Lit(V::Null, _)));
+        // A decimal that can have more than 38 digits has no type to be shown with, and NULL among decimals no scale.
+        if !has_null
+            && key.ty.whole + key.ty.scale <= 38
             && somewhere(&key, &mut |e| is_column(e))
             && !keys.iter().any(|other| same(other) || (is_column(other) && is_column(&key)))
         {

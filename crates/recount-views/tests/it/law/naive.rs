@@ -158,7 +158,17 @@ fn step<'a, I: Iterator<Item = &'a Event>>(
             found.push(None);
             continue;
         };
-        let key: Vec<V> = lookup.equal.iter().map(|(_, e)| eval(e, of_event)).collect::<Result<_, _>>()?;
+        let mut key = Vec::new();
+        for (_, e) in &lookup.equal {
+            // Nothing equals NULL, so the rest is not looked at.
+            if !key.contains(&V::Null) {
+                key.push(eval(e, of_event)?);
+            }
+        }
+        if key.contains(&V::Null) {
+            found.push(None);
+            continue;
+        }
         let is_it = |row: &&Event| {
             let of_row = Scope { row: &row.values, ..of_event };
             row.time <= time
