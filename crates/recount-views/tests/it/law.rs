@@ -8,6 +8,7 @@ mod expression;
 mod generate;
 mod naive;
 mod run;
+mod shown;
 
 use run::Counts;
 

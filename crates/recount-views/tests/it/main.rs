@@ -1,5 +1,7 @@
 //! Entities in a database in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod entities;
 mod law;
 mod support;
