@@ -235,7 +235,7 @@ impl Names {
             }
             7 if fam == Fam::Dec => {
                 let quotient = self.quotient(rng, a, depth);
-                rounded(quotient, rng.below(7) as u32)
+                rounded(quotient, *rng.pick(&[0, 2, 4, 6, 10, 11, 11]))
             }
             5..7 if fam == Fam::Int => {
                 let name = *rng.pick(&["floor", "ceil"]);
@@ -422,6 +422,9 @@ impl Names {
     }
 
     fn condition(&mut self, rng: &mut Rng, depth: u32) -> E {
+        if rng.percent(8) {
+            return self.guarded(rng);
+        }
         let negated = rng.percent(40);
         match rng.below(12) {
             0 | 1 => boolean(Node::And(
@@ -449,6 +452,19 @@ impl Names {
                 boolean(Node::Between(boxed(a), boxed(low), boxed(high), negated))
             }
             _ => self.comparison(rng, depth),
+        }
+    }
+
+    /// A quotient that is looked at only where there is one.
+    fn guarded(&mut self, rng: &mut Rng) -> E {
+        let (n, d) = (self.leaf(rng, Fam::Int), self.leaf(rng, Fam::Int));
+        let whole = |n: i64| boxed(e(Kind::BigInt.ty(), Node::Lit(V::Int(n), n.to_string())));
+        let quotient = e(Kind::BigInt.ty(), Node::Math(*rng.pick(&['/', '%']), boxed(n), boxed(d.clone())));
+        let large = boxed(boolean(Node::Cmp(">", boxed(quotient), whole(0))));
+        if rng.percent(50) {
+            boolean(Node::And(boxed(boolean(Node::Cmp("<>", boxed(d), whole(0)))), large))
+        } else {
+            boolean(Node::Or(boxed(boolean(Node::Cmp("=", boxed(d), whole(0)))), large))
         }
     }
 
