@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod demo;
 mod fuzz;
+mod law;
 mod mutants;
 mod real;
 mod rigs;
@@ -36,6 +37,8 @@ enum Task {
     Tidy,
     /// Simulate the store on a faulty machine, from seeds
     Sim(sim::Arguments),
+    /// Random entities and events, held against a naive evaluator, from seeds
+    Law(law::Arguments),
     /// Measure beside a peer, against a bar
     Bench(bench::Arguments),
     /// A real bank's transactions, held against the bank's own figures
@@ -72,6 +75,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Check) => check::run(),
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Sim(arguments)) => sim::run(&arguments),
+        Some(Task::Law(arguments)) => law::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Real(arguments)) => real::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),

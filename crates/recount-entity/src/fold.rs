@@ -385,17 +385,19 @@ pub fn key_of(exprs: &[Expr], scope: &Scope<'_>) -> Result<Option<Key>, EvalErro
     Ok(push_key(&mut bytes, exprs, scope)?.then(|| Key::from_bytes(&bytes)))
 }
 
-/// Adds the bytes of the key that expressions make; false if one of them is null, and so there is none.
+/// Adds the bytes of the key that expressions make; false if one of them is null, and so there is none. Adds none
+/// of them where there is no key.
 pub fn push_key(bytes: &mut Vec<u8>, exprs: &[Expr], scope: &Scope<'_>) -> Result<bool, EvalError> {
     let before = bytes.len();
-    for expr in exprs {
+    let mut push = |expr: &Expr| {
         let value = domain::plain(expr.eval(scope)?).ok_or(EvalError::Decimal)?;
-        if crate::key::push(bytes, &value).is_none() {
-            bytes.truncate(before);
-            return Ok(false);
-        }
+        Ok(crate::key::push(bytes, &value).is_some())
+    };
+    let pushed = exprs.iter().try_fold(true, |all, expr| Ok(all && push(expr)?));
+    if pushed != Ok(true) {
+        bytes.truncate(before);
     }
-    Ok(true)
+    pushed
 }
 
 #[cfg(test)]

@@ -48,9 +48,14 @@ pub fn stream_key(definition: &TopicDefinition, values: &[Value<'_>]) -> Option<
     if values.len() != definition.key.len() {
         return None;
     }
-    let columns = definition.key.iter().map(|name| definition.column(name));
+    let columns = definition.key.iter().map(|name| Some(definition.column(name)?.column_type));
+    key_text(&columns.collect::<Option<Vec<_>>>()?, values)
+}
+
+/// The one text of a key of these types (docs/format.md, "Keys"); none if a value is of another type.
+pub fn key_text(types: &[ColumnType], values: &[Value<'_>]) -> Option<Bytes> {
     let typed: Option<Vec<json::Value<'_>>> =
-        columns.zip(values).map(|(column, value)| typed(column?.column_type, value)).collect();
+        types.iter().zip(values).map(|(column_type, value)| typed(*column_type, value)).collect();
     record::key_text(&typed?.iter().collect::<Vec<_>>())
 }
 
@@ -184,7 +189,7 @@ fn plain(value: json::Value<'_>) -> Value<'_> {
         json::Value::Decimal(value, _) => Value::Decimal(value),
         json::Value::Double(value) => Value::Double(value),
         json::Value::Text(text) => Value::Text(text),
-        json::Value::Json(text) => Value::Text(text.into()),
+        json::Value::Json(text) => Value::Text(text),
     }
 }
 

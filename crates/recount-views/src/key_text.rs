@@ -1,9 +1,9 @@
 //! Keys as people write them: the text that names the stream, `1`, or `["a",2]` where KEY has several columns.
 
 use recount_entity::key::Key;
+use recount_store::columns::key_text;
 use recount_store::schema::ColumnType;
-use recount_store::time::{format_rfc3339, parse_date, parse_rfc3339, parse_without_zone};
-use recount_types::Time;
+use recount_store::time::{parse_date, parse_rfc3339, parse_without_zone};
 use recount_types::column::Value;
 
 use crate::bind::RowColumn;
@@ -26,15 +26,11 @@ pub(crate) fn parse(text: &str, columns: &[RowColumn]) -> Result<Key, String> {
     })
 }
 
-/// The text of a key.
+/// The text of a key: what names its stream, if it has one.
 pub fn shown(key: &Key, columns: &[RowColumn]) -> String {
-    let Ok(values) = key.values() else { return format!("{key:?}") };
-    let texts: Vec<String> =
-        values.iter().zip(columns).map(|(value, column)| text(value, column.column_type)).collect();
-    match texts.as_slice() {
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(",")),
-    }
+    let types: Vec<ColumnType> = columns.iter().map(|column| column.column_type).collect();
+    let text = key.values().ok().and_then(|values| key_text(&types, &values));
+    text.map_or_else(|| format!("{key:?}"), |text| String::from_utf8_lossy(&text).into_owned())
 }
 
 fn value(text: &str, column_type: ColumnType) -> Option<Value<'_>> {
@@ -59,18 +55,6 @@ fn decimal(text: &str, scale: u8) -> Option<i128> {
     }
     let value: i128 = format!("{whole}{part:0<width$}", width = usize::from(scale)).parse().ok()?;
     Some(sign * value)
-}
-
-fn text(value: &Value<'_>, column_type: ColumnType) -> String {
-    match (value, column_type) {
-        (Value::Boolean(value), _) => value.to_string(),
-        (Value::Integer(time), ColumnType::TimestampTz) => format_rfc3339(Time(*time)),
-        (Value::Integer(value), _) => value.to_string(),
-        (Value::Decimal(value), ColumnType::Decimal { scale, .. }) => decimal_text(*value, scale),
-        (Value::Decimal(value), _) => value.to_string(),
-        (Value::Text(text), _) => text.to_string(),
-        (Value::Null | Value::Double(_), _) => String::new(),
-    }
 }
 
 /// A decimal with all the digits of its scale.

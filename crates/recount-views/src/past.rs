@@ -273,7 +273,10 @@ impl Inner {
         let mut watch = |step: Step<'_>, events: &Events| {
             if step.table.row(step.slot).key == *key {
                 let (time, position) = (events.times[step.event], events.positions[step.event]);
-                first_time = Some(first_time.map_or(time, |first: i64| first.min(time)));
+                // What was recorded later is not what was believed then.
+                if moment.position.is_none_or(|asked| position <= asked.0) {
+                    first_time = Some(first_time.map_or(time, |first: i64| first.min(time)));
+                }
                 first_position = Some(first_position.map_or(position, |first: u64| first.min(position)));
             }
         };

@@ -311,6 +311,17 @@ fn arrays_that_are_not_of_strings() {
     assert_eq!(strings("[]").count(), 0);
 }
 
+/// A JSON column kept of a string only what stands between its quotes, so that "12" could not be told from 12, and
+/// what was kept was no JSON. The law for folds found it.
+#[test]
+fn a_string_in_a_json_column_keeps_its_quotes() {
+    check(
+        "a JSON, b JSON, c JSON, d JSON",
+        r#"{"a": "12", "b": 12, "c": "\u00e4\"", "d": ""}"#,
+        expect![[r#""12" | 12 | "\u00e4\"" | """#]],
+    );
+}
+
 #[test]
 fn other_types() {
     check(

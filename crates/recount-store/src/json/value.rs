@@ -34,7 +34,7 @@ pub(crate) enum Value<'a> {
     /// TIMESTAMPTZ.
     TimestampTz(Time),
     /// JSON, verbatim.
-    Json(&'a str),
+    Json(Cow<'a, str>),
 }
 
 /// Why a field is no value of its column.
@@ -129,7 +129,9 @@ pub(crate) fn read<'a>(column: &'a Column, raw: Raw<'a>) -> Result<Value<'a>, Ba
             _ => Err(misfits(column, text, 0, Misfit::Size)),
         },
         (ColumnType::Text, Raw::String(inner)) => Ok(Value::Text(unescaped(inner))),
-        (ColumnType::Json, raw) => Ok(Value::Json(verbatim(raw))),
+        // The quotes of a string belong to it: "12" is not 12.
+        (ColumnType::Json, Raw::String(inner)) => Ok(Value::Json(format!("\"{inner}\"").into())),
+        (ColumnType::Json, raw) => Ok(Value::Json(verbatim(raw).into())),
         (ColumnType::Date, Raw::String(inner)) => {
             time::date(column, &unescaped(inner)).map(Value::Date).map_err(|why| bad_time(column, raw, why))
         }

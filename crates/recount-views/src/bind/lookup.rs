@@ -3,7 +3,7 @@
 //! ON is a conjunction: `row column = value of the event` (at least one, or a comparison with a constant) says which
 //! row, conditions on the row alone say which rows count, conditions on the event alone when to look at all.
 
-use recount_entity::expr::{Comparison, Expr};
+use recount_entity::expr::{Class, Comparison, Expr};
 use recount_entity::fold;
 use recount_store::ddl::{Lookup, ParseError};
 use recount_store::schema::ColumnType;
@@ -64,7 +64,11 @@ pub(super) fn bind(lookup: &Lookup, number: usize, names: &mut Names<'_>) -> Res
                 let mut binder = Binder { names, place: Place::Event("ON"), at: here };
                 let event = binder.bind(event)?;
                 // Bound as a comparison, so that both sides are made to be of one type.
-                if let Expr::Compare(_, _, row, event) = binder.compare(Comparison::Equal, row, event)? {
+                if let Expr::Compare(_, class, row, event) = binder.compare(Comparison::Equal, row, event)? {
+                    if class == Class::Double {
+                        let message = "ON cannot find rows by a DOUBLE, which is not exact: declare the column as DECIMAL";
+                        return Err(ParseError::at(here, message.to_owned()));
+                    }
                     both.rows.key.push(*row);
                     both.fold.key.push(*event);
                 }

@@ -2,6 +2,8 @@
 
 use expect_test::expect;
 
+use recount_views::Moment;
+
 use crate::support::{Bank, at, valid};
 
 const TRANSACTIONS: &str =
@@ -53,7 +55,7 @@ fn a_balance_now_and_as_of_both_axes() {
         bank.row_at("account", "1", valid("2023-11-30T00:00:00Z")),
         "0 rows: the first event happened at 2023-12-01T00:00:00Z"
     );
-    let both = recount_views::Moment { position: at(second).position, ..valid("2023-12-12T00:00:00Z") };
+    let both = Moment { position: at(second).position, ..valid("2023-12-12T00:00:00Z") };
     assert_eq!(bank.row_at("account", "1", both), "1 10000d");
     assert_eq!(bank.rows_at("account", None, Default::default()), ["1 8100d", "2 750d"]);
     assert_eq!(bank.rows_at("account", None, at(first)), ["1 10000d"]);
@@ -216,4 +218,86 @@ fn a_new_version_is_built_beside_and_takes_over() {
     assert!(bank.views.entity("account", Some(1)).is_err());
     assert_eq!(bank.run("DROP ENTITY account"), "DROP ENTITY account");
     assert_eq!(bank.row("account", "1"), "there is no entity account");
+}
+
+/// The text of a key with a day, a TIMESTAMP or several columns was not the one that is read: a day was shown as a
+/// number, texts in an array without their quotes. So no error's hint could be followed. Now it is the stream's text.
+#[test]
+fn a_key_is_shown_as_it_is_read_and_as_its_stream_is_named() {
+    for (columns, payload, expected) in [
+        ("a DATE NOT NULL", r#"{"a": "2023-12-13"}"#, "2023-12-13"),
+        ("a TIMESTAMP NOT NULL", r#"{"a": "2023-12-13T01:02:03"}"#, "2023-12-13T01:02:03.000000"),
+        ("a TIMESTAMPTZ NOT NULL", r#"{"a": "2023-12-13T01:02:03+01:00"}"#, "2023-12-13T00:02:03.000000Z"),
+        ("a DECIMAL(9,2) NOT NULL", r#"{"a": -0.5}"#, "-0.50"),
+        ("a TEXT NOT NULL", r#"{"a": "[x]"}"#, "[x]"),
+        ("a TEXT NOT NULL, b INT NOT NULL", r#"{"a": "x,\"y", "b": 2}"#, r#"["x,\"y",2]"#),
+        (
+            "a BOOLEAN NOT NULL, b DATE NOT NULL",
+            r#"{"a": true, "b": "2024-02-29"}"#,
+            r#"[true,"2024-02-29"]"#,
+        ),
+    ] {
+        let bank = Bank::new();
+        let key = if columns.contains(',') && columns.contains(" b ") { "a, b" } else { "a" };
+        bank.run(&format!("CREATE TOPIC t ({columns}) KEY ({key})"));
+        bank.run("CREATE ENTITY e FROM t STATE (n INT NOT NULL DEFAULT 0) WHEN ANY THEN SET n = n + 1");
+        bank.append("t", payload);
+        let info = bank.views.entity("e", None).unwrap();
+        let (_, frozen) = bank.views.rows("e", None, None, Default::default()).unwrap();
+        let (row, _) = frozen.rows().next().unwrap();
+        let shown = recount_views::key_text(&row.key, &info.columns[..info.key_width]);
+        assert_eq!(shown, expected);
+        assert_eq!(bank.views.key("e", None, &shown).as_ref(), Ok(&row.key));
+        let stream = recount_store::Scope::Stream(recount_types::StreamName {
+            topic: "t".parse().unwrap(),
+            key: shown.into(),
+        });
+        let read = recount_store::ReadRequest::all(stream);
+        let found = recount_env::block_on(async { bank.store.read(read).await?.next().await });
+        assert!(found.unwrap().is_some(), "{expected} is no stream");
+    }
+}
+
+/// Asked about both axes, a key without a row said that its events had ended it, where its only event recorded by
+/// then had not happened yet: the first event was looked for among those recorded later too.
+#[test]
+fn why_there_is_no_row_goes_by_what_was_recorded_then() {
+    let bank = bank();
+    bank.run(ACCOUNT);
+    let first = bank.append("transactions", &transaction(1, "100", "2023-12-05T00:00:00Z"));
+    bank.append("transactions", &transaction(1, "1", "2023-12-01T00:00:00Z"));
+    let believed = Moment { position: at(first).position, ..valid("2023-12-02T00:00:00Z") };
+    assert_eq!(
+        bank.row_at("account", "1", believed),
+        "0 rows: the first event happened at 2023-12-05T00:00:00Z"
+    );
+    assert_eq!(bank.row_at("account", "1", valid("2023-12-02T00:00:00Z")), "1 100d");
+}
+
+/// Where the second expression of KEY failed, the first one's value was left as a key of its own, and a row appeared
+/// that nobody can ask for. An event without a key belongs to no row.
+#[test]
+fn an_event_whose_key_fails_half_way_makes_no_row() {
+    let bank = Bank::new();
+    bank.run("CREATE TOPIC t (a BIGINT NOT NULL, b BIGINT) KEY (a)");
+    let declared = bank.run(
+        "CREATE ENTITY e FROM t KEY (a, 10 / b) STATE (n INT NOT NULL DEFAULT 0) WHEN ANY THEN SET n = n + 1",
+    );
+    assert_eq!(declared, "CREATE ENTITY e");
+    bank.append_all("t", &[r#"{"a": 1, "b": 0}"#, r#"{"a": 2, "b": 5}"#, r#"{"a": 3, "b": null}"#]);
+    assert_eq!(bank.rows_at("e", None, Moment::default()), ["2 2 1"]);
+    let (_, frozen) = bank.views.rows("e", None, None, Moment::default()).unwrap();
+    assert_eq!(frozen.rows().count(), 1);
+}
+
+/// There are no keys of DOUBLE, so a look-up by one found nothing, ever, and nobody said so.
+#[test]
+fn a_lookup_by_a_double_is_refused() {
+    let bank = bank();
+    bank.run("CREATE TOPIC d (k DOUBLE NOT NULL, j BIGINT NOT NULL) KEY (j)");
+    let refused = bank.run(
+        "CREATE ENTITY e FROM transactions LOOKUP d AS r ON r.k = accountId AS OF timestamp
+           STATE (n BIGINT) WHEN ANY THEN SET n = r.j",
+    );
+    assert!(refused.contains("ON cannot find rows by a DOUBLE, which is not exact"), "{refused}");
 }

@@ -58,6 +58,16 @@ impl Bank {
         Bank { store, views, ..self }
     }
 
+    /// The clock goes on by a second.
+    pub(crate) fn tick(&self) {
+        self.clock.0.fetch_add(1_000_000, Ordering::AcqRel);
+    }
+
+    pub(crate) fn close(self) {
+        self.views.close();
+        block_on(self.store.close()).unwrap();
+    }
+
     pub(crate) fn run(&self, sql: &str) -> String {
         match self.views.execute(sql) {
             Ok(executed) => format!("{} {}", executed.statement, executed.name),
@@ -72,7 +82,7 @@ impl Bank {
 
     /// Appends several, all or none; the position of the last.
     pub(crate) fn append_all(&self, topic: &str, events: &[&str]) -> u64 {
-        self.clock.0.fetch_add(1_000_000, Ordering::AcqRel);
+        self.tick();
         let events = events.iter().map(|event| {
             let at = event.find('{').unwrap_or(0);
             let event_type = Some(event[..at].trim()).filter(|text| !text.is_empty()).map(str::to_owned);
