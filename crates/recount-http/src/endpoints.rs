@@ -53,7 +53,12 @@ pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
         "Read or follow the events of a stream",
     ),
     get(Endpoint::ReadEverything, "readEverything", "/events", "Read or follow all events"),
-    post(Endpoint::Sql, "sql", "/sql", "Run a statement: a definition, a query as of any moment, INSERT INTO a topic, SHOW"),
+    post(
+        Endpoint::Sql,
+        "sql",
+        "/sql",
+        "Run a statement: a definition, a query as of any moment, INSERT INTO a topic, SHOW",
+    ),
     get(Endpoint::ListTopics, "listTopics", "/topics", "List the topics"),
     get(Endpoint::ShowTopic, "showTopic", "/topics/{topic}", "Show a topic"),
     get(Endpoint::ListEntities, "listEntities", "/entities", "List the entities, and how far each has come"),

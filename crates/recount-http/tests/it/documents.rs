@@ -20,7 +20,10 @@ fn metrics_document_is_current() {
 #[tokio::test]
 async fn every_described_endpoint_answers() {
     let server = Server::start().await;
-    for statement in ["CREATE TOPIC n (n INT NOT NULL) KEY (n)", "CREATE ENTITY e FROM n STATE (s INT) WHEN ANY THEN SET s = n"] {
+    for statement in [
+        "CREATE TOPIC n (n INT NOT NULL) KEY (n)",
+        "CREATE ENTITY e FROM n STATE (s INT) WHEN ANY THEN SET s = n",
+    ] {
         assert_eq!(server.post("/sql", "text/plain", statement).await.status, 200);
     }
     server.post("/topics/n/events", "application/json", r#"{"n": 1}"#).await;

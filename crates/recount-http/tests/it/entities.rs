@@ -14,7 +14,9 @@ async fn bank() -> Server {
     ] {
         assert_eq!(server.post("/sql", "text/plain", statement).await.status, 200);
     }
-    for (account, amount, time) in [(1, "100", 1_701_432_000), (1, "-20.5", 1_702_468_800), (2, "0", 1_702_468_800)] {
+    for (account, amount, time) in
+        [(1, "100", 1_701_432_000), (1, "-20.5", 1_702_468_800), (2, "0", 1_702_468_800)]
+    {
         let event = format!(r#"{{"accountId": {account}, "amount": {amount}, "timestamp": {time}}}"#);
         assert_eq!(server.post("/topics/transactions/events", "application/json", &event).await.status, 201);
     }
@@ -74,13 +76,18 @@ async fn queries_in_every_format() {
     ] {
         let head = format!("Content-Type: text/plain\r\nAccept: {accept}\r\n");
         let answer = server.request("POST", "/sql", &head, sql.as_bytes()).await;
-        let shown = format!("{} {}\n{}", answer.status, answer.header("content-type").unwrap(), answer.text());
+        let shown =
+            format!("{} {}\n{}", answer.status, answer.header("content-type").unwrap(), answer.text());
         expected.assert_eq(&shown);
         assert_eq!(answer.header("recount-as-of"), Some("6"));
     }
     let head = "Content-Type: text/plain\r\nAccept: application/vnd.apache.arrow.stream\r\n";
     let answer = server.request("POST", "/sql", head, sql.as_bytes()).await;
-    assert_eq!((answer.status, &answer.body[..4]), (200, &[0xFF; 4][..]), "the continuation marker of Arrow's IPC");
+    assert_eq!(
+        (answer.status, &answer.body[..4]),
+        (200, &[0xFF; 4][..]),
+        "the continuation marker of Arrow's IPC"
+    );
     for (sql, expected) in [
         ("SELECT * FROM account AS OF POSITION 4", expect![[""]]),
         ("SELECT * FROM account", expect![[""]]),
@@ -96,6 +103,9 @@ async fn queries_in_every_format() {
         expected.assert_eq(&format!("{} {}", answer.status, answer.text()));
     }
     let later = server.post("/sql?position=99", "text/plain", "SELECT 1").await;
-    assert_eq!((later.status, later.json()["detail"].as_str()), (400, Some("position 99 has not come yet: the newest is 7")));
+    assert_eq!(
+        (later.status, later.json()["detail"].as_str()),
+        (400, Some("position 99 has not come yet: the newest is 7"))
+    );
     assert_eq!(server.post("/sql?min_position=7", "text/plain", "SELECT 1").await.status, 200);
 }

@@ -138,7 +138,9 @@ fn an_expression_means_the_same_in_a_rule_and_in_a_query() {
             let of_rule = value(&bench, &format!("SELECT s FROM e WHERE k = {k}"));
             let of_query = value(&bench, &format!("SELECT {expression} AS s FROM t WHERE k = {k}"));
             if of_rule != of_query {
-                differing.push(format!("{expression} of event {k}: {of_rule} in the rule, {of_query} in the query"));
+                differing.push(format!(
+                    "{expression} of event {k}: {of_rule} in the rule, {of_query} in the query"
+                ));
             }
         }
         views.execute("DROP ENTITY e").unwrap();

@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use recount::{Database, Direction, EventWrite, NewEvent, Position, ReadRequest, Scope, StreamName, TopicName};
+use recount::{
+    Database, Direction, EventWrite, NewEvent, Position, ReadRequest, Scope, StreamName, TopicName,
+};
 use recount_store::time::{format_rfc3339, parse_rfc3339};
 use recount_types::Time;
 use serde_json::Value;

@@ -52,7 +52,10 @@ pub(super) fn declare(
 
 /// Loads rates, replaces the rule by one with interest, and shows both side by side.
 pub(super) fn replace(out: &mut impl Write, database: &Database, key: &str) -> Result<(), Failure> {
-    writeln!(out, "\nThe rule was too simple: the bank pays interest. The rates of all those years come now:")?;
+    writeln!(
+        out,
+        "\nThe rule was too simple: the bank pays interest. The rates of all those years come now:"
+    )?;
     database.execute(RATES)?;
     ask(out, database, &rates())?;
     writeln!(out, "\n{INTEREST}\n")?;
