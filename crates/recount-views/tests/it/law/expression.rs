@@ -308,7 +308,8 @@ impl Names {
         if rng.percent(25) {
             return self.beside(rng, fam, depth);
         }
-        let n = *rng.pick(&[1i64, 2, 3, -7, 365]);
+        // Of the quotients by 17 and 19 the last digits are all there are.
+        let n = *rng.pick(&[1i64, 3, -7, 17, -19, 17, 365]);
         match fam {
             Fam::Dec if rng.percent(50) => {
                 let value = V::Dec(n.into(), 1);
@@ -480,6 +481,11 @@ impl Names {
             fam => fam,
         };
         let mut value = self.expr(rng, fam, 4);
+        // As interest is computed.
+        if fam == Fam::Dec && rng.percent(35) {
+            let (a, depth) = (self.leaf(rng, fam), rng.below(3) as u32);
+            value = rounded(self.quotient(rng, a, depth), ty.scale);
+        }
         // A running sum.
         let is_number = matches!(fam, Fam::Int | Fam::Dec | Fam::Dbl);
         if is_number && rng.percent(40) {
