@@ -158,13 +158,14 @@ impl Engine {
     /// The position that a statement reads at.
     async fn read_position(&self, session: &SessionSettings) -> Result<ReadAt, QueryError> {
         if let Some(wanted) = session.min_position {
-            let deadline = tokio::time::Instant::now() + session.wait;
-            while self.store.head() < wanted {
-                if tokio::time::Instant::now() >= deadline {
-                    let head = self.store.head();
-                    return Err(QueryError::Behind { wanted, head, seconds: session.wait.as_secs() });
+            let come = async {
+                while self.store.head() < wanted {
+                    tokio::time::sleep(LOOK_EVERY).await;
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+            };
+            if tokio::time::timeout(session.wait, come).await.is_err() {
+                let head = self.store.head();
+                return Err(QueryError::Behind { wanted, head, seconds: session.wait.as_secs() });
             }
         }
         let head = self.store.head();

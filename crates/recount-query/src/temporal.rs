@@ -48,9 +48,9 @@ pub(crate) struct Clauses {
 #[derive(Debug)]
 pub(crate) enum Axis {
     /// A moment.
-    AsOf(Instant),
+    AsOf(TimeText),
     /// A stretch, with or without its end; `None` = all.
-    Span(Option<(Instant, Instant, End)>),
+    Span(Option<(TimeText, TimeText, End)>),
 }
 
 /// Whether the end of a stretch is part of it.
@@ -62,7 +62,7 @@ pub(crate) enum End {
 
 /// A moment as written.
 #[derive(Debug)]
-pub(crate) struct Instant {
+pub(crate) struct TimeText {
     pub(crate) at: Location,
     pub(crate) written: Written,
 }
@@ -298,7 +298,7 @@ impl Cutter<'_> {
         Ok(Axis::Span(Some((from, self.instant()?, end))))
     }
 
-    fn instant(&mut self) -> Result<Instant, QueryError> {
+    fn instant(&mut self) -> Result<TimeText, QueryError> {
         let at = self.location();
         if self.is(0, "end") && self.is(1, "of") {
             self.next += 2;
@@ -309,7 +309,7 @@ impl Cutter<'_> {
             };
             let day = day.ok_or_else(|| QueryError::at(at, "END OF wants a day: END OF '2023-12-31'"))?;
             self.next += 1;
-            return Ok(Instant { at, written: Written::EndOf(Time((day + 1) * DAY_US - 1)) });
+            return Ok(TimeText { at, written: Written::EndOf(Time((day + 1) * DAY_US - 1)) });
         }
         let rest = self.tokens[self.place()..].to_vec();
         let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(rest);
@@ -317,7 +317,7 @@ impl Cutter<'_> {
             parser.parse_subexpr(DIALECT.prec_value(Precedence::Between)).map_err(QueryError::from_parser)?;
         let end = self.place() + parser.index();
         self.next = self.places.partition_point(|&place| place < end);
-        Ok(Instant { at, written: Written::Expr(Box::new(expr)) })
+        Ok(TimeText { at, written: Written::Expr(Box::new(expr)) })
     }
 
     fn word(&mut self, wanted: &str) -> Result<(), QueryError> {

@@ -1,1 +1,161 @@
+//! Folds, step by step.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use expect_test::{Expect, expect};
+use recount_types::column::Form;
+
+use super::*;
+use crate::expr::{Class, Operator};
+
+fn events(of: &[(i64, u16, i64, i64)]) -> Events {
+    let mut events = Events { columns: vec![Column::new(Form::Integer)], ..Events::default() };
+    for (at, (key, number, time, amount)) in of.iter().enumerate() {
+        events.columns[0].push(&Value::Integer(*amount));
+        crate::key::push(&mut events.keys, &Value::Integer(*key));
+        events.key_ends.push(events.keys.len());
+        events.numbers.push(*number);
+        events.positions.push(at as u64 + 1);
+        events.times.push(*time);
+        events.appended.push(at as i64);
+    }
+    events
+}
+
+fn sum() -> Expr {
+    Expr::Arithmetic(Operator::Add, Class::Integer, Box::new(Expr::State(0)), Box::new(Expr::Event(0)))
+}
+
+/// `WHEN 0 THEN SET sum = sum + amount, last = sum`, `WHEN 1 THEN DELETE`, `WHEN 2 THEN IGNORE`, else an error.
+fn fold() -> Fold {
+    let column = |name: &str, nullable, default| StateColumn {
+        name: name.to_owned(),
+        domain: Domain::Integer(-1000, 1000),
+        nullable,
+        default,
+    };
+    let rule = |number, action| Rule { events: Some(vec![number]), condition: None, action };
+    Fold {
+        state: vec![column("sum", false, Value::Integer(0)), column("last", true, Value::Null)],
+        lookups: Vec::new(),
+        rules: vec![
+            rule(0, Action::Set(vec![(0, sum()), (1, Expr::State(0))])),
+            rule(1, Action::Delete),
+            rule(2, Action::Ignore),
+        ],
+        otherwise: Action::Error("unknown".to_owned()),
+        by_event_time: false,
+    }
+}
+
+/// Each step, and the rows at the end.
+fn check(fold: &Fold, of: &[(i64, u16, i64, i64)], expected: Expect) {
+    let mut table = Table::new(fold.state.len(), 1);
+    let mut shown = String::new();
+    fold.apply(&mut table, &[], &events(of), |step| {
+        let row = step.table.row(step.slot);
+        let state = step.table.state(step.slot);
+        let rule = step.rule.map_or("-".to_owned(), |rule| rule.to_string());
+        shown.push_str(&format!("{:?} {:?} by {rule}: {state:?}\n", row.key, step.effect));
+    })
+    .unwrap();
+    for slot in table.slots() {
+        let row = table.row(slot);
+        let stopped = row
+            .stopped
+            .as_ref()
+            .map(|stopped| format!(" stopped at {}: {}", stopped.position, stopped.reason));
+        shown.push_str(&format!(
+            "{:?} present {} position {} time {} events {} late {}{}\n",
+            row.key,
+            row.present,
+            row.position,
+            row.event_time,
+            row.events,
+            row.late,
+            stopped.unwrap_or_default()
+        ));
+    }
+    expected.assert_eq(&shown);
+}
+
+#[test]
+fn rules_see_the_state_as_it_was_and_a_deleted_one_begins_anew() {
+    check(&fold(), &[(1, 0, 10, 5), (1, 0, 9, 2), (2, 2, 1, 9), (1, 1, 12, 0), (1, 0, 11, 7)], expect![[r#"
+        Key([Integer(1)]) Set by 0: [Integer(5), Integer(0)]
+        Key([Integer(1)]) Set by 0: [Integer(7), Integer(5)]
+        Key([Integer(2)]) Ignored by 2: [Integer(0), Null]
+        Key([Integer(1)]) Deleted by 1: [Integer(0), Null]
+        Key([Integer(1)]) Set by 0: [Integer(7), Integer(0)]
+        Key([Integer(1)]) present true position 5 time 12 events 4 late false
+        Key([Integer(2)]) present false position 3 time 1 events 1 late false
+    "#]]);
+}
+
+#[test]
+fn a_bad_event_stops_its_key_and_no_other() {
+    check(&fold(), &[(1, 0, 1, 5), (1, 0, 2, 2000), (1, 0, 3, 1), (2, 7, 4, 1), (3, 0, 5, 1)], expect![[r#"
+        Key([Integer(1)]) Set by 0: [Integer(5), Integer(0)]
+        Key([Integer(1)]) Stopped by 0: [Integer(5), Integer(0)]
+        Key([Integer(1)]) Waits by -: [Integer(5), Integer(0)]
+        Key([Integer(2)]) Stopped by -: [Integer(0), Null]
+        Key([Integer(3)]) Set by 0: [Integer(1), Integer(0)]
+        Key([Integer(1)]) present true position 1 time 3 events 3 late false stopped at 2: SET sum: 2005 is beyond the column's type: declare a wider one
+        Key([Integer(2)]) present false position 0 time 4 events 1 late false stopped at 4: unknown
+        Key([Integer(3)]) present true position 5 time 5 events 1 late false
+    "#]]);
+}
+
+#[test]
+fn by_event_time_what_comes_late_makes_its_key_wait_to_be_folded_again() {
+    let fold = Fold { by_event_time: true, ..fold() };
+    let of = [(1, 0, 10, 5), (1, 0, 9, 2), (1, 0, 11, 1), (2, 0, 3, 1), (2, 0, 3, 2)];
+    check(&fold, &of, expect![[r#"
+        Key([Integer(1)]) Set by 0: [Integer(5), Integer(0)]
+        Key([Integer(1)]) Late by -: [Integer(5), Integer(0)]
+        Key([Integer(1)]) Late by -: [Integer(5), Integer(0)]
+        Key([Integer(2)]) Set by 0: [Integer(1), Integer(0)]
+        Key([Integer(2)]) Set by 0: [Integer(3), Integer(1)]
+        Key([Integer(1)]) present true position 1 time 11 events 3 late true
+        Key([Integer(2)]) present true position 5 time 3 events 2 late false
+    "#]]);
+    let (mut table, events) = (Table::new(2, 1), events(&of));
+    fold.apply(&mut table, &[], &events, |_| {}).unwrap();
+    let slot = table.find(events.key(0)).unwrap();
+    fold.refold(&mut table, slot, &[], &events, [1, 0, 2], |_| {});
+    assert_eq!(table.state(slot), [Value::Integer(8), Value::Integer(7)]);
+    let row = table.row(slot);
+    assert_eq!((row.late, row.events, row.event_time, row.position), (false, 3, 11, 3));
+}
+
+#[test]
+fn events_without_a_key_belong_to_no_row() {
+    let mut events = events(&[(1, 0, 1, 1)]);
+    events.keys.clear();
+    events.key_ends = vec![0];
+    let mut table = Table::new(2, 1);
+    fold().apply(&mut table, &[], &events, |_| panic!("there is no step")).unwrap();
+    assert!(table.is_empty());
+}
+
+#[test]
+fn where_batches_are_cut_makes_no_difference() {
+    let fold = fold();
+    let of: Vec<_> = (0..1000).map(|n| (n % 7, (n % 11 / 10) as u16, n, n % 13 - 6)).collect();
+    let whole = events(&of);
+    let mut expected = Table::new(2, 1);
+    fold.apply(&mut expected, &[], &whole, |_| {}).unwrap();
+    for size in [1, 3, 128, 129, 500] {
+        let mut table = Table::new(2, 9);
+        for first in (0..of.len()).step_by(size) {
+            let mut part = Events::default();
+            (first..(first + size).min(of.len())).for_each(|event| part.push_from(&whole, event));
+            fold.apply(&mut table, &[], &part, |_| {}).unwrap();
+        }
+        let rows = |table: &Table| {
+            let rows = table.slots().map(|slot| (table.row(slot).clone(), table.state(slot).to_vec()));
+            rows.collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&table), rows(&expected), "batches of {size}");
+    }
+}

@@ -10,7 +10,7 @@ use super::blocking;
 use crate::error::QueryError;
 use crate::moment::{Moment, Span};
 use crate::plan::Planner;
-use crate::temporal::{Axis, Clauses, End, Instant, Written};
+use crate::temporal::{Axis, Clauses, End, TimeText, Written};
 
 /// Clauses whose expressions are evaluated.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Times {
     }
 }
 
-fn span(planner: &Planner<'_>, stretch: Option<(Instant, Instant, End)>) -> Result<Span, QueryError> {
+fn span(planner: &Planner<'_>, stretch: Option<(TimeText, TimeText, End)>) -> Result<Span, QueryError> {
     let Some((from, until, end)) = stretch else { return Ok(Span::default()) };
     let at = until.at;
     let (from, until) = (time(planner, from)?, time(planner, until)?);
@@ -84,7 +84,7 @@ fn span(planner: &Planner<'_>, stretch: Option<(Instant, Instant, End)>) -> Resu
     Ok(Span { from: Some(from), before: Some(before) })
 }
 
-fn time(planner: &Planner<'_>, instant: Instant) -> Result<Time, QueryError> {
+fn time(planner: &Planner<'_>, instant: TimeText) -> Result<Time, QueryError> {
     let at = instant.at;
     let expr = match instant.written {
         Written::EndOf(time) => return Ok(time),
