@@ -199,6 +199,13 @@ pub(crate) async fn cursor(store: &Store, span: &Span) -> Result<EventCursor, Re
     store.read(request).await
 }
 
+/// The end of the last append that lies whole in positions up to this one.
+pub(crate) async fn rounded_down(store: &Store, position: Position) -> Result<Position, ReadError> {
+    let mut request = ReadRequest::all(Scope::All { system: true });
+    (request.as_of, request.limit) = (position, Some(0));
+    Ok(store.read(request).await?.as_of())
+}
+
 impl Span {
     /// All events of a topic behind `after` and up to `until`.
     pub(crate) fn of_topic(topic: &TopicName, after: u64, until: u64) -> Span {

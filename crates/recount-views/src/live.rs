@@ -9,7 +9,9 @@ use recount_entity::fold::{Events, Step};
 use recount_entity::key::Key;
 use recount_entity::table::Frozen;
 use recount_env::block_on;
+use recount_store::ReadError;
 use recount_store::schema::ColumnType;
+use recount_types::limits::APPEND_EVENTS_MAX;
 use recount_types::{EntityId, TopicName};
 
 use crate::bind::RowColumn;
@@ -17,8 +19,9 @@ use crate::error::ViewError;
 use crate::lock;
 use crate::replica::{Confines, Plan, Replica};
 
-/// Positions that one epoch covers at most.
+/// Positions that one epoch covers at most; more than an append has.
 const EPOCH_POSITIONS: u64 = 65_536;
+const _: () = assert!(EPOCH_POSITIONS > APPEND_EVENTS_MAX as u64);
 
 /// One version of an entity.
 pub(crate) struct Live {
@@ -69,6 +72,14 @@ impl Live {
         self.position.load(Ordering::Acquire)
     }
 
+    /// Where it is, without waiting; or why it does not go on.
+    pub(crate) fn progress(&self) -> Result<u64, ViewError> {
+        match &*lock(&self.failed) {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.position()),
+        }
+    }
+
     /// Works on the replica, at `wanted` or behind it. `goes_on` is asked between epochs.
     pub(crate) fn at<T>(
         &self,
@@ -108,12 +119,15 @@ impl Live {
         if let Some(error) = &*lock(&self.failed) {
             return Err(error.clone());
         }
-        let until = wanted.min(replica.position + EPOCH_POSITIONS);
-        let done = block_on(replica.advance(until, &mut |_: Step<'_>, _: &Events| {}));
+        let done = block_on(async {
+            let until = replica.epoch_end(wanted, EPOCH_POSITIONS).await?;
+            replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
+        });
         if let Err(error) = &done {
             // An epoch that was cut short left rows of no position.
             *replica = replica.anew(replica.plan().clone(), Confines::default());
-            if matches!(error, ViewError::Memory { .. } | ViewError::Full(_)) {
+            // Tried again when it is defined anew, or after a restart: what failed once would fail for ever.
+            if !matches!(error, ViewError::Read(ReadError::Closed)) {
                 *lock(&self.failed) = Some(error.clone());
             }
         }

@@ -15,6 +15,7 @@ use recount_types::column::Value;
 use recount_types::{Position, StreamName, Time};
 
 use crate::error::ViewError;
+use crate::feed::rounded_down;
 use crate::key_text;
 use crate::live::Live;
 use crate::replica::{Confines, Plan, Replica};
@@ -250,7 +251,8 @@ impl Inner {
             Some(position) if position > head => Err(ViewError::BadRequest(format!(
                 "position {position} does not exist yet: the newest is {head}"
             ))),
-            position => Ok(position.unwrap_or(head)),
+            Some(position) => Ok(block_on(rounded_down(&self.store, position))?),
+            None => Ok(head),
         }
     }
 

@@ -21,7 +21,7 @@ use recount_types::{Position, StreamName, Time, TopicName};
 use crate::bind::Bound;
 use crate::budget::Share;
 use crate::error::ViewError;
-use crate::feed::{Feed, Span, cursor, read_rows};
+use crate::feed::{Feed, Span, cursor, read_rows, rounded_down};
 
 /// Events held at once while keys are folded again.
 const REFOLD_EVENTS: u64 = 500_000;
@@ -85,6 +85,16 @@ impl Replica {
     /// What it folds.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Where an epoch on the way to `wanted` may end, some positions further: where an append ends, so that nobody sees
+    /// half of one.
+    pub(crate) async fn epoch_end(&self, wanted: u64, positions: u64) -> Result<u64, ViewError> {
+        let until = self.position + positions;
+        if until >= wanted {
+            return Ok(wanted);
+        }
+        Ok(rounded_down(&self.store, Position(until)).await?.0)
     }
 
     /// One epoch, up to `until`. `watch` sees each step; steps of keys that turn out late are told as such, and

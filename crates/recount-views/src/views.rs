@@ -239,6 +239,11 @@ impl Views {
         Ok(self.inner.find(name, version)?.status())
     }
 
+    /// The position that a version has come to, without waiting for it.
+    pub fn progress(&self, name: &str, version: u32) -> Result<u64, ViewError> {
+        self.inner.find(name, Some(version))?.progress()
+    }
+
     /// The keys that stopped at an event, of every version.
     pub fn stopped(&self) -> Vec<StoppedKey> {
         let mut all = Vec::new();

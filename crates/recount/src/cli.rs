@@ -2,6 +2,7 @@
 
 mod append;
 mod bench;
+mod build;
 mod demo;
 mod diff;
 mod export;

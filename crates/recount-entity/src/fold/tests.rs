@@ -81,7 +81,10 @@ fn check(fold: &Fold, of: &[(i64, u16, i64, i64)], expected: Expect) {
 
 #[test]
 fn rules_see_the_state_as_it_was_and_a_deleted_one_begins_anew() {
-    check(&fold(), &[(1, 0, 10, 5), (1, 0, 9, 2), (2, 2, 1, 9), (1, 1, 12, 0), (1, 0, 11, 7)], expect![[r#"
+    check(
+        &fold(),
+        &[(1, 0, 10, 5), (1, 0, 9, 2), (2, 2, 1, 9), (1, 1, 12, 0), (1, 0, 11, 7)],
+        expect![[r#"
         Key([Integer(1)]) Set by 0: [Integer(5), Integer(0)]
         Key([Integer(1)]) Set by 0: [Integer(7), Integer(5)]
         Key([Integer(2)]) Ignored by 2: [Integer(0), Null]
@@ -89,12 +92,16 @@ fn rules_see_the_state_as_it_was_and_a_deleted_one_begins_anew() {
         Key([Integer(1)]) Set by 0: [Integer(7), Integer(0)]
         Key([Integer(1)]) present true position 5 time 12 events 4 late false
         Key([Integer(2)]) present false position 3 time 1 events 1 late false
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_bad_event_stops_its_key_and_no_other() {
-    check(&fold(), &[(1, 0, 1, 5), (1, 0, 2, 2000), (1, 0, 3, 1), (2, 7, 4, 1), (3, 0, 5, 1)], expect![[r#"
+    check(
+        &fold(),
+        &[(1, 0, 1, 5), (1, 0, 2, 2000), (1, 0, 3, 1), (2, 7, 4, 1), (3, 0, 5, 1)],
+        expect![[r#"
         Key([Integer(1)]) Set by 0: [Integer(5), Integer(0)]
         Key([Integer(1)]) Stopped by 0: [Integer(5), Integer(0)]
         Key([Integer(1)]) Waits by -: [Integer(5), Integer(0)]
@@ -103,14 +110,18 @@ fn a_bad_event_stops_its_key_and_no_other() {
         Key([Integer(1)]) present true position 1 time 3 events 3 late false stopped at 2: SET sum: 2005 is beyond the column's type: declare a wider one
         Key([Integer(2)]) present false position 0 time 4 events 1 late false stopped at 4: unknown
         Key([Integer(3)]) present true position 5 time 5 events 1 late false
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn by_event_time_what_comes_late_makes_its_key_wait_to_be_folded_again() {
     let fold = Fold { by_event_time: true, ..fold() };
     let of = [(1, 0, 10, 5), (1, 0, 9, 2), (1, 0, 11, 1), (2, 0, 3, 1), (2, 0, 3, 2)];
-    check(&fold, &of, expect![[r#"
+    check(
+        &fold,
+        &of,
+        expect![[r#"
         Key([Integer(1)]) Set by 0: [Integer(5), Integer(0)]
         Key([Integer(1)]) Late by -: [Integer(5), Integer(0)]
         Key([Integer(1)]) Late by -: [Integer(5), Integer(0)]
@@ -118,7 +129,8 @@ fn by_event_time_what_comes_late_makes_its_key_wait_to_be_folded_again() {
         Key([Integer(2)]) Set by 0: [Integer(3), Integer(1)]
         Key([Integer(1)]) present true position 1 time 11 events 3 late true
         Key([Integer(2)]) present true position 5 time 3 events 2 late false
-    "#]]);
+    "#]],
+    );
     let (mut table, events) = (Table::new(2, 1), events(&of));
     fold.apply(&mut table, &[], &events, |_| {}).unwrap();
     let slot = table.find(events.key(0)).unwrap();

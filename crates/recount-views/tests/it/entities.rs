@@ -301,3 +301,21 @@ fn a_lookup_by_a_double_is_refused() {
     );
     assert!(refused.contains("ON cannot find rows by a DOUBLE, which is not exact"), "{refused}");
 }
+
+#[test]
+fn a_position_within_an_append_is_the_one_before_it() {
+    let bank = bank();
+    bank.run(ACCOUNT);
+    let time = "2023-12-01T00:00:00Z";
+    let first = bank.append("transactions", &transaction(1, "100", time));
+    let both = [transaction(1, "-30", time), transaction(2, "30", time)];
+    let last = bank.append_all("transactions", &[&both[0], &both[1]]);
+    assert_eq!(last, first + 2);
+    assert_eq!(
+        bank.rows_at("account", None, at(last - 1)),
+        ["1 10000d"],
+        "half of the transfer is never seen"
+    );
+    assert_eq!(bank.row_at("account", "1", at(last - 1)), "1 10000d");
+    assert_eq!(bank.rows_at("account", None, at(last)), ["1 7000d", "2 3000d"]);
+}

@@ -12,6 +12,7 @@ use recount::{Database, Format, Output};
 use recount_store::shown::executed_json;
 use serde_json::Value;
 
+use super::build;
 use super::failure::Failure;
 use super::target::Target;
 
@@ -38,6 +39,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     timing: bool,
 }
+
+/// What a statement that declares an entity is called.
+const CREATED: &str = "CREATE ENTITY";
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -124,7 +128,12 @@ impl Session<'_> {
         };
         match self.target {
             Target::Local(database) => match database.sql(statement)? {
-                Output::Executed(executed) => self.executed(&executed_json(&executed))?,
+                Output::Executed(executed) => {
+                    if let (CREATED, Some(version)) = (executed.statement.as_str(), executed.version) {
+                        build::wait(database, executed.name.as_str(), version)?;
+                    }
+                    self.executed(&executed_json(&executed))?;
+                }
                 Output::Rows(rows) => self.rows(rows.formatted(format).map(|piece| Ok(piece?)))?,
             },
             Target::Remote(remote) => {

@@ -9,3 +9,4 @@ mod embedded;
 mod import;
 mod program;
 mod served;
+mod sql;

@@ -254,7 +254,8 @@ impl Case {
 
     fn moment(&mut self) -> Moment {
         let head = self.bank().store.head();
-        let position = self.rng.percent(65).then(|| Position(self.rng.below(head.0 as usize + 1) as u64));
+        let position = self.rng.percent(65).then(|| self.rng.below(head.0 as usize + 1) as u64);
+        let position = position.map(|position| Position(self.rounded(position)));
         let near = [-1, 0, 0, 0, 1][self.rng.below(5)];
         let time = match self.all.last() {
             Some(last) if self.rng.percent(25) => last.appended,
@@ -262,6 +263,18 @@ impl Case {
         };
         let valid_until = (position.is_none() || self.rng.percent(45)).then_some(Time(time + near));
         Moment { position, valid_until }
+    }
+
+    /// A position within an append is the one before it.
+    fn rounded(&self, mut position: u64) -> u64 {
+        let appended = |position| {
+            let at = self.all.binary_search_by_key(&position, |event| event.position).ok()?;
+            Some(self.all[at].appended)
+        };
+        while appended(position).is_some() && appended(position) == appended(position + 1) {
+            position -= 1;
+        }
+        position
     }
 
     /// The version that is meant.

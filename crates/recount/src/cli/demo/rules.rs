@@ -1,14 +1,12 @@
 //! What the demo shows of entities: balances as rows, as of both axes of time, and the same history under a new rule.
 
-use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::Write;
+use std::time::Instant;
 
-use indicatif::ProgressBar;
 use recount::{Database, Position};
 
-use super::bar;
 use crate::cli::failure::Failure;
-use crate::cli::sql;
+use crate::cli::{build, sql};
 
 const ACCOUNT: &str = "CREATE ENTITY account FROM transactions
   STATE (balance DECIMAL(18,2) NOT NULL DEFAULT 0)
@@ -24,9 +22,6 @@ const INTEREST: &str = "CREATE OR REPLACE ENTITY account FROM transactions
   WHEN ANY THEN SET last = timestamp, balance = balance + amount
     + round(balance * coalesce(r.rate, 0) * coalesce(days(last, timestamp), 0) / 365, 2)";
 
-/// How often the progress of a build is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
 /// Declares the entity; shows the row of an account now and as of a date and a position.
 pub(super) fn declare(
     out: &mut impl Write,
@@ -38,7 +33,7 @@ pub(super) fn declare(
     writeln!(out, "Balances are declared, and folded from the events:\n{ACCOUNT}\n")?;
     let began = Instant::now();
     database.execute(ACCOUNT)?;
-    build(database, 1)?;
+    build::wait(database, "account", 1)?;
     told(out, database, began)?;
     for statement in [
         format!("SELECT * FROM account WHERE accountId = {key}"),
@@ -61,7 +56,7 @@ pub(super) fn replace(out: &mut impl Write, database: &Database, key: &str) -> R
     writeln!(out, "\n{INTEREST}\n")?;
     let began = Instant::now();
     database.execute(INTEREST)?;
-    build(database, 2)?;
+    build::wait(database, "account", 2)?;
     told(out, database, began)?;
     writeln!(out, "One history under two rules:")?;
     ask(
@@ -93,22 +88,6 @@ pub(super) fn ask(out: &mut impl Write, database: &Database, statement: &str) ->
     let shown: String = if one_line.len() > 110 { statement.to_owned() } else { one_line };
     writeln!(out, "> {shown};   ({millis:.1} ms)\n{table}")?;
     Ok(())
-}
-
-/// Waits until a version has folded everything.
-fn build(database: &Database, version: u32) -> Result<(), Failure> {
-    let head = database.head().0;
-    let bar = if io::stderr().is_terminal() { bar(head) } else { ProgressBar::hidden() };
-    loop {
-        let status = database.views().status("account", Some(version))?;
-        bar.set_position(status.position);
-        let current = database.views().entity("account", None)?.version == version;
-        if status.position >= head && current {
-            bar.finish_and_clear();
-            return Ok(());
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
 }
 
 fn told(out: &mut impl Write, database: &Database, began: Instant) -> Result<(), Failure> {
