@@ -165,6 +165,7 @@ impl From<QueryError> for Problem {
             QueryError::Append(error) => error.into(),
             QueryError::Read(error) => error.into(),
             QueryError::Ddl(error) => error.into(),
+            QueryError::View(error) => error.into(),
             error => Problem::of_kind(error.kind(), error.to_string()),
         }
     }

@@ -220,8 +220,7 @@ impl Engine {
     ) -> Result<(ReadAt, Box<dyn Pinned>), QueryError> {
         let relations = self.relations.clone();
         let wanted = if at.fixed { Vec::new() } else { wanted };
-        let (position, pinned) =
-            blocking(move || relations.pin(&wanted, at.position)).await?.map_err(QueryError::Failed)?;
+        let (position, pinned) = blocking(move || relations.pin(&wanted, at.position)).await??;
         Ok((ReadAt { position, ..at }, pinned))
     }
 

@@ -10,6 +10,7 @@ use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
 use recount_views::{EntityInfo, StepRow, ViewError, Views, key_text};
 
+use crate::error::QueryError;
 use crate::moment::{Moment, Span};
 use crate::relations::{Described, DescribedColumn, Periods, Pinned, Relations, Rows, Wanted};
 
@@ -65,11 +66,11 @@ impl Relations for Entities {
         name: &str,
         version: Option<u32>,
         periods: Periods,
-    ) -> Result<Option<Described>, String> {
+    ) -> Result<Option<Described>, QueryError> {
         let info = match self.views.entity(name, version) {
             Ok(info) => info,
             Err(ViewError::NotFound(_)) if version.is_none() => return Ok(None),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error.into()),
         };
         let own = info.columns.iter().map(|column| DescribedColumn {
             name: column.name.clone(),
@@ -91,14 +92,11 @@ impl Relations for Entities {
         &self,
         wanted: &[(String, Option<u32>)],
         at_least: Position,
-    ) -> Result<(Position, Box<dyn Pinned>), String> {
+    ) -> Result<(Position, Box<dyn Pinned>), QueryError> {
         let names: Vec<(&str, Option<u32>)> =
             wanted.iter().map(|(name, version)| (name.as_str(), *version)).collect();
-        let (position, frozen) = if names.is_empty() {
-            (at_least, Vec::new())
-        } else {
-            self.views.freeze(&names, at_least).map_err(|error| error.to_string())?
-        };
+        let (position, frozen) =
+            if names.is_empty() { (at_least, Vec::new()) } else { self.views.freeze(&names, at_least)? };
         let frozen = wanted.iter().cloned().zip(frozen).collect();
         Ok((position, Box::new(PinnedEntities { views: self.views.clone(), position, frozen })))
     }
@@ -125,9 +123,8 @@ fn hidden(periods: Periods) -> Vec<(&'static str, ColumnType, Place)> {
 }
 
 impl Pinned for PinnedEntities {
-    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String> {
-        let error = |error: ViewError| error.to_string();
-        let info = self.views.entity(&wanted.name, wanted.version).map_err(error)?;
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
+        let info = self.views.entity(&wanted.name, wanted.version)?;
         let moment = &wanted.moment;
         let periods = Periods { system: moment.system_span.is_some(), valid: moment.valid_span.is_some() };
         let hidden = hidden(periods);
@@ -149,7 +146,8 @@ impl Pinned for PinnedEntities {
         }
         let key = key.flatten();
         if periods.system && periods.valid {
-            return Err("versions are over one axis: write AS OF for the other".to_owned());
+            let what = "versions are over one axis: write AS OF for the other";
+            return Err(QueryError::Invalid(what.to_owned()));
         }
         if periods.system || periods.valid {
             return Ok(Box::new(Steps::begin(self.views.clone(), info, moment.clone(), key, shape)));
@@ -157,11 +155,13 @@ impl Pinned for PinnedEntities {
         let frozen = if *moment == Moment::at(self.position) {
             let name = (wanted.name.clone(), wanted.version);
             let found = self.frozen.iter().find(|(pinned, _)| *pinned == name);
-            found.map(|(_, frozen)| frozen.clone()).ok_or_else(|| format!("{} was not taken", wanted.name))?
+            found
+                .map(|(_, frozen)| frozen.clone())
+                .ok_or_else(|| QueryError::Failed(format!("{} was not taken", wanted.name)))?
         } else {
             let as_of =
                 recount_views::Moment { position: Some(moment.position), valid_until: moment.valid_time };
-            self.views.rows(&wanted.name, wanted.version, key.as_ref(), as_of).map_err(error)?.1
+            self.views.rows(&wanted.name, wanted.version, key.as_ref(), as_of)?.1
         };
         Ok(Box::new(RowsAt { info, frozen, page: 0, key, shape }))
     }
@@ -171,7 +171,7 @@ impl Pinned for PinnedEntities {
 struct Nothing;
 
 impl Rows for Nothing {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, String> {
+    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
         Ok(None)
     }
 }
@@ -186,7 +186,7 @@ struct RowsAt {
 }
 
 impl Rows for RowsAt {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, String> {
+    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
         let mut columns = empty(&self.shape);
         while let Some(rows) = self.frozen.page(self.page) {
             self.page += 1;
@@ -223,7 +223,7 @@ fn push_row(columns: &mut [Column], shape: &[(ColumnType, Place)], row: &Row, st
 
 /// The versions of rows over time, made on a thread of their own that ends when nobody wants more.
 struct Steps {
-    batches: Receiver<Result<Vec<Column>, String>>,
+    batches: Receiver<Result<Vec<Column>, QueryError>>,
 }
 
 impl Steps {
@@ -252,7 +252,7 @@ impl Steps {
 }
 
 impl Rows for Steps {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, String> {
+    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
         self.batches.recv().ok().transpose()
     }
 }
@@ -267,7 +267,7 @@ struct Maker {
     valid: Option<Span>,
     info: EntityInfo,
     open: bool,
-    sender: SyncSender<Result<Vec<Column>, String>>,
+    sender: SyncSender<Result<Vec<Column>, QueryError>>,
 }
 
 impl Maker {
@@ -284,7 +284,7 @@ impl Maker {
         self.end_all();
         let rest = std::mem::replace(&mut self.columns, empty(&self.shape));
         let last = match done {
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
             Ok(_) => Ok(rest),
         };
         // Nobody may want it any more.
@@ -357,14 +357,14 @@ impl Maker {
     }
 }
 
-fn stopped_error(info: &EntityInfo, key: &Key, position: u64, reason: &str) -> String {
+fn stopped_error(info: &EntityInfo, key: &Key, position: u64, reason: &str) -> QueryError {
     ViewError::Stopped {
         entity: info.name.to_string(),
         key: key_text(key, &info.columns[..info.key_width]),
         position,
         reason: reason.to_owned(),
     }
-    .to_string()
+    .into()
 }
 
 fn empty(shape: &[(ColumnType, Place)]) -> Vec<Column> {

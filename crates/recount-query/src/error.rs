@@ -3,6 +3,7 @@
 use datafusion::error::DataFusionError;
 use recount_store::{AppendError, DdlError, ReadError};
 use recount_types::{Kind, Position};
+use recount_views::ViewError;
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::Location;
 
@@ -39,7 +40,7 @@ pub enum QueryError {
     },
     /// It needs more memory than it may take.
     #[error(
-        "the statement needs more memory than the {} MiB that all statements share: narrow it, or raise the setting query_memory_bytes",
+        "the statement needs more memory than the {} MiB that all statements share: narrow it, or serve with more --query-memory",
         limit >> 20
     )]
     Memory {
@@ -55,6 +56,9 @@ pub enum QueryError {
     /// A definition was refused or failed.
     #[error(transparent)]
     Ddl(#[from] DdlError),
+    /// An entity cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// It failed while it ran.
     #[error("{0}")]
     Failed(String),
@@ -70,6 +74,7 @@ impl QueryError {
             QueryError::Read(error) => error.kind(),
             QueryError::Append(error) => error.kind(),
             QueryError::Ddl(error) => error.kind(),
+            QueryError::View(error) => error.kind(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Functions and operators that are ours: exact arithmetic on decimals, days between times.
+//! Functions and operators that are ours: exact arithmetic on decimals and integers, days between times.
 //!
 //! An operator with a decimal on one side becomes one of these functions when it is planned, so that DataFusion
 //! never computes with decimals by its own rules (it would round products and wrap sums).
@@ -18,6 +18,7 @@ use sqlparser::ast::BinaryOperator;
 mod arithmetic;
 mod days;
 mod exact;
+mod integer;
 mod operator;
 mod round;
 mod widen;
@@ -38,18 +39,26 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
 pub(crate) struct Operators;
 
 impl ExprPlanner for Operators {
-    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        let (left, right) = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
-        if !exact::is_decimal(&left) && !exact::is_decimal(&right) {
-            return Ok(PlannerResult::Original(expr));
-        }
-        if is_float(&left) || is_float(&right) {
+    fn plan_binary_op(
+        &self,
+        mut expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let types = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
+        let has_decimal = exact::is_decimal(&types.0) || exact::is_decimal(&types.1);
+        if has_decimal && (is_float(&types.0) || is_float(&types.1)) {
+            // A constant is a number as written, and money only in a column.
+            expr.left = exact::constant_as_double(expr.left);
+            expr.right = exact::constant_as_double(expr.right);
+            if is_float(&expr.left.get_type(schema)?) && is_float(&expr.right.get_type(schema)?) {
+                return Ok(PlannerResult::Original(expr));
+            }
             return Err(DataFusionError::Plan(format!(
                 "{} {} {}: a DECIMAL never becomes a DOUBLE by itself, CAST one of them to the type of the other",
                 expr.left, expr.op, expr.right
             )));
         }
-        let operator = match expr.op {
+        let operation = match expr.op {
             BinaryOperator::Plus => operator::Operation::Add,
             BinaryOperator::Minus => operator::Operation::Subtract,
             BinaryOperator::Multiply => operator::Operation::Multiply,
@@ -57,10 +66,18 @@ impl ExprPlanner for Operators {
             BinaryOperator::Modulo => operator::Operation::Remainder,
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        if !exact::is_exact(&left) || !exact::is_exact(&right) {
+        if types.0.is_integer() && types.1.is_integer() {
+            let Some(checked) = integer::IntegerOperator::new(operation) else {
+                return Ok(PlannerResult::Original(expr));
+            };
+            let function = Arc::new(ScalarUDF::from(checked));
+            let args = vec![expr.left, expr.right];
+            return Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args))));
+        }
+        if !has_decimal || !exact::is_exact(&types.0) || !exact::is_exact(&types.1) {
             return Ok(PlannerResult::Original(expr));
         }
-        let function = Arc::new(ScalarUDF::from(operator::Operator::new(operator)));
+        let function = Arc::new(ScalarUDF::from(operator::Operator::new(operation)));
         let args = vec![exact::literal(expr.left), exact::literal(expr.right)];
         Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args))))
     }

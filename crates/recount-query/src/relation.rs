@@ -51,7 +51,7 @@ impl Relation {
             }
             return Ok(Relation::of_topic(topic, periods));
         }
-        match relations.describe(name, version, periods).map_err(QueryError::Invalid)? {
+        match relations.describe(name, version, periods)? {
             Some(described) => Ok(Relation::kept(name, version, described)),
             None => Err(unknown(store, relations, name)),
         }

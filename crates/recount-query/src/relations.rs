@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
 
+use crate::error::QueryError;
 use crate::moment::Moment;
 
 /// What there is beside topics. Names are folded; topics and relations share one set of names.
@@ -19,7 +20,7 @@ pub trait Relations: Send + Sync + Debug {
         name: &str,
         version: Option<u32>,
         periods: Periods,
-    ) -> Result<Option<Described>, String>;
+    ) -> Result<Option<Described>, QueryError>;
 
     /// Takes relations of these names and versions as they are at one and the same position, `at_least` or a later
     /// one; that is the position at which the statement reads everything. May take long; called on a thread that
@@ -28,13 +29,13 @@ pub trait Relations: Send + Sync + Debug {
         &self,
         wanted: &[(String, Option<u32>)],
         at_least: Position,
-    ) -> Result<(Position, Box<dyn Pinned>), String>;
+    ) -> Result<(Position, Box<dyn Pinned>), QueryError>;
 }
 
 /// The relations of a statement as they were taken.
 pub trait Pinned: Send + Sync {
     /// What a statement wants of one of them, at the position of the pin or at another moment. May take long.
-    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String>;
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError>;
 }
 
 /// Over which axes the versions of rows are asked for, instead of the rows at a moment.
@@ -88,7 +89,7 @@ pub struct Wanted {
 /// The rows of a relation. Dropped when nobody wants more.
 pub trait Rows: Send {
     /// The next rows: of each wanted column as many. `None` at the end.
-    fn next(&mut self) -> Result<Option<Vec<Column>>, String>;
+    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError>;
 }
 
 /// No relations but topics.
@@ -100,7 +101,7 @@ impl Relations for NoRelations {
         Vec::new()
     }
 
-    fn describe(&self, _: &str, _: Option<u32>, _: Periods) -> Result<Option<Described>, String> {
+    fn describe(&self, _: &str, _: Option<u32>, _: Periods) -> Result<Option<Described>, QueryError> {
         Ok(None)
     }
 
@@ -108,13 +109,13 @@ impl Relations for NoRelations {
         &self,
         _: &[(String, Option<u32>)],
         at_least: Position,
-    ) -> Result<(Position, Box<dyn Pinned>), String> {
+    ) -> Result<(Position, Box<dyn Pinned>), QueryError> {
         Ok((at_least, Box::new(NoRelations)))
     }
 }
 
 impl Pinned for NoRelations {
-    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String> {
-        Err(format!("there is no relation {}", wanted.name))
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
+        Err(QueryError::NotFound(format!("there is no relation {}", wanted.name)))
     }
 }

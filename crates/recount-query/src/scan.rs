@@ -259,7 +259,7 @@ impl ExecutionPlan for Scan {
         let mut left = self.limit.unwrap_or(usize::MAX);
         builder.spawn_blocking(move || {
             while left > 0
-                && let Some(rows) = rows.next().map_err(QueryError::Failed)?
+                && let Some(rows) = rows.next()?
             {
                 let count = rows.first().map_or(0, |column| column.len());
                 let arrays = columns.iter().zip(rows).map(|(&place, column)| {
@@ -286,7 +286,7 @@ impl ExecutionPlan for Scan {
 pub(crate) fn take(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result<(), QueryError> {
     for scan in scans(plan) {
         if let Some(wanted) = scan.wanted() {
-            *lock(&scan.rows) = Some(pinned.rows(&wanted).map_err(QueryError::Failed)?);
+            *lock(&scan.rows) = Some(pinned.rows(&wanted)?);
         }
     }
     Ok(())

@@ -67,6 +67,19 @@ pub(super) fn literal(expr: Expr) -> Expr {
     }
 }
 
+/// A decimal constant as the floating point number nearest to it; anything else as it is.
+pub(super) fn constant_as_double(expr: Expr) -> Expr {
+    match &expr {
+        Expr::Literal(ScalarValue::Decimal128(Some(value), _, scale), metadata) => {
+            match format!("{value}e{}", -i32::from(*scale)).parse() {
+                Ok(double) => Expr::Literal(ScalarValue::Float64(Some(double)), metadata.clone()),
+                Err(_) => expr,
+            }
+        }
+        _ => expr,
+    }
+}
+
 /// The numbers of an array, in 256 bits.
 pub(super) fn numbers(array: &ArrayRef) -> Result<Decimal256Array> {
     let (_, scale) = digits(array.data_type())?;

@@ -18,6 +18,19 @@ pub(super) enum Operation {
     Remainder,
 }
 
+impl Operation {
+    /// How it is written.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Operation::Add => "+",
+            Operation::Subtract => "-",
+            Operation::Multiply => "*",
+            Operation::Divide => "/",
+            Operation::Remainder => "%",
+        }
+    }
+}
+
 /// An operator on two exact numbers, at least one of them a decimal.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Operator {
@@ -33,13 +46,7 @@ impl Operator {
 
 impl ScalarUDFImpl for Operator {
     fn name(&self) -> &str {
-        match self.operation {
-            Operation::Add => "+",
-            Operation::Subtract => "-",
-            Operation::Multiply => "*",
-            Operation::Divide => "/",
-            Operation::Remainder => "%",
-        }
+        self.operation.sign()
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {

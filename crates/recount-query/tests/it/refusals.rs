@@ -44,13 +44,13 @@ fn statements_that_there_are_not() {
         > COPY transactions TO '/tmp/x'
         error: COPY is not there: use INSERT INTO topic, an append, or recount import
         > SET datafusion.execution.batch_size = 1
-        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic
+        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY
         > SHOW TABLES
-        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic
+        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY
         > BEGIN
         error: every statement reads at one position and every INSERT is one append: there are no transactions over several statements
         > DROP TABLE transactions
-        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN and INSERT INTO topic
+        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY
         > EXPLAIN ANALYZE SELECT 1
         error: EXPLAIN ANALYZE is not there: use EXPLAIN
         > SELECT 1 INTO t
@@ -188,7 +188,7 @@ fn what_would_take_too_much() {
         1
         error: the statement reads more than 500 relations, those of a query in WITH as often as it is named: use several statements
         error: the statement is too large or too deep: fewer queries inside each other and in WITH, fewer UNIONs, or several statements
-        error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
-        error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or raise the setting query_memory_bytes
+        error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or serve with more --query-memory
+        error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or serve with more --query-memory
     "#]].assert_eq(&shown.concat());
 }

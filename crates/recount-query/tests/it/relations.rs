@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
-use recount_query::{Described, DescribedColumn, Periods, Pinned, Relations, Rows, Settings, Wanted};
+use recount_query::{
+    Described, DescribedColumn, Periods, Pinned, QueryError, Relations, Rows, Settings, Wanted,
+};
 use recount_store::columns::form_of;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
@@ -30,12 +32,12 @@ impl Relations for Accounts {
         name: &str,
         version: Option<u32>,
         periods: Periods,
-    ) -> Result<Option<Described>, String> {
+    ) -> Result<Option<Described>, QueryError> {
         if name != "account" {
             return Ok(None);
         }
         if let Some(version) = version.filter(|&version| version > 2) {
-            return Err(format!("account has no version {version}: the newest is 2"));
+            return Err(QueryError::Invalid(format!("account has no version {version}: the newest is 2")));
         }
         let mut columns = vec![
             column("_position", ColumnType::BigInt, true),
@@ -52,7 +54,7 @@ impl Relations for Accounts {
         &self,
         wanted: &[(String, Option<u32>)],
         at_least: Position,
-    ) -> Result<(Position, Box<dyn Pinned>), String> {
+    ) -> Result<(Position, Box<dyn Pinned>), QueryError> {
         self.wanted.lock().unwrap().push(format!("pin {wanted:?} at {at_least}"));
         Ok((at_least, Box::new(Taken(self.wanted.clone()))))
     }
@@ -61,11 +63,11 @@ impl Relations for Accounts {
 struct Taken(Arc<Mutex<Vec<String>>>);
 
 impl Pinned for Taken {
-    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, String> {
+    fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
         {
             self.0.lock().unwrap().push(format!("{wanted:?}"));
             if wanted.version == Some(2) {
-                return Err("account stopped at key 7: see SHOW ERRORS".to_owned());
+                return Err(QueryError::Failed("account stopped at key 7: see SHOW ERRORS".to_owned()));
             }
             let types = [
                 ColumnType::BigInt,
@@ -92,7 +94,7 @@ impl Pinned for Taken {
 struct Once(Option<Vec<Column>>);
 
 impl Rows for Once {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, String> {
+    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
         Ok(self.0.take())
     }
 }

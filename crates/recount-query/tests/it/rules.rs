@@ -33,7 +33,7 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("DECIMAL(38,2)", "round((amount / 3), 2)"),
     ("DECIMAL(38,2)", "round(amount / 3 + 0, 2)"),
     ("DECIMAL(38,2)", "round(amount * rate * days(day, at) / 365, 2)"),
-    ("DECIMAL(38,2)", "amount + round(amount * coalesce(rate, 0) * coalesce(days(day, at), 0) / 365, 2)"),
+    ("DECIMAL(38,3)", "amount + round(amount * coalesce(rate, 0) * coalesce(days(day, at), 0) / 365, 2)"),
     ("DECIMAL(38,3)", "abs(amount)"),
     ("DECIMAL(38,3)", "coalesce(amount, 0)"),
     ("DECIMAL(38,3)", "nullif(amount, 0)"),

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Memory for the rows of all entities together, in MiB
     #[arg(long, env = "RECOUNT_ENTITY_MEMORY", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(1..))]
     entity_memory: u16,
+    /// Memory that all queries together may take for sorting, grouping and joining, in MiB
+    #[arg(long, env = "RECOUNT_QUERY_MEMORY", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    query_memory: u16,
     /// If the last group of the journal is damaged and may not have been acknowledged: drop it
     #[arg(long)]
     accept_tail_loss: bool,
@@ -38,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut settings = Settings::new(&arguments.directory);
     settings.listen = arguments.listen;
     settings.options = options;
+    settings.query.memory_bytes = usize::from(arguments.query_memory) << 20;
     settings.views.entity_bytes = usize::from(arguments.entity_memory) << 20;
     let directory = arguments.directory.display().to_string();
     let on_ready = |address| {

@@ -12,21 +12,40 @@ CREATE ENTITY account FROM transactions STATE (balance DECIMAL(18,2) NOT NULL DE
 INSERT INTO transactions VALUES (1, 100, '2023-12-01T12:00:00Z'), (1, -20, '2023-12-13T12:00:00Z'), (2, 7.25, '2023-12-02T00:00:00Z');
 ";
 
-fn bank() -> Directory {
-    let directory = Directory::new("sql");
+fn bank(name: &str) -> Directory {
+    let directory = Directory::new(name);
     directory.write("bank.sql", SCRIPT);
-    directory.check(&["sql", "bank.db", "--file", "bank.sql"], "", expect![[""]]);
+    let said = directory.run(&["sql", "bank.db", "--file", "bank.sql"], "");
+    expect![[r#"
+        {"position":1,"statement":"CREATE TOPIC","topic":"transactions"}
+        {"entity":"account","position":2,"statement":"CREATE ENTITY","version":1}
+        {"inserted":3,"position":5}
+    "#]]
+    .assert_eq(&said);
     directory
 }
 
 #[test]
 fn statements_from_a_file_the_command_line_and_standard_input() {
-    let directory = bank();
-    directory.check(&["sql", "bank.db", "-c", "SELECT * FROM account"], "", expect![[""]]);
+    let directory = bank("sql-statements");
+    directory.check(
+        &["sql", "bank.db", "-c", "SELECT * FROM account"],
+        "",
+        expect![[r#"
+        {"accountid":1,"balance":80.00}
+        {"accountid":2,"balance":7.25}
+    "#]],
+    );
     directory.check(
         &["sql", "bank.db", "--format", "csv"],
         "SELECT * FROM account; SELECT 1 AS one;",
-        expect![[""]],
+        expect![[r#"
+            accountid,balance
+            1,80.00
+            2,7.25
+            one
+            1
+        "#]],
     );
     directory.check(
         &[
@@ -38,7 +57,12 @@ fn statements_from_a_file_the_command_line_and_standard_input() {
             "SELECT * FROM account FOR VALID_TIME AS OF '2023-12-01T12:00:00Z'",
         ],
         "",
-        expect![[""]],
+        expect![[r#"
+            accountid  balance
+            ─────────  ───────
+                    1   100.00
+            1 row
+        "#]],
     );
     directory.check(
         &[
@@ -50,36 +74,97 @@ fn statements_from_a_file_the_command_line_and_standard_input() {
             "SELECT * FROM account FOR VALID_TIME AS OF '2022-12-01T12:00:00Z'",
         ],
         "",
-        expect![[""]],
+        expect![[r#"
+            {"position":5,"columns":[{"name":"accountid","type":"BIGINT"},{"name":"balance","type":"DECIMAL(18,2)"}],"rows":[],"notices":[]}
+        "#]],
     );
-    directory.check(&["sql", "bank.db"], "SELECT 1;\n\nSELECT * FROM acount;", expect![[""]]);
-    directory.check(&["sql", "bank.db", "-c", "SHOW ENTITIES"], "", expect![[""]]);
-    directory.check(&["sql", "bank.db", "-f", "none.sql"], "", expect![[""]]);
+    directory.check(
+        &["sql", "bank.db"],
+        "SELECT 1;\n\nSELECT * FROM acount;",
+        expect![[r#"
+        {"1":1}
+        recount: line 3: there is no topic or entity acount. Do you mean account?
+        exit code 1
+    "#]],
+    );
+    directory.check(&["sql", "bank.db", "-c", "SHOW ENTITIES"], "", expect![[r#"
+        {"name":"account","version":1,"current":true,"keys":2,"stopped":0,"position":5,"behind":0,"bytes":26752,"unfit_events":0}
+    "#]]);
+    directory.check(
+        &["sql", "bank.db", "-f", "none.sql"],
+        "",
+        expect![[r#"
+        recount: none.sql: No such file or directory (os error 2)
+        exit code 1
+    "#]],
+    );
 }
 
 #[test]
 fn why_and_diff() {
-    let directory = bank();
-    directory.check(&["why", "bank.db", "account/1"], "", expect![[""]]);
+    let directory = bank("sql-why");
+    directory.check(&["why", "bank.db", "account/1"], "", expect![[r#"
+        {"after":{"balance":100.00},"appendTime":"TIME","before":null,"effect":"set","eventTime":"2023-12-01T12:00:00Z","position":3,"rule":"WHEN ANY"}
+        {"after":{"balance":80.00},"appendTime":"TIME","before":{"balance":100.00},"effect":"set","eventTime":"2023-12-13T12:00:00Z","position":4,"rule":"WHEN ANY"}
+    "#]]);
     directory.check(
         &["why", "bank.db", "account/1", "--valid-as-of", "2023-12-02T00:00:00Z"],
         "",
-        expect![[""]],
+        expect![[r#"
+            {"after":{"balance":100.00},"appendTime":"TIME","before":null,"effect":"set","eventTime":"2023-12-01T12:00:00Z","position":3,"rule":"WHEN ANY"}
+        "#]],
     );
     directory.check(&["why", "bank.db", "account/3"], "", expect![[""]]);
-    directory.check(&["why", "bank.db", "account"], "", expect![[""]]);
+    directory.check(
+        &["why", "bank.db", "account"],
+        "",
+        expect![[r#"
+        recount: "account" is not a row: write it as entity/key
+        exit code 2
+    "#]],
+    );
     let replace = "CREATE OR REPLACE ENTITY account FROM transactions STATE (balance DECIMAL(18,2) NOT NULL DEFAULT 0)
         WHEN (amount < 0) THEN SET balance = balance + amount - 1 WHEN ANY THEN SET balance = balance + amount";
-    directory.check(&["sql", "bank.db", "-c", replace], "", expect![[""]]);
-    directory.check(&["diff", "bank.db", "account", "1", "2"], "", expect![[""]]);
+    directory.check(
+        &["sql", "bank.db", "-c", replace],
+        "",
+        expect![[r#"
+        {"entity":"account","position":6,"statement":"CREATE ENTITY","version":2}
+    "#]],
+    );
+    directory.check(&["diff", "bank.db", "account", "1", "2"], "", expect![[r#"
+        {"firstDifference":{"eventTime":"2023-12-13T12:00:00Z","position":4},"key":{"accountid":1},"new":{"balance":79.00},"old":{"balance":80.00}}
+        1 of 2 keys differ in balance
+    "#]]);
     let server = directory.serve("bank.db");
-    directory.check(&["diff", &server.url, "account", "1", "2"], "", expect![[""]]);
-    directory.check(&["why", &server.url, "account/2"], "", expect![[""]]);
+    directory.check(&["diff", &server.url, "account", "1", "2"], "", expect![[r#"
+        {"firstDifference":{"eventTime":"2023-12-13T12:00:00Z","position":4},"key":{"accountid":1},"new":{"balance":79.00},"old":{"balance":80.00}}
+        1 of 2 keys differ in balance
+    "#]]);
+    directory.check(&["why", &server.url, "account/2"], "", expect![[r#"
+        {"after":{"balance":7.25},"appendTime":"TIME","before":null,"effect":"set","eventTime":"2023-12-02T00:00:00Z","position":5,"rule":"WHEN ANY"}
+    "#]]);
     directory.check(
         &["sql", &server.url, "-c", "SELECT balance FROM account WHERE accountid = 2"],
         "",
-        expect![[""]],
+        expect![[r#"
+            {"balance":7.25}
+        "#]],
     );
-    directory.check(&["sql", &server.url, "-c", "DROP ENTITY account VERSION 7"], "", expect![[""]]);
-    directory.check(&["diff", &server.url, "account", "1", "3"], "", expect![[""]]);
+    directory.check(
+        &["sql", &server.url, "-c", "DROP ENTITY account VERSION 7"],
+        "",
+        expect![[r#"
+        recount: line 1: entity account has no version 7: there are 1, 2
+        exit code 2
+    "#]],
+    );
+    directory.check(
+        &["diff", &server.url, "account", "1", "3"],
+        "",
+        expect![[r#"
+        recount: there is no version 3 of an entity account
+        exit code 1
+    "#]],
+    );
 }
