@@ -123,6 +123,9 @@ pub enum Comparison {
     AtLeast,
 }
 
+/// Most bytes of a text that an expression makes; else a state could double with each event.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+
 /// Why an expression has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EvalError {
@@ -135,6 +138,9 @@ pub enum EvalError {
     /// Beyond 256 bits.
     #[error("a decimal has more digits than 256 bits hold: round its parts first")]
     Decimal,
+    /// Longer than a text may be.
+    #[error("a text is longer than {TEXT_BYTES_MAX} bytes")]
+    Text,
     /// Beyond the times that there are.
     #[error("a time is outside the years 0001 to 9999")]
     Time,
@@ -262,6 +268,9 @@ impl Expr {
             }
             Expr::Concat(left, right) => match (left.eval(scope)?, right.eval(scope)?) {
                 (Datum::Null, _) | (_, Datum::Null) => Datum::Null,
+                (Datum::Text(left), Datum::Text(right)) if left.len() + right.len() > TEXT_BYTES_MAX => {
+                    return Err(EvalError::Text);
+                }
                 (Datum::Text(left), Datum::Text(right)) => Datum::Text(left + right),
                 _ => return Err(EvalError::Kind),
             },

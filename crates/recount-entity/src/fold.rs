@@ -149,6 +149,12 @@ impl Events {
         &self.keys[start..self.key_ends[event]]
     }
 
+    /// About the memory that they take.
+    pub fn bytes(&self) -> usize {
+        const PLACE: usize = 2 + 4 * 8;
+        self.columns.iter().map(Column::bytes).sum::<usize>() + self.keys.len() + self.len() * PLACE
+    }
+
     /// Adds an event of others.
     pub fn push_from(&mut self, others: &Events, event: usize) {
         if self.columns.is_empty() {

@@ -101,7 +101,7 @@ impl Asked {
         let moment = Moment { position, valid_until: self.valid_as_of };
         let asked = (self.entity.as_str(), self.version, self.key.as_str());
         if self.steps {
-            return Ok(steps_answer(&front.views, asked, moment)?);
+            return Ok(steps_answer(&front.views, asked, moment, self.min_position)?);
         }
         row_answer(&front.views, asked, moment, self.min_position)?
             .map_err(|absent| Problem::of_kind(Kind::NotFound, format!("0 rows: {absent}")))

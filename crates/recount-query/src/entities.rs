@@ -85,7 +85,7 @@ impl Relations for Entities {
             hidden: true,
         });
         let key = info.columns[..info.key_width].iter().map(|column| column.name.clone()).collect();
-        Ok(Some(Described { columns: own.chain(hidden).collect(), key }))
+        Ok(Some(Described { version: Some(info.version), columns: own.chain(hidden).collect(), key }))
     }
 
     fn pin(
@@ -152,12 +152,10 @@ impl Pinned for PinnedEntities {
         if periods.system || periods.valid {
             return Ok(Box::new(Steps::begin(self.views.clone(), info, moment.clone(), key, shape)));
         }
-        let frozen = if *moment == Moment::at(self.position) {
-            let name = (wanted.name.clone(), wanted.version);
-            let found = self.frozen.iter().find(|(pinned, _)| *pinned == name);
-            found
-                .map(|(_, frozen)| frozen.clone())
-                .ok_or_else(|| QueryError::Failed(format!("{} was not taken", wanted.name)))?
+        let name = (wanted.name.clone(), wanted.version);
+        let pinned = self.frozen.iter().find(|(pinned, _)| *pinned == name).map(|(_, frozen)| frozen);
+        let frozen = if let (Some(frozen), true) = (pinned, *moment == Moment::at(self.position)) {
+            frozen.clone()
         } else {
             let as_of =
                 recount_views::Moment { position: Some(moment.position), valid_until: moment.valid_time };
@@ -223,7 +221,7 @@ fn push_row(columns: &mut [Column], shape: &[(ColumnType, Place)], row: &Row, st
 
 /// The versions of rows over time, made on a thread of their own that ends when nobody wants more.
 struct Steps {
-    batches: Receiver<Result<Vec<Column>, QueryError>>,
+    batches: Receiver<Batch>,
 }
 
 impl Steps {
@@ -253,9 +251,12 @@ impl Steps {
 
 impl Rows for Steps {
     fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
-        self.batches.recv().ok().transpose()
+        self.batches.recv().unwrap_or_else(|_| Err(QueryError::Failed("the versions broke off".to_owned())))
     }
 }
+
+/// Some rows; `None` = there are no more.
+type Batch = Result<Option<Vec<Column>>, QueryError>;
 
 /// Makes batches of steps.
 struct Maker {
@@ -267,7 +268,7 @@ struct Maker {
     valid: Option<Span>,
     info: EntityInfo,
     open: bool,
-    sender: SyncSender<Result<Vec<Column>, QueryError>>,
+    sender: SyncSender<Batch>,
 }
 
 impl Maker {
@@ -285,10 +286,10 @@ impl Maker {
         let rest = std::mem::replace(&mut self.columns, empty(&self.shape));
         let last = match done {
             Err(error) => Err(error.into()),
-            Ok(_) => Ok(rest),
+            Ok(_) => Ok(Some(rest)),
         };
         // Nobody may want it any more.
-        let _ = self.sender.send(last);
+        let _ = self.sender.send(last).and_then(|()| self.sender.send(Ok(None)));
     }
 
     fn step(&mut self, step: StepRow) {
@@ -314,7 +315,7 @@ impl Maker {
         self.last.insert(step.key.clone(), (step, from));
         if self.columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
             let full = std::mem::replace(&mut self.columns, empty(&self.shape));
-            self.open = self.sender.send(Ok(full)).is_ok();
+            self.open = self.sender.send(Ok(Some(full))).is_ok();
         }
     }
 

@@ -84,6 +84,7 @@ impl Relation {
             field(&column.name, column.column_type, column.nullable)
         };
         let schema = Arc::new(Schema::new(places.iter().map(field_of).collect::<Vec<_>>()));
+        let version = described.version.or(version);
         Relation { name: name.to_owned(), version, kind: Kind::Kept { described, places }, schema, visible }
     }
 

@@ -50,6 +50,8 @@ pub struct Periods {
 /// What a relation is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
+    /// Which of its definitions this is, if it has several; from here on that one is meant.
+    pub version: Option<u32>,
     /// Its columns.
     pub columns: Vec<DescribedColumn>,
     /// Names of the columns that tell its rows apart: an equality with each of them is handed to

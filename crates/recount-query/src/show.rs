@@ -65,6 +65,10 @@ fn entities(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
             Some((info, status))
         })
         .collect();
+    let error = |info: &recount_views::EntityInfo| {
+        let progress = views.progress(info.name.as_str(), info.version);
+        progress.err().map(|error| error.to_string()).unwrap_or_default()
+    };
     let current = BooleanArray::from_iter(known.iter().map(|(info, _)| Some(info.current)));
     of(vec![
         ("name", texts(known.iter().map(|(info, _)| info.name.to_string()))),
@@ -75,6 +79,7 @@ fn entities(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
         ("position", numbers(known.iter().map(|(_, status)| status.position))),
         ("behind", numbers(known.iter().map(|(_, status)| head.saturating_sub(status.position)))),
         ("bytes", numbers(known.iter().map(|(_, status)| status.bytes as u64))),
+        ("error", texts(known.iter().map(|(info, _)| error(info)))),
         ("unfit_events", numbers(known.iter().map(|(_, status)| status.unfit))),
     ])
 }

@@ -139,6 +139,18 @@ impl Column {
         })
     }
 
+    /// About the memory that its rows take.
+    pub fn bytes(&self) -> usize {
+        let values = match &self.values {
+            Values::Boolean(values) => values.len(),
+            Values::Integer(values) => values.len() * size_of::<i64>(),
+            Values::Decimal(values) => values.len() * size_of::<i128>(),
+            Values::Double(values) => values.len() * size_of::<f64>(),
+            Values::Text(texts) => texts.bytes.len() + texts.ends.len() * size_of::<usize>(),
+        };
+        values + self.valid.len()
+    }
+
     /// How many rows it has.
     pub fn len(&self) -> usize {
         self.valid.len()
@@ -221,7 +233,9 @@ mod tests {
             values.iter().for_each(|value| column.push(value));
             let back: Vec<_> = (0..column.len()).map(|row| column.get(row)).collect();
             assert_eq!(back, values);
+            let three = column.bytes();
             column.truncate(1);
+            assert!(column.bytes() < three && column.bytes() > 0);
             column.push(&values[2]);
             assert_eq!([column.get(0), column.get(1)], [values[0].borrowed(), values[2].borrowed()]);
             column.clear();

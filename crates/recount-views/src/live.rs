@@ -2,13 +2,13 @@
 //!
 //! Whoever needs it at some position takes it there by itself, under its lock; a task beside does so when nobody asks.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use recount_entity::fold::{Events, Step};
 use recount_entity::key::Key;
 use recount_entity::table::Frozen;
-use recount_env::block_on;
+use recount_env::{Clock, block_on};
 use recount_store::ReadError;
 use recount_store::schema::ColumnType;
 use recount_types::limits::APPEND_EVENTS_MAX;
@@ -23,6 +23,9 @@ use crate::replica::{Confines, Plan, Replica};
 const EPOCH_POSITIONS: u64 = 65_536;
 const _: () = assert!(EPOCH_POSITIONS > APPEND_EVENTS_MAX as u64);
 
+/// Pause before what failed for want of memory, or at a read, is tried again.
+const RETRY_US: u64 = 5_000_000;
+
 /// One version of an entity.
 pub(crate) struct Live {
     pub(crate) id: EntityId,
@@ -35,11 +38,13 @@ pub(crate) struct Live {
     pub(crate) lookups: Vec<Vec<(String, ColumnType)>>,
     /// The conditions of its rules, as they were written.
     pub(crate) rules: Vec<String>,
+    plan: Plan,
+    clock: Arc<dyn Clock>,
     replica: Mutex<Replica>,
     /// Where the replica is, for those who only look.
     position: AtomicU64,
-    /// Why it does not go on.
-    failed: Mutex<Option<ViewError>>,
+    /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
+    failed: Mutex<Option<(ViewError, u64)>>,
 }
 
 /// What it says of itself.
@@ -58,13 +63,20 @@ pub struct Status {
 }
 
 impl Live {
-    pub(crate) fn new(id: EntityId, name: TopicName, version: u32, replica: Replica) -> Live {
+    pub(crate) fn new(
+        id: EntityId,
+        name: TopicName,
+        version: u32,
+        replica: Replica,
+        clock: Arc<dyn Clock>,
+    ) -> Live {
         let bound = &replica.plan().bound;
         let (columns, key_width) = (bound.columns.clone(), bound.key.len());
         let lookups = bound.lookups.iter().map(|lookup| lookup.columns.clone()).collect();
         let rules = bound.rules.clone();
+        let plan = replica.plan().clone();
         let (replica, position, failed) = (Mutex::new(replica), AtomicU64::new(0), Mutex::new(None));
-        Live { id, name, version, columns, key_width, lookups, rules, replica, position, failed }
+        Live { id, name, version, columns, key_width, lookups, rules, plan, clock, replica, position, failed }
     }
 
     /// Where it is, without waiting.
@@ -75,7 +87,7 @@ impl Live {
     /// Where it is, without waiting; or why it does not go on.
     pub(crate) fn progress(&self) -> Result<u64, ViewError> {
         match &*lock(&self.failed) {
-            Some(error) => Err(error.clone()),
+            Some((error, _)) => Err(error.clone()),
             None => Ok(self.position()),
         }
     }
@@ -116,7 +128,10 @@ impl Live {
     }
 
     fn step(&self, replica: &mut Replica, wanted: u64) -> Result<(), ViewError> {
-        if let Some(error) = &*lock(&self.failed) {
+        let now = self.clock.boottime_us();
+        if let Some((error, again)) = &*lock(&self.failed)
+            && now < *again
+        {
             return Err(error.clone());
         }
         let done = block_on(async {
@@ -126,10 +141,15 @@ impl Live {
         if let Err(error) = &done {
             // An epoch that was cut short left rows of no position.
             *replica = replica.anew(replica.plan().clone(), Confines::default());
-            // Tried again when it is defined anew, or after a restart: what failed once would fail for ever.
-            if !matches!(error, ViewError::Read(ReadError::Closed)) {
-                *lock(&self.failed) = Some(error.clone());
-            }
+            let again = match error {
+                // Others may have given memory back, or the machine may have recovered.
+                ViewError::Memory { .. } | ViewError::Read(ReadError::Io { .. }) => now + RETRY_US,
+                ViewError::Read(ReadError::Closed) => now,
+                _ => u64::MAX,
+            };
+            *lock(&self.failed) = Some((error.clone(), again));
+        } else {
+            *lock(&self.failed) = None;
         }
         self.position.store(replica.position, Ordering::Release);
         done
@@ -159,8 +179,9 @@ impl Live {
         Ok((wanted, frozen.collect()))
     }
 
-    pub(crate) fn plan(&self) -> Plan {
-        lock(&self.replica).plan().clone()
+    /// What it folds; it never changes.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Tells of each key that stopped: the event, and why.

@@ -114,8 +114,8 @@ impl Views {
         let inner = self.inner();
         let live = inner.find(name, version)?;
         let parsed = key_text::parse(key, &live.columns[..live.key_width]).map_err(ViewError::BadRequest)?;
+        let wanted = inner.head_at(at_least)?;
         if moment == Moment::default() {
-            let wanted = inner.head_at(at_least)?;
             return live.at(wanted.0, &inner.patience(), |replica| {
                 let row = row_of(&live, replica, &parsed, key)?;
                 Ok(Answer { position: Position(replica.position), row: row.ok_or(Absent::Never) }
@@ -188,7 +188,7 @@ impl Views {
     ) -> Result<Position, ViewError> {
         let inner = self.inner();
         let live = inner.find(name, version)?;
-        let plan = live.plan();
+        let plan = live.plan().clone();
         if !plan.bound.fold.is_retroactive() {
             return self.steps(name, version, key, moment, visit);
         }
@@ -201,6 +201,12 @@ impl Views {
             let mut watch = |step: Step<'_>, events: &Events| {
                 let row = step.table.row(step.slot);
                 let after = row.present.then(|| step.table.state(step.slot).to_vec());
+                if step.effect == Effect::Waits
+                    && touched.get(&step.slot).is_some_and(|known| known.reason.is_some())
+                {
+                    // What it stopped at says more than what waits behind.
+                    return;
+                }
                 // Of a key that is folded again the last step is what it is now.
                 touched.insert(step.slot, step_row(step, events, row, None, after));
             };
@@ -210,7 +216,7 @@ impl Views {
                 let own = step.position == position;
                 (step.position, step.append_time) = (position, append_time);
                 let wanted = key.is_none_or(|key| step.key == *key);
-                if wanted && (own || before != step.after) {
+                if wanted && (own || before != step.after || step.reason.is_some()) {
                     visit(StepRow { before, ..step });
                 }
             }
@@ -238,7 +244,7 @@ impl Inner {
     /// A replica as of a moment, of one key's events only if those are a stream.
     fn past(&self, live: &Live, key: Option<&Key>, moment: Moment) -> Result<Replica, ViewError> {
         let position = self.position_of(moment)?;
-        let plan = live.plan();
+        let plan = live.plan().clone();
         let confines = self.confines(&plan, key, moment);
         let mut replica = self.replica(plan, confines);
         block_on(replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}))?;
@@ -266,7 +272,7 @@ impl Inner {
 
     fn why_absent(&self, live: &Live, key: &Key, moment: Moment) -> Result<Absent, ViewError> {
         let (mut first_time, mut first_position) = (None, None);
-        let plan = live.plan();
+        let plan = live.plan().clone();
         let now = self.past(live, Some(key), Moment::default())?;
         if now.table.find(key.as_bytes()).is_none() {
             return Ok(Absent::Never);

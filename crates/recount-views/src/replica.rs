@@ -94,7 +94,9 @@ impl Replica {
         if until >= wanted {
             return Ok(wanted);
         }
-        Ok(rounded_down(&self.store, Position(until)).await?.0)
+        let end = rounded_down(&self.store, Position(until)).await?.0;
+        // A transaction may be longer than that.
+        if end > self.position { Ok(end) } else { Ok(wanted) }
     }
 
     /// One epoch, up to `until`. `watch` sees each step; steps of keys that turn out late are told as such, and
@@ -229,7 +231,7 @@ impl Replica {
                     members.push((slot, order, position, held.len()));
                     held.push_from(&events, event);
                 }
-                let bytes = held.keys.len() + held.len() * size_of::<(Slot, i64, u64, usize)>();
+                let bytes = held.bytes() + members.len() * size_of::<(Slot, i64, u64, usize)>();
                 self.check_memory(bytes)?;
             }
         }

@@ -72,8 +72,8 @@ pub fn row_answer(
     moment: Moment,
     at_least: Position,
 ) -> Result<Result<String, Absent>, ViewError> {
-    let answer = views.row(entity, version, key, moment, at_least)?;
     let info = views.entity(entity, version)?;
+    let answer = views.row(entity, Some(info.version), key, moment, at_least)?;
     let head = head(&info, key, answer.position);
     Ok(answer.row.map(|row| format!("{head},{}", &row_json(&row, &info.columns)[1..])))
 }
@@ -83,8 +83,11 @@ pub fn steps_answer(
     views: &Views,
     (entity, version, key): (&str, Option<u32>, &str),
     moment: Moment,
+    at_least: Position,
 ) -> Result<String, ViewError> {
     let info = views.entity(entity, version)?;
+    views.wait_for(at_least)?;
+    let version = Some(info.version);
     let parsed = views.key(entity, version, key)?;
     let (mut steps, mut count) = (String::new(), 0usize);
     let position = views.steps(entity, version, Some(&parsed), moment, &mut |step| {

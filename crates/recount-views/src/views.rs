@@ -239,6 +239,11 @@ impl Views {
         Ok(self.inner.find(name, version)?.status())
     }
 
+    /// Waits until the database is at a position.
+    pub fn wait_for(&self, position: Position) -> Result<(), ViewError> {
+        self.inner.head_at(position).map(drop)
+    }
+
     /// The position that a version has come to, without waiting for it.
     pub fn progress(&self, name: &str, version: u32) -> Result<u64, ViewError> {
         self.inner.find(name, Some(version))?.progress()
@@ -302,7 +307,7 @@ impl Inner {
     /// Whether to go on waiting, from now on.
     pub(crate) fn patience(&self) -> impl Fn() -> bool + use<> {
         let clock = self.env.clock.clone();
-        let until = clock.boottime_us() + self.settings.wait_ms * 1000;
+        let until = clock.boottime_us().saturating_add(self.settings.wait_ms.saturating_mul(1000));
         move || clock.boottime_us() < until
     }
 
@@ -352,8 +357,9 @@ impl Inner {
 
     /// Follows the catalogue; what is kept up to date by it.
     fn refresh(&self) -> Vec<Arc<Live>> {
-        let catalogue = self.store.catalogue();
         let mut known = lock(&self.known);
+        // Read under the lock, so that nobody follows an older one afterwards.
+        let catalogue = self.store.catalogue();
         if known.catalogue.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &catalogue)) {
             known.follow(self, &catalogue);
             known.catalogue = Some(catalogue);
@@ -365,10 +371,13 @@ impl Inner {
     fn switch(&self, head: u64) {
         let catalogue = self.store.catalogue();
         for entity in catalogue.entities() {
-            let Some((&newest, _)) = entity.versions.last_key_value() else { continue };
-            let position = lock(&self.known).live.get(&(entity.id, newest)).map(|live| live.position());
-            let near = position.is_some_and(|position| position + SWITCH_POSITIONS >= head);
-            if newest > entity.current && near {
+            let is_near = |version: &&u32| {
+                let live = lock(&self.known).live.get(&(entity.id, **version)).cloned();
+                let position = live.and_then(|live| live.progress().ok());
+                position.is_some_and(|position| position > 0 && position + SWITCH_POSITIONS >= head)
+            };
+            let mut later = entity.versions.keys().rev().take_while(|version| **version > entity.current);
+            if let Some(&newest) = later.find(is_near) {
                 let switched = block_on(self.store.switch_entity(&entity.name, newest));
                 if let Err(error) = switched {
                     tracing::warn!(entity = %entity.name, version = newest, %error, "the new version does not take over yet");
@@ -398,9 +407,10 @@ impl Known {
                         continue;
                     }
                 };
-                if self.live.get(&at).is_none_or(|live| live.plan() != plan) {
+                if self.live.get(&at).is_none_or(|live| *live.plan() != plan) {
                     let replica = inner.replica(plan, Confines::default());
-                    let live = Live::new(entity.id, entity.name.clone(), number, replica);
+                    let clock = inner.env.clock.clone();
+                    let live = Live::new(entity.id, entity.name.clone(), number, replica, clock);
                     self.live.insert(at, Arc::new(live));
                 }
             }

@@ -39,6 +39,9 @@ pub use recount_store::{
 pub use recount_types::{Event, NewEvent, Position, Revision, StreamName, Tag, TopicName};
 pub use recount_views::{Answer, EntityInfo, Moment, RowState, StepRow, ViewError, Views};
 
+/// How long a question waits for an entity that is behind.
+const WAIT_MS: u64 = 3_600_000;
+
 /// An open database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -101,7 +104,9 @@ impl Database {
 
     fn open_in(env: Env, directory: &Path, options: OpenOptions) -> Result<Database, OpenStoreError> {
         let store = block_on(Store::open(env.clone(), directory, options))?;
-        let views = Views::open(store.clone(), env, Settings::default());
+        // Whoever has the database to himself waits for what has to be folded first.
+        let settings = Settings { wait_ms: WAIT_MS, ..Settings::default() };
+        let views = Views::open(store.clone(), env, settings);
         Ok(Database { store, views, queries: Arc::default() })
     }
 

@@ -150,6 +150,7 @@ fn quotients_and_functions_of_one_value() {
         (Expr::Length(i(1)), Err(EvalError::Kind)),
         (Expr::Concat(t("a"), t("b")), Ok(Datum::Text("ab".into()))),
         (Expr::Concat(t("a"), literal(Value::Null)), Ok(Datum::Null)),
+        (Expr::Concat(literal(Value::Text("x".repeat(TEXT_BYTES_MAX).into())), t("y")), Err(EvalError::Text)),
         (
             Expr::Extreme(
                 Extreme::Greatest,

@@ -122,7 +122,9 @@ async fn queries_in_every_format() {
         ),
         (
             "SELECT * FROM account",
-            expect![[r#"409 {"detail":"account/2 stopped at position 6: nothing. Look at it with recount why account/2; then correct the rule with CREATE OR REPLACE ENTITY, or pass the event over: ALTER ENTITY account SKIP EVENT 6","entity":"account","key":"2","position":6,"reason":"nothing","status":409,"title":"The key stopped at an event","type":"urn:recount:problem:stopped"}"#]],
+            expect![[
+                r#"409 {"detail":"account/2 stopped at position 6: nothing. Look at it with recount why account/2; then correct the rule with CREATE OR REPLACE ENTITY, or pass the event over: ALTER ENTITY account SKIP EVENT 6","entity":"account","key":"2","position":6,"reason":"nothing","status":409,"title":"The key stopped at an event","type":"urn:recount:problem:stopped"}"#
+            ]],
         ),
         (
             "SELECT * FROM acount",

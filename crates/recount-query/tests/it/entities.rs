@@ -63,6 +63,10 @@ fn a_bank_on_both_axes() {
         accountid | balance | _valid_from | _valid_to
         1 | 100.00 | 2023-12-01T12:00:00Z | 2023-12-13T12:00:00Z
         1 | 80.00 | 2023-12-13T12:00:00Z | NULL
+        > SELECT * FROM account AS OF POSITION 7 ORDER BY 1
+        accountid | balance
+        1 | 80.00
+        2 | 7.25
         > SELECT n.accountid, n.balance - o.balance AS since FROM account n JOIN account AS OF POSITION 4 AS o USING (accountid)
         accountid | since
         1 | -20.00
@@ -76,7 +80,7 @@ fn a_bank_on_both_axes() {
         > EXPLAIN SELECT balance FROM account WHERE accountid = 1
         plan
         FilterExec: accountid@0 = 1, projection=[balance@1]
-          Scan: account, one accountid, as of position 7; 2 of 2 columns decoded: [accountid, balance]
+          Scan: account version 1, one accountid, as of position 7; 2 of 2 columns decoded: [accountid, balance]
     "#]]
     .assert_eq(&bench.script(&[
         "SELECT * FROM account ORDER BY accountid",
@@ -87,6 +91,7 @@ fn a_bank_on_both_axes() {
         "SELECT * FROM account FOR VALID_TIME AS OF END OF '2023-12-13' FOR SYSTEM_TIME AS OF '2024-01-01T12:00:00Z'",
         "SELECT *, _system_from, _system_to FROM account FOR SYSTEM_TIME ALL ORDER BY _position",
         "SELECT accountid, balance, _valid_from, _valid_to FROM account FOR VALID_TIME ALL WHERE accountid = 1",
+        "SELECT * FROM account AS OF POSITION 7 ORDER BY 1",
         "SELECT n.accountid, n.balance - o.balance AS since FROM account n JOIN account AS OF POSITION 4 AS o USING (accountid)",
         "SELECT sum(balance), (SELECT sum(amount) FROM transactions) AS same FROM account",
         "SELECT balance FROM account FOR VERSION 2",

@@ -47,7 +47,7 @@ impl Relations for Accounts {
         if periods.system {
             columns.push(column("_system_from", ColumnType::TimestampTz, true));
         }
-        Ok(Some(Described { columns, key: vec!["accountid".to_owned()] }))
+        Ok(Some(Described { version: None, columns, key: vec!["accountid".to_owned()] }))
     }
 
     fn pin(

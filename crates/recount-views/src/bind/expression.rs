@@ -234,7 +234,9 @@ impl Binder<'_, '_> {
                 (Type::Decimal { .. } | Type::Integer, Type::Decimal { .. } | Type::Integer, _) => {
                     // Without the digit that a sum has more.
                     match kind.sum(value.kind) {
-                        Type::Decimal { precision, scale } => Type::decimal(precision - 1 - scale, scale),
+                        Type::Decimal { precision, scale } => {
+                            Type::decimal(precision.saturating_sub(1 + scale), scale)
+                        }
                         other => other,
                     }
                 }

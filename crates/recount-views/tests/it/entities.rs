@@ -319,3 +319,31 @@ fn a_position_within_an_append_is_the_one_before_it() {
     assert_eq!(bank.row_at("account", "1", at(last - 1)), "1 10000d");
     assert_eq!(bank.rows_at("account", None, at(last)), ["1 7000d", "2 3000d"]);
 }
+
+/// `AS OF` a stopped key, versions as recorded: the key stopped at an event before its last, after it was folded again,
+/// and only the step of the last was looked at, which says nothing of a reason.
+#[test]
+fn versions_of_a_key_that_stopped_when_it_was_folded_again_say_so() {
+    let bank = bank();
+    bank.run(
+        "CREATE ENTITY account FROM transactions ORDER BY EVENT TIME STATE (balance DECIMAL(18,2) NOT NULL DEFAULT 0)
+           WHEN (balance + amount < 0) THEN ERROR 'overdrawn' WHEN ANY THEN SET balance = balance + amount",
+    );
+    for (amount, day) in [("5", 10), ("-4", 20), ("1", 25), ("-3", 15)] {
+        bank.append("transactions", &transaction(1, amount, &format!("2023-12-{day}T00:00:00Z")));
+    }
+    let mut reasons = Vec::new();
+    let mut visit = |step: recount_views::StepRow| reasons.extend(step.reason);
+    bank.views.versions("account", None, None, Default::default(), &mut visit).unwrap();
+    assert_eq!(reasons, ["overdrawn"]);
+}
+
+#[test]
+fn a_state_that_doubles_stops_before_it_takes_all_memory() {
+    let bank = bank();
+    bank.run("CREATE ENTITY loud FROM transactions STATE (s TEXT NOT NULL DEFAULT 'a') WHEN ANY THEN SET s = s || s");
+    for _ in 0..25 {
+        bank.append("transactions", &transaction(1, "1", "2023-12-01T00:00:00Z"));
+    }
+    assert!(bank.row("loud", "1").contains("SET s: a text is longer than 1048576 bytes"));
+}

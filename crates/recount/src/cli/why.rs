@@ -74,7 +74,8 @@ pub(super) fn steps(target: &Target, entity: &str, key: &str, asked: &Asked) -> 
                 None => arguments.position.map(Position),
             };
             let moment = Moment { position, valid_until: arguments.valid_as_of };
-            let answer = steps_answer(database.views(), (entity, arguments.version, key), moment)?;
+            let answer =
+                steps_answer(database.views(), (entity, arguments.version, key), moment, Position::ZERO)?;
             serde_json::from_str(&answer).map_err(|error| Failure::new(error.to_string()))
         }
         Target::Remote(remote) => {
