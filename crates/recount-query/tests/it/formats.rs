@@ -19,7 +19,8 @@ fn check(bench: &Bench, sql: &str) -> String {
     [Format::Json, Format::JsonLines, Format::Csv]
         .iter()
         .map(|&format| {
-            let text = String::from_utf8(bytes(bench, sql, format)).unwrap();
+            // Formatting the source would take carriage returns out of what is expected.
+            let text = String::from_utf8(bytes(bench, sql, format)).unwrap().replace('\r', "␍");
             format!("{}\n{text}", format.content_type())
         })
         .collect()
@@ -43,11 +44,11 @@ fn every_type_in_every_format() {
         {"d":123456789012345678.90,"f":1.0,"t":"a,\"b\"\n","day":"2024-02-29","w":"2024-02-29T12:00:00.500000","z":"2024-02-29T12:00:00Z","j":{"a":  1},"_position":2,"_tags":[],"_headers":[],"_key":null,"nan":"NaN","i":"1 hours"}
         {"d":null,"f":null,"t":"","day":null,"w":null,"z":null,"j":null,"_position":3,"_tags":[],"_headers":[],"_key":null,"nan":"NaN","i":"1 hours"}
         text/csv; charset=utf-8; header=present
-        d,f,t,day,w,z,j,_position,_tags,_headers,_key,nan,i
+        d,f,t,day,w,z,j,_position,_tags,_headers,_key,nan,i␍
         123456789012345678.90,1.0,"a,""b""
         ",2024-02-29,2024-02-29T12:00:00.500000,2024-02-29T12:00:00Z,"{""a"":
-         1}",2,[],[],,NaN,1 hours
-        ,,"",,,,,3,[],[],,NaN,1 hours
+         1}",2,[],[],,NaN,1 hours␍
+        ,,"",,,,,3,[],[],,NaN,1 hours␍
     "#]].assert_eq(&check(
         &bench,
         "SELECT *, _position, _tags, _headers, _key, CAST('NaN' AS DOUBLE) AS nan, INTERVAL '1 hour' AS i FROM every",
@@ -62,7 +63,7 @@ fn an_empty_answer_and_notices() {
         {"position":4,"columns":[{"name":"amount","type":"DECIMAL(18,2)"}],"rows":[],"notices":[]}
         application/x-ndjson
         text/csv; charset=utf-8; header=present
-        amount
+        amount␍
     "#]]
     .assert_eq(&check(&bench, "SELECT amount FROM transactions WHERE false"));
 }
