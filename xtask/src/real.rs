@@ -1,8 +1,10 @@
 //! `real --data DIR`: a real bank's transactions through the command line, held against the bank's own
-//! figures; then the same with imports killed at random moments, and with rows shuffled across accounts.
+//! figures; then the same with imports killed at random moments, and with rows shuffled across accounts; then its balances as an
+//! entity, at any moment.
 //! The data is not part of the project.
 
 mod berka;
+mod entities;
 mod recount;
 
 use std::collections::BTreeSet;
@@ -47,8 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let took = trial.plain()?;
     trial.killed(took, &mut dice)?;
     trial.shuffled(&mut dice)?;
+    entities::check(&berka, &program, &arguments.dir)?;
     fs::remove_dir_all(&arguments.dir)?;
-    println!("3 checks passed, 0 failed");
+    println!("4 checks passed, 0 failed");
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Row {
     /// Signed: a credit is positive.
     pub(crate) cents: i64,
     /// What the bank says the balance is afterwards.
-    balance_cents: i64,
+    pub(crate) balance_cents: i64,
     sequence: u64,
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn cents(text: &str) -> Result<i64> {
 }
 
 /// Cents as `-20.00`.
-fn decimal(cents: i64) -> String {
+pub(crate) fn decimal(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }

@@ -64,9 +64,8 @@ pub(super) fn replace(out: &mut impl Write, database: &Database, key: &str) -> R
         database,
         &format!(
             "SELECT o._event_time AS at, o.balance AS without, n.balance AS with_interest
-               FROM account FOR VERSION 1 FOR VALID_TIME ALL AS o
-               JOIN account FOR VALID_TIME ALL AS n ON n._position = o._position
-              WHERE n.accountId = {key} AND o.accountId = {key} ORDER BY o._position DESC LIMIT 5"
+  FROM account FOR VERSION 1 FOR VALID_TIME ALL AS o JOIN account FOR VALID_TIME ALL AS n ON n._position = o._position
+  WHERE n.accountId = {key} AND o.accountId = {key} ORDER BY o._position DESC LIMIT 5"
         ),
     )?;
     writeln!(out, "The accounts that differ most:")?;
@@ -74,8 +73,8 @@ pub(super) fn replace(out: &mut impl Write, database: &Database, key: &str) -> R
         out,
         database,
         "SELECT n.accountid, o.balance AS without, n.balance AS with_interest, n.balance - o.balance AS difference
-           FROM account AS n JOIN account FOR VERSION 1 AS o USING (accountid)
-          ORDER BY abs(n.balance - o.balance) DESC, n.accountid LIMIT 5",
+  FROM account AS n JOIN account FOR VERSION 1 AS o USING (accountid)
+  ORDER BY abs(n.balance - o.balance) DESC, n.accountid LIMIT 5",
     )
 }
 
