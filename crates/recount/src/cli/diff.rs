@@ -1,6 +1,5 @@
-//! `diff`: two versions of an entity side by side: which keys differ, and at which step first.
+//! `diff`: two versions of an entity side by side, at one position: which keys differ, and at which step first.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 
@@ -46,39 +45,63 @@ fn compare(target: &Target, arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     let shared: Vec<String> = old.state.iter().filter(|name| new.state.contains(name)).cloned().collect();
-    let mut left = Rows::begin(target, arguments, arguments.old, &old.key)?;
-    let mut right = Rows::begin(target, arguments, arguments.new, &old.key)?;
-    let (mut differing, mut rows) = (0usize, 0u64);
+    let mut differing = 0usize;
     let mut out = io::stdout().lock();
-    loop {
-        let (one, other) = match (left.peek()?, right.peek()?) {
-            (None, None) => break,
-            (Some(_), None) => (left.take(), None),
-            (None, Some(_)) => (None, right.take()),
-            (Some(a), Some(b)) => match by_key(a, b, &old.key) {
-                Ordering::Less => (left.take(), None),
-                Ordering::Greater => (None, right.take()),
-                Ordering::Equal => (left.take(), right.take()),
-            },
-        };
-        rows += 1;
-        let state = |row: &Option<Map<String, Value>>| row.as_ref().map(|row| only(row, &shared));
-        if state(&one) == state(&other) {
-            continue;
-        }
+    let mut rows = Rows::begin(target, &statement(arguments, &old.key, &shared))?;
+    while let Some(row) = rows.next()? {
         differing += 1;
         if differing <= arguments.limit {
-            let either = one.as_ref().or(other.as_ref()).map(|row| only(row, &old.key)).unwrap_or_default();
-            let at = first_step(target, arguments, &either, &old.key, &shared)?;
-            tell(&mut out, &either, state(&one), state(&other), at)?;
+            let key = only(&row, &old.key);
+            let at = first_step(target, arguments, &key, &old.key, &shared)?;
+            tell(&mut out, &key, state(&row, OLD, &shared), state(&row, NEW, &shared), at)?;
         }
     }
     eprintln!(
-        "{differing} of {rows} keys differ in {}{}",
+        "{differing} key{} in {}{}",
+        if differing == 1 { " differs" } else { "s differ" },
         shared.join(", "),
         if differing > arguments.limit { ": more with --limit" } else { "" }
     );
     Ok(())
+}
+
+/// What stands before the names of the columns of either version in the answer.
+const OLD: &str = "old.";
+const NEW: &str = "new.";
+
+/// The rows that differ, of both versions at one position.
+fn statement(arguments: &Arguments, key: &[String], shared: &[String]) -> String {
+    let first = key.first().map(|name| quoted(name)).unwrap_or_default();
+    let mut columns = Vec::new();
+    for name in key.iter().map(|name| quoted(name)) {
+        columns.push(format!("coalesce(o.{name}, n.{name}) AS {name}"));
+    }
+    for (side, prefix) in [("o", OLD), ("n", NEW)] {
+        columns.push(format!("{side}.{first} IS NOT NULL AS {}", quoted(prefix)));
+        for name in shared {
+            columns.push(format!("{side}.{} AS {}", quoted(name), quoted(&format!("{prefix}{name}"))));
+        }
+    }
+    let mut differs = vec![format!("o.{first} IS NULL OR n.{first} IS NULL")];
+    differs.extend(shared.iter().map(|name| format!("o.{0} IS DISTINCT FROM n.{0}", quoted(name))));
+    let equal: Vec<String> = key.iter().map(|name| format!("o.{0} = n.{0}", quoted(name))).collect();
+    let places: Vec<String> = (1..=key.len()).map(|place| place.to_string()).collect();
+    format!(
+        "SELECT {} FROM {entity} FOR VERSION {} AS o FULL JOIN {entity} FOR VERSION {} AS n ON {} WHERE {} ORDER BY {}",
+        columns.join(", "),
+        arguments.old,
+        arguments.new,
+        equal.join(" AND "),
+        differs.join(" OR "),
+        places.join(", "),
+        entity = quoted(&arguments.entity),
+    )
+}
+
+/// The columns of one version in a row of the answer; none if it has no such row.
+fn state(row: &Map<String, Value>, prefix: &str, shared: &[String]) -> Option<Map<String, Value>> {
+    let known = |name: &String| Some((name.clone(), row.get(&format!("{prefix}{name}"))?.clone()));
+    (row.get(prefix) == Some(&Value::Bool(true))).then(|| shared.iter().filter_map(known).collect())
 }
 
 /// The names of the columns of a version.
@@ -110,7 +133,7 @@ fn columns(target: &Target, arguments: &Arguments, version: u32) -> Result<Colum
     Ok(Columns { key: names(true), state: names(false) })
 }
 
-/// The rows of a version in the order of its key.
+/// The rows of an answer.
 struct Rows<'a> {
     pieces: Box<dyn Iterator<Item = Result<bytes::Bytes, Failure>> + 'a>,
     begun: Vec<u8>,
@@ -118,32 +141,20 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn begin(
-        target: &'a Target,
-        arguments: &Arguments,
-        version: u32,
-        key: &[String],
-    ) -> Result<Rows<'a>, Failure> {
-        let names: Vec<String> = key.iter().map(|name| quoted(name)).collect();
-        let sql = format!(
-            "SELECT * FROM {} FOR VERSION {version} ORDER BY {}",
-            quoted(&arguments.entity),
-            names.join(", ")
-        );
+    fn begin(target: &'a Target, statement: &str) -> Result<Rows<'a>, Failure> {
         let pieces: Box<dyn Iterator<Item = Result<bytes::Bytes, Failure>>> = match target {
-            Target::Local(database) => match database.sql(&sql)? {
+            Target::Local(database) => match database.sql(statement)? {
                 Output::Rows(rows) => Box::new(rows.formatted(Format::JsonLines).map(|piece| Ok(piece?))),
                 Output::Executed(_) => return Err(Failure::new("a query defined something")),
             },
             Target::Remote(remote) => {
-                Box::new(remote.run_sql(&sql, Format::JsonLines.content_type())?.pieces)
+                Box::new(remote.run_sql(statement, Format::JsonLines.content_type())?.pieces)
             }
         };
         Ok(Rows { pieces, begun: Vec::new(), ready: VecDeque::new() })
     }
 
-    /// The next row, without taking it.
-    fn peek(&mut self) -> Result<Option<&Map<String, Value>>, Failure> {
+    fn next(&mut self) -> Result<Option<Map<String, Value>>, Failure> {
         while self.ready.is_empty() {
             let Some(piece) = self.pieces.next() else { return Ok(None) };
             self.begun.extend_from_slice(&piece?);
@@ -154,33 +165,8 @@ impl<'a> Rows<'a> {
                     .push_back(row.map_err(|error| Failure::new(format!("a row is not JSON: {error}")))?);
             }
         }
-        Ok(self.ready.front())
+        Ok(self.ready.pop_front())
     }
-
-    fn take(&mut self) -> Option<Map<String, Value>> {
-        self.ready.pop_front()
-    }
-}
-
-/// The order of two rows by their key.
-fn by_key(a: &Map<String, Value>, b: &Map<String, Value>, key: &[String]) -> Ordering {
-    for name in key {
-        let order = match (a.get(name), b.get(name)) {
-            (Some(Value::Number(a)), Some(Value::Number(b))) => unscaled(a).cmp(&unscaled(b)),
-            (Some(Value::String(a)), Some(Value::String(b))) => a.cmp(b),
-            (Some(Value::Bool(a)), Some(Value::Bool(b))) => a.cmp(b),
-            _ => Ordering::Equal,
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    Ordering::Equal
-}
-
-/// The digits of an integer, or of a decimal, which all have one scale in one column.
-fn unscaled(number: &serde_json::Number) -> i128 {
-    number.to_string().replace('.', "").parse().unwrap_or_default()
 }
 
 fn only(row: &Map<String, Value>, names: &[String]) -> Map<String, Value> {
