@@ -155,19 +155,24 @@ impl Engine {
         })
     }
 
+    /// Waits until the database has the position that a session wants at least.
+    pub(crate) async fn wait_for(&self, session: &SessionSettings) -> Result<(), QueryError> {
+        let Some(wanted) = session.min_position else { return Ok(()) };
+        let come = async {
+            while self.store.head() < wanted {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let waited = tokio::time::timeout(session.wait, come).await;
+        waited.map_err(|_| {
+            let head = self.store.head();
+            QueryError::Behind { wanted, head, seconds: session.wait.as_secs() }
+        })
+    }
+
     /// The position that a statement reads at.
     async fn read_position(&self, session: &SessionSettings) -> Result<ReadAt, QueryError> {
-        if let Some(wanted) = session.min_position {
-            let come = async {
-                while self.store.head() < wanted {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-            };
-            if tokio::time::timeout(session.wait, come).await.is_err() {
-                let head = self.store.head();
-                return Err(QueryError::Behind { wanted, head, seconds: session.wait.as_secs() });
-            }
-        }
+        self.wait_for(session).await?;
         let head = self.store.head();
         match session.position {
             Some(wanted) if wanted > head => {

@@ -47,7 +47,15 @@ impl Sql {
 
     /// Runs one statement.
     pub async fn run(&self, sql: &str, session: &SessionSettings) -> Result<Outcome, QueryError> {
-        match route(sql)? {
+        let route = route(sql)?;
+        if !matches!(route, Route::Query) {
+            if session.position.is_some() {
+                let what = "a position is for queries: definitions and SHOW are of now";
+                return Err(QueryError::Invalid(what.to_owned()));
+            }
+            self.engine.wait_for(session).await?;
+        }
+        match route {
             Route::Definition => {
                 let (views, sql) = (self.views.clone(), sql.to_owned());
                 Ok(Outcome::Executed(blocking(move || views.execute(&sql)).await??))

@@ -182,4 +182,7 @@ async fn queries_in_every_format() {
         (400, Some("position 99 has not come yet: the newest is 7"))
     );
     assert_eq!(server.post("/sql?min_position=7", "text/plain", "SELECT 1").await.status, 200);
+    assert_eq!(server.post("/sql?min_position=7", "text/plain", "SHOW TOPICS").await.status, 200);
+    let of_now = server.post("/sql?position=7", "text/plain", "SHOW TOPICS").await;
+    assert_eq!((of_now.status, of_now.json()["status"].as_u64()), (400, Some(400)), "{}", of_now.text());
 }
