@@ -1,4 +1,5 @@
-//! Keys of entities: one or more values as bytes that sort as the values do. The bytes are part of snapshots.
+//! Keys of entities: one or more values as bytes that sort as the values do. The bytes are made to be kept:
+//! they have golden tests, and no file has them yet.
 //!
 //! ```text
 //!  value    1 tag  payload

@@ -14,9 +14,20 @@ const EDGE: &[&str] = &["recount-env", "recount-http", "recount-server", "recoun
 /// Packages that speak to sockets.
 const NETWORK: &[&str] = &["recount-http", "recount-server", "recount", "xtask"];
 
+/// The one package that names DataFusion.
+const QUERIES: &str = "recount-query";
+
 /// Packages on which the order of events depends; they wait through recount-env.
-const NO_RUNTIME: &[&str] =
-    &["recount-types", "recount-env", "recount-journal", "recount-index", "recount-store", "recount-sim"];
+const NO_RUNTIME: &[&str] = &[
+    "recount-types",
+    "recount-env",
+    "recount-journal",
+    "recount-index",
+    "recount-store",
+    "recount-sim",
+    "recount-entity",
+    "recount-views",
+];
 
 struct Ban {
     /// A path or a word in the code.
@@ -53,6 +64,11 @@ pub(crate) fn check(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
                 "{} depends on {}: it waits through recount-env",
                 package.name, dependency.name
             ));
+        }
+    }
+    for package in metadata.members().filter(|package| package.name != QUERIES) {
+        if package.dependencies.iter().any(|dependency| dependency.name.starts_with("datafusion")) {
+            findings.push(format!("{} depends on DataFusion: only {QUERIES} does", package.name));
         }
     }
     for source in sources {
