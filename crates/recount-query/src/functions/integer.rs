@@ -32,8 +32,7 @@ impl ScalarUDFImpl for IntegerOperator {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let [left, right] = args else { return Ok(self.name().to_owned()) };
-        Ok(format!("{} {} {}", left.schema_name(), self.name(), right.schema_name()))
+        Ok(self.operation.written(args))
     }
 
     fn signature(&self) -> &Signature {

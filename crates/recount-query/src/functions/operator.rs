@@ -29,6 +29,12 @@ impl Operation {
             Operation::Remainder => "%",
         }
     }
+
+    /// The operation on these, as it is written.
+    pub(super) fn written(self, operands: &[Expr]) -> String {
+        let [left, right] = operands else { return self.sign().to_owned() };
+        format!("{} {} {}", left.schema_name(), self.sign(), right.schema_name())
+    }
 }
 
 /// An operator on two exact numbers, at least one of them a decimal.
@@ -50,8 +56,7 @@ impl ScalarUDFImpl for Operator {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let [left, right] = args else { return Ok(self.name().to_owned()) };
-        Ok(format!("{} {} {}", left.schema_name(), self.name(), right.schema_name()))
+        Ok(self.operation.written(args))
     }
 
     fn signature(&self) -> &Signature {
