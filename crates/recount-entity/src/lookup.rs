@@ -2,20 +2,22 @@
 //!
 //! Of several rows with one time the last recorded holds, so that a row is corrected by a later one.
 
+use std::sync::Arc;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use recount_types::column::Value;
 
 use crate::key::Key;
 
-/// The rows of a topic that is looked up.
-#[derive(Debug)]
+/// The rows of a topic that is looked up. Cheap to clone: what is shared is copied when it changes.
+#[derive(Debug, Clone)]
 pub struct LookupTable {
-    rows: HashMap<Key, Vec<Version>, FixedState>,
+    rows: Arc<HashMap<Key, Vec<Version>, FixedState>>,
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Version {
     time: i64,
     position: u64,
@@ -25,7 +27,7 @@ struct Version {
 impl LookupTable {
     /// A table without rows; `seed` as in [`crate::table::Table::new`].
     pub fn new(seed: u64) -> LookupTable {
-        LookupTable { rows: HashMap::with_hasher(FixedState::with_seed(seed)), bytes: 0 }
+        LookupTable { rows: Arc::new(HashMap::with_hasher(FixedState::with_seed(seed))), bytes: 0 }
     }
 
     /// Adds a row that is in force from `time` on, recorded at `position`.
@@ -35,7 +37,7 @@ impl LookupTable {
         if !self.rows.contains_key(&key) {
             self.bytes += size_of::<Key>() + key.heap_bytes();
         }
-        let versions = self.rows.entry(key).or_default();
+        let versions = Arc::make_mut(&mut self.rows).entry(key).or_default();
         let at = versions.partition_point(|version| (version.time, version.position) <= (time, position));
         versions.insert(at, Version { time, position, values });
     }
@@ -46,6 +48,13 @@ impl LookupTable {
         let versions = self.rows.get(key)?;
         let after = versions.partition_point(|version| version.time <= time);
         Some(&versions[after.checked_sub(1)?].values)
+    }
+
+    /// All rows, in no order: key, time, position, values.
+    pub fn rows(&self) -> impl Iterator<Item = (&Key, i64, u64, &[Value<'static>])> {
+        self.rows.iter().flat_map(|(key, versions)| {
+            versions.iter().map(move |version| (key, version.time, version.position, &*version.values))
+        })
     }
 
     /// About the memory that it takes.

@@ -179,6 +179,13 @@ impl Table {
         Ok(slot)
     }
 
+    /// Puts back a row that was kept elsewhere, whose key is not here.
+    pub fn restore(&mut self, row: Row, state: &[Value<'static>]) -> Result<Slot, Full> {
+        let slot = self.find_or_add(row.key.as_bytes(), state)?;
+        *self.edit(slot).row = row;
+        Ok(slot)
+    }
+
     /// What is known of the key of a row.
     #[inline]
     pub fn row(&self, slot: Slot) -> &Row {
@@ -256,7 +263,8 @@ impl RowMut<'_> {
 }
 
 impl Row {
-    fn new(key: Key) -> Row {
+    /// What is known before the first event.
+    pub fn new(key: Key) -> Row {
         Row {
             key,
             present: false,
@@ -269,6 +277,11 @@ impl Row {
         }
     }
 
+    /// The latest time that it knows of something, µs.
+    pub fn latest_time(&self) -> i64 {
+        self.event_time.max(self.lookup_time)
+    }
+
     /// Forgets everything but the key.
     pub(crate) fn reset(&mut self) {
         *self = Row::new(self.key.clone());
@@ -276,6 +289,12 @@ impl Row {
 }
 
 impl Page {
+    /// Its rows of keys that have events. Of a key whose events turned out not to count only the place is left.
+    fn known(&self, width: usize) -> impl Iterator<Item = (&Row, &[Value<'static>])> {
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.events > 0);
+        rows.map(move |(at, row)| (row, self.state(at, width)))
+    }
+
     #[inline]
     fn state(&self, row: usize, width: usize) -> &[Value<'static>] {
         &self.cells[row * width..(row + 1) * width]
@@ -290,17 +309,14 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// What is known of each key, with its state, in the order of arrival.
+    /// What is known of each key that has events, with its state, in the order of arrival.
     pub fn rows(&self) -> impl Iterator<Item = (&Row, &[Value<'static>])> {
-        self.pages
-            .iter()
-            .flat_map(|page| page.rows.iter().enumerate().map(|(at, row)| (row, page.state(at, self.width))))
+        self.pages.iter().flat_map(|page| page.known(self.width))
     }
 
     /// The same, a page at a time.
     pub fn page(&self, number: usize) -> Option<impl Iterator<Item = (&Row, &[Value<'static>])>> {
-        let page = self.pages.get(number)?;
-        Some(page.rows.iter().enumerate().map(|(at, row)| (row, page.state(at, self.width))))
+        Some(self.pages.get(number)?.known(self.width))
     }
 }
 
@@ -336,18 +352,23 @@ mod tests {
     fn what_was_frozen_does_not_change() {
         let mut table = Table::new(1, 7);
         for number in 0..300 {
-            table.find_or_add(&key(number), &[Value::Integer(number)]).unwrap();
+            let slot = table.find_or_add(&key(number), &[Value::Integer(number)]).unwrap();
+            table.edit(slot).row.events = 1;
         }
         let frozen = table.freeze();
         let slot = table.find(&key(299)).unwrap();
         table.edit(slot).set(0, Value::Integer(-1));
         table.edit(slot).row.present = true;
         table.find_or_add(&key(300), &[Value::Null]).unwrap();
+        let slot = table.find(&key(1)).unwrap();
+        table.edit(slot).row.events = 0;
         let rows: Vec<_> = frozen.rows().collect();
         assert_eq!(rows.len(), 300);
         assert!(rows.iter().all(|(row, _)| !row.present));
         assert_eq!(rows[299].1, [Value::Integer(299)]);
-        assert_eq!(table.freeze().rows().nth(299).unwrap().1, [Value::Integer(-1)]);
+        // Two have no events, one of them had some.
+        assert_eq!(table.freeze().rows().count(), 299);
+        assert_eq!(table.freeze().rows().nth(298).unwrap().1, [Value::Integer(-1)]);
         let pages: Vec<_> = (0..3).map(|number| frozen.page(number).map(|rows| rows.count())).collect();
         assert_eq!(pages, [Some(256), Some(44), None]);
     }

@@ -50,6 +50,9 @@ pub(crate) fn describe(scan: &Scan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     write!(f, ", {}", scan.source.moment)?;
+    if let Some(how) = scan.how() {
+        write!(f, ", {how}")?;
+    }
     let declared = scan.columns.iter().filter(|&&place| place < relation.visible).count();
     let fields = relation.schema.fields();
     let names: Vec<&str> = scan.columns.iter().map(|&place| fields[place].name().as_str()).collect();

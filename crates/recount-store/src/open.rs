@@ -164,6 +164,7 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
     });
     let inner = Arc::new(Inner {
         root: root.to_owned(),
+        id: format.database,
         held: Mutex::new(Some(recovered.lock)),
         reader: writer.reader(),
         journal_counts: writer.counts(),

@@ -1,6 +1,6 @@
 //! The store: the handle that fronts hold, and what its parts share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -40,6 +40,7 @@ impl std::fmt::Debug for Store {
 pub(crate) struct Inner {
     pub(crate) env: Env,
     pub(crate) root: PathBuf,
+    pub(crate) id: [u8; 16],
     /// Keeps others out until the store is closed.
     pub(crate) held: Mutex<Option<Arc<HeldLock>>>,
     pub(crate) reader: Reader,
@@ -100,14 +101,20 @@ impl Store {
     }
 
     /// Opens the database in a directory. See [`OpenOptions`].
-    pub async fn open(
-        env: Env,
-        root: &std::path::Path,
-        options: OpenOptions,
-    ) -> Result<Store, OpenStoreError> {
+    pub async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<Store, OpenStoreError> {
         let database = Arc::new(open::open(env, root, options).await?);
         background::start(&database);
         Ok(Store { database })
+    }
+
+    /// The database's directory.
+    pub fn root(&self) -> &Path {
+        &self.inner().root
+    }
+
+    /// What tells the database from all others; it never changes.
+    pub fn id(&self) -> [u8; 16] {
+        self.inner().id
     }
 
     /// What opening did that an operator should know, such as a torn tail that was cut.

@@ -42,6 +42,9 @@ pub(crate) struct Feed {
     decoder: ColumnDecoder,
     decoded: Vec<Column>,
     others: Vec<Column>,
+    /// Events that were read, whatever became of them; the last one's position, and its append time, µs.
+    pub(crate) seen: u64,
+    pub(crate) last_seen: Option<(u64, i64)>,
     /// Events that do not fit the topic's columns, or whose key cannot be computed.
     pub(crate) unfit: u64,
 }
@@ -72,6 +75,8 @@ impl Feed {
             decoded: decoder.empty(),
             decoder,
             others,
+            seen: 0,
+            last_seen: None,
             unfit: 0,
         })
     }
@@ -86,6 +91,8 @@ impl Feed {
             if event.position.0 > self.span.until {
                 break;
             }
+            self.seen += 1;
+            self.last_seen = Some((event.position.0, event.append_time.0));
             if !self.span.happened(&event) || self.skipped.binary_search(&event.position).is_ok() {
                 continue;
             }

@@ -5,6 +5,7 @@
 //!  feed.rs     events of a topic, as a fold takes them
 //!  replica.rs  the rows of one entity up to a position
 //!  live.rs     one version of an entity, kept up to date
+//!  snapshot.rs rows at a position, kept in files
 //!  views.rs    all of them: the catalogue followed, questions answered
 //! ```
 //!
@@ -21,6 +22,7 @@ mod live;
 mod past;
 mod replica;
 pub mod shown;
+mod snapshot;
 mod views;
 
 pub use error::ViewError;
@@ -29,6 +31,7 @@ pub use live::Status;
 pub use past::{Absent, Answer, Moment, RowState, StepRow};
 pub use recount_entity::fold::Effect;
 pub use recount_entity::table::Frozen;
+pub use snapshot::SnapshotError;
 pub use views::{EntityInfo, Settings, StoppedKey, Views};
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

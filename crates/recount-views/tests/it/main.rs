@@ -4,4 +4,5 @@
 
 mod entities;
 mod law;
+mod snapshots;
 mod support;
