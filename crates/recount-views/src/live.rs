@@ -136,7 +136,7 @@ impl Live {
 
     /// Begins anew without a snapshot that turned out not to be of use.
     fn go_without(&self, replica: &mut Replica, error: &SnapshotError) {
-        block_on(self.beside.snapshots.discard(error));
+        self.beside.snapshots.discard(error);
         *replica = replica.anew(self.plan.clone(), Confines::default());
     }
 
@@ -272,7 +272,7 @@ impl Live {
 
     fn keep(&self, taken: Option<Taken>) {
         let Some(taken) = taken else { return };
-        if let Err(error) = block_on(self.beside.snapshots.write(&taken, self.beside.interval)) {
+        if let Err(error) = self.beside.snapshots.write(&taken, self.beside.interval) {
             tracing::warn!(entity = %self.name, %error, "no snapshot is kept; it is taken again later");
         }
     }

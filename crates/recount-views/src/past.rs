@@ -265,7 +265,7 @@ impl Inner {
             let key = key.filter(|_| confines.stream.is_some());
             let mut replica = self.replica(plan.clone(), confines);
             match block_on(self.advance_from_snapshot(live, &mut replica, key, moment, position)) {
-                Err(ViewError::Snapshot(error)) => block_on(self.snapshots.discard(&error)),
+                Err(ViewError::Snapshot(error)) => self.snapshots.discard(&error),
                 done => return done.map(|()| replica),
             }
         }

@@ -447,7 +447,7 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
         let all = held.refresh();
         let catalogue = held.store.catalogue();
         if !followed.as_ref().is_some_and(|followed| Arc::ptr_eq(followed, &catalogue)) {
-            held.snapshots.retain(&|id, version| is_there(&catalogue, id, version)).await;
+            held.snapshots.retain(&|id, version| is_there(&catalogue, id, version));
             followed = Some(catalogue);
         }
         for live in all {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use recount_entity::fold::Fold;
 use recount_entity::key::Key;
-use recount_env::{Env, OpenMode, Signal};
+use recount_env::{Env, OpenMode, Signal, block_on};
 use recount_types::{EntityId, Position};
 
 use super::manifest::{BYTES_MAX, Manifest};
@@ -34,6 +34,8 @@ pub(crate) struct Snapshots {
     database: [u8; 16],
     /// What is there, once it was looked at; with those that are open.
     known: Mutex<Option<BTreeMap<Name, Option<Arc<Snapshot>>>>>,
+    /// Held by whoever writes or removes files: two versions of a plan may take a snapshot of one position.
+    writing: Mutex<()>,
 }
 
 /// The name of a snapshot.
@@ -87,7 +89,7 @@ impl Name {
 impl Snapshots {
     /// Those under `path`, which need not exist.
     pub(crate) fn new(env: Env, path: PathBuf, database: [u8; 16]) -> Snapshots {
-        Snapshots { env, path, database, known: Mutex::default() }
+        Snapshots { env, path, database, known: Mutex::default(), writing: Mutex::default() }
     }
 
     /// The newest that can be used.
@@ -96,7 +98,7 @@ impl Snapshots {
             match self.open(name).await {
                 Ok(snapshot) if wanted.is_served_by(&snapshot.manifest) => return Some(snapshot),
                 Ok(_) => {}
-                Err(error) => self.discard(&error).await,
+                Err(error) => self.discard(&error),
             }
         }
         None
@@ -128,7 +130,7 @@ impl Snapshots {
                 Ok((true, snapshot)) => (found, low) = (snapshot.or(found), middle + 1),
                 Ok((false, _)) => high = middle,
                 Err(error) => {
-                    self.discard(&error).await;
+                    self.discard(&error);
                     return None;
                 }
             }
@@ -137,7 +139,12 @@ impl Snapshots {
     }
 
     /// Goes on without a snapshot that cannot be used; one that is damaged is removed.
-    pub(crate) async fn discard(&self, error: &SnapshotError) {
+    pub(crate) fn discard(&self, error: &SnapshotError) {
+        let _writing = lock(&self.writing);
+        block_on(self.leave_out(error));
+    }
+
+    async fn leave_out(&self, error: &SnapshotError) {
         let file = error.file().file_name().and_then(|file| file.to_str()).unwrap_or_default();
         let Some(name) = Name::of_file(file) else { return };
         tracing::warn!(%error, "a snapshot is left out; its rows are folded again");
@@ -149,7 +156,12 @@ impl Snapshots {
     }
 
     /// Writes one, then removes those of its entity's version that are not needed any more.
-    pub(crate) async fn write(&self, taken: &Taken, interval: u64) -> Result<(), SnapshotError> {
+    pub(crate) fn write(&self, taken: &Taken, interval: u64) -> Result<(), SnapshotError> {
+        let _writing = lock(&self.writing);
+        block_on(self.write_and_thin(taken, interval))
+    }
+
+    async fn write_and_thin(&self, taken: &Taken, interval: u64) -> Result<(), SnapshotError> {
         self.names().await;
         let manifest = &taken.manifest;
         let name = Name { entity: manifest.entity, version: manifest.version, position: manifest.position };
@@ -167,10 +179,11 @@ impl Snapshots {
     }
 
     /// Removes all of versions that are not there any more.
-    pub(crate) async fn retain(&self, is_there: &(dyn Fn(EntityId, u32) -> bool + Sync)) {
-        for name in self.names().await {
+    pub(crate) fn retain(&self, is_there: &dyn Fn(EntityId, u32) -> bool) {
+        let _writing = lock(&self.writing);
+        for name in block_on(self.names()) {
             if !is_there(name.entity, name.version) {
-                self.remove(name).await;
+                block_on(self.remove(name));
             }
         }
     }
@@ -274,7 +287,7 @@ impl Snapshots {
                     candidates.push(Candidate { position, events, append_time, closing });
                 }
                 Ok(_) => others.push(other),
-                Err(error) => self.discard(&error).await,
+                Err(error) => self.leave_out(&error).await,
             }
         }
         let superfluous = superfluous(&candidates, interval);
@@ -399,6 +412,9 @@ fn seal(manifest: &Manifest, number: usize) -> Seal {
     crc = crc32c::crc32c_append(crc, &manifest.version.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.position.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.plan);
+    for position in &manifest.skipped {
+        crc = crc32c::crc32c_append(crc, &position.to_le_bytes());
+    }
     Seal(crc32c::crc32c_append(crc, &(number as u32).to_le_bytes()))
 }
 
