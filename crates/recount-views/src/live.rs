@@ -172,7 +172,8 @@ impl Live {
             all[*at].catch_up(replica, wanted, goes_on)?;
         }
         let frozen = all.iter().map(|live| {
-            let of = held.iter().find(|(at, _)| (all[*at].id, all[*at].version) == (live.id, live.version));
+            let of =
+                held.iter_mut().find(|(at, _)| (all[*at].id, all[*at].version) == (live.id, live.version));
             let (_, replica) = of.expect("every one was locked");
             replica.table.freeze()
         });
@@ -189,7 +190,7 @@ impl Live {
         let frozen = lock(&self.replica).table.freeze();
         for (row, _) in frozen.rows() {
             if let Some(stopped) = &row.stopped {
-                tell(&row.key, stopped.position, &stopped.reason);
+                tell(&row.key.to_key(), stopped.position, &stopped.reason);
             }
         }
     }

@@ -71,7 +71,7 @@ pub(crate) struct Replica {
 impl Replica {
     /// A replica before the first event. `seed` as for [`Table::new`].
     pub(crate) fn new(store: &Store, plan: Plan, confines: Confines, seed: u64, memory: Share) -> Replica {
-        let table = Table::new(plan.bound.fold.state.len(), seed);
+        let table = Table::new(&plan.bound.fold.state, seed);
         let lookups = plan.lookups.iter().map(|_| LookupTable::new(seed)).collect();
         let store = store.clone();
         Replica { store, plan, confines, seed, memory, table, lookups, position: 0, unfit: 0 }
