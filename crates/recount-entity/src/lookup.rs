@@ -2,10 +2,11 @@
 //!
 //! Of several rows with one time the last recorded holds, so that a row is corrected by a later one.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use recount_types::column::Value;
 
 use crate::key::Key;
@@ -42,10 +43,10 @@ impl LookupTable {
         versions.insert(at, Version { time, position, values });
     }
 
-    /// The row in force at `time`.
+    /// The row of a key in force at `time`.
     #[inline]
-    pub fn find(&self, key: &Key, time: i64) -> Option<&[Value<'static>]> {
-        let versions = self.rows.get(key)?;
+    pub fn find(&self, key: &[u8], time: i64) -> Option<&[Value<'static>]> {
+        let versions = self.rows.get(&KeyBytes(key))?;
         let after = versions.partition_point(|version| version.time <= time);
         Some(&versions[after.checked_sub(1)?].values)
     }
@@ -60,6 +61,25 @@ impl LookupTable {
     /// About the memory that it takes.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+/// A key's bytes; hashed as a [`Key`] is.
+struct KeyBytes<'a>(&'a [u8]);
+
+impl Hash for KeyBytes<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0);
+    }
+}
+
+impl Equivalent<Key> for KeyBytes<'_> {
+    #[inline]
+    fn equivalent(&self, key: &Key) -> bool {
+        let key = key.as_bytes();
+        // A look-up by nothing but the time has empty keys, and comparing these is work too.
+        self.0.len() == key.len() && (key.is_empty() || self.0 == key)
     }
 }
 
@@ -78,7 +98,7 @@ mod tests {
                 table.insert(key(7), time, position, [Value::Text(text.into())].into());
             }
             table.insert(key(8), 0, 6, [Value::Text("other".into())].into());
-            let found = |key: &Key, time| match table.find(key, time) {
+            let found = |key: &Key, time| match table.find(key.as_bytes(), time) {
                 Some([Value::Text(text)]) => text.to_string(),
                 None => "nothing".to_owned(),
                 other => panic!("{other:?}"),

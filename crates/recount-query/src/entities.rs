@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use recount_entity::key::Key;
-use recount_entity::table::{Frozen, Row};
+use recount_entity::table::{Frozen, Row, State};
 use recount_store::columns::form_of;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
@@ -216,14 +216,19 @@ impl Rows for RowsAt {
         while let Some(rows) = self.frozen.page(self.page) {
             self.page += 1;
             for (row, state) in rows {
-                if self.key.as_ref().is_some_and(|key| *key != row.key) {
+                if self.key.as_ref().is_some_and(|key| row.key != *key) {
                     continue;
                 }
-                if let Some(stopped) = &row.stopped {
-                    return Err(stopped_error(&self.info, &row.key, stopped.position, &stopped.reason));
+                if let Some(stopped) = row.stopped {
+                    return Err(stopped_error(
+                        &self.info,
+                        &row.key.to_key(),
+                        stopped.position,
+                        &stopped.reason,
+                    ));
                 }
                 if row.present {
-                    push_row(&mut columns, &self.shape, row, state);
+                    push_row(&mut columns, &self.shape, &row, state);
                 }
             }
             if columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
@@ -234,11 +239,14 @@ impl Rows for RowsAt {
     }
 }
 
-fn push_row(columns: &mut [Column], shape: &[(ColumnType, Place)], row: &Row, state: &[Value<'static>]) {
+fn push_row(columns: &mut [Column], shape: &[(ColumnType, Place)], row: &Row<'_>, state: State<'_>) {
     let key = row.key.values().unwrap_or_default();
     for (column, (_, place)) in columns.iter_mut().zip(shape) {
         match place {
-            Place::Own(at) => column.push(key.get(*at).unwrap_or_else(|| &state[at - key.len()])),
+            Place::Own(at) => match key.get(*at) {
+                Some(value) => column.push(value),
+                None => column.push(&state.get(at - key.len())),
+            },
             Place::Position => column.push(&Value::Integer(row.position as i64)),
             Place::EventTime => column.push(&Value::Integer(row.event_time)),
             _ => column.push(&Value::Null),

@@ -324,14 +324,14 @@ impl Live {
     pub(crate) fn each_stopped(&self, tell: &mut dyn FnMut(&Key, u64, &str)) -> Result<(), ViewError> {
         let mut replica = lock(&self.replica);
         let frozen = if replica.stopped_elsewhere() == 0 {
-            replica.table().freeze()
+            replica.freeze_loaded()
         } else {
             self.frozen(&mut replica, &|| true)?
         };
         drop(replica);
         for (row, _) in frozen.rows() {
             if let Some(stopped) = &row.stopped {
-                tell(&row.key, stopped.position, &stopped.reason);
+                tell(&row.key.to_key(), stopped.position, &stopped.reason);
             }
         }
         Ok(())

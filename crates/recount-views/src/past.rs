@@ -174,10 +174,10 @@ impl Views {
         let mut last: Option<(Key, Option<Vec<Value<'static>>>)> = None;
         let mut watch = |step: Step<'_>, events: &Events| {
             let row = step.table.row(step.slot);
-            let before = last.take().filter(|(key, _)| *key == row.key).and_then(|(_, state)| state);
+            let before = last.take().filter(|(key, _)| row.key == *key).and_then(|(_, state)| state);
             let after = row.present.then(|| step.table.state(step.slot).to_vec());
-            last = Some((row.key.clone(), after.clone()));
-            visit(step_row(step, events, row, before, after));
+            last = Some((row.key.to_key(), after.clone()));
+            visit(step_row(step, events, &row, before, after));
         };
         block_on(replica.refold_again(key, &mut watch))?;
         Ok(Position(replica.position))
@@ -215,7 +215,7 @@ impl Views {
                     return;
                 }
                 // Of a key that is folded again the last step is what it is now.
-                touched.insert(step.slot, step_row(step, events, row, None, after));
+                touched.insert(step.slot, step_row(step, events, &row, None, after));
             };
             block_on(replica.advance(position.0, &mut watch))?;
             for (slot, mut step) in touched {
@@ -359,7 +359,7 @@ impl Inner {
 fn row_of(live: &Live, replica: &mut Replica, key: &Key, text: &str) -> Result<Option<RowState>, ViewError> {
     let Some(slot) = block_on(replica.find(key.as_bytes()))? else { return Ok(None) };
     let row = replica.table().row(slot);
-    if let Some(stopped) = &row.stopped {
+    if let Some(stopped) = row.stopped {
         return Err(ViewError::Stopped {
             entity: live.name.to_string(),
             key: text.to_owned(),
@@ -371,20 +371,20 @@ fn row_of(live: &Live, replica: &mut Replica, key: &Key, text: &str) -> Result<O
         return Ok(None);
     }
     let mut values = key.values().unwrap_or_default();
-    values.extend_from_slice(replica.table().state(slot));
+    values.extend(replica.table().state(slot).to_vec());
     Ok(Some(RowState { values, position: Position(row.position), event_time: Time(row.event_time) }))
 }
 
 fn step_row(
     step: Step<'_>,
     events: &Events,
-    row: &Row,
+    row: &Row<'_>,
     before: Option<Vec<Value<'static>>>,
     after: Option<Vec<Value<'static>>>,
 ) -> StepRow {
-    let stopped_here = row.stopped.as_ref().filter(|_| step.effect == Effect::Stopped);
+    let stopped_here = row.stopped.filter(|_| step.effect == Effect::Stopped);
     StepRow {
-        key: row.key.clone(),
+        key: row.key.to_key(),
         position: Position(events.positions[step.event]),
         event_time: Time(events.times[step.event]),
         append_time: Time(events.appended[step.event]),

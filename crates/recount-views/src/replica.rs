@@ -89,7 +89,7 @@ pub(crate) struct Replica {
 impl Replica {
     /// A replica before the first event. `seed` as for [`Table::new`].
     pub(crate) fn new(store: &Store, plan: Plan, confines: Confines, seed: u64, memory: Share) -> Replica {
-        let table = Table::new(plan.bound.fold.state.len(), seed);
+        let table = Table::new(&plan.bound.fold.state, seed);
         let lookups = plan.lookups.iter().map(|_| LookupTable::new(seed)).collect();
         Replica {
             store: store.clone(),
@@ -117,6 +117,11 @@ impl Replica {
     /// The rows that are in memory.
     pub(crate) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// The rows that are in memory, as they are now.
+    pub(crate) fn freeze_loaded(&mut self) -> Frozen {
+        self.table.freeze()
     }
 
     /// All rows, as they are now.

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use recount_entity::fold::StateColumn;
 use recount_entity::key::Key;
 use recount_entity::lookup::LookupTable;
-use recount_entity::table::{Frozen, Row};
+use recount_entity::table::{Frozen, SavedRow};
 use recount_types::column::{Form, Value};
 
 mod folder;
@@ -109,7 +109,7 @@ impl Snapshot {
         key: &[u8],
         columns: &[StateColumn],
         defaults: &[Value<'static>],
-    ) -> Result<Option<(Row, Vec<Value<'static>>)>, SnapshotError> {
+    ) -> Result<Option<SavedRow>, SnapshotError> {
         let rows = self.rows();
         let Some(bytes) = rows.find(key).await? else { return Ok(None) };
         let row = row::read_row(key, &bytes, columns, defaults);
@@ -127,12 +127,11 @@ impl Snapshot {
         block: usize,
         columns: &[StateColumn],
         defaults: &[Value<'static>],
-        tell: &mut (dyn FnMut(Row, Vec<Value<'static>>) + Send),
+        tell: &mut (dyn FnMut(&[u8], SavedRow) + Send),
     ) -> Result<(), SnapshotError> {
         let mut told = |key: &[u8], value: &[u8]| {
-            let (row, state) =
-                row::read_row(key, value, columns, defaults).ok_or("has a malformed row".to_owned())?;
-            tell(row, state);
+            let row = row::read_row(key, value, columns, defaults);
+            tell(key, row.ok_or("has a malformed row".to_owned())?);
             Ok(())
         };
         self.rows().entries_of(block, &mut told).await.map(drop)

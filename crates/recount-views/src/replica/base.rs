@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use recount_entity::fold::Events;
 use recount_entity::key::Key;
-use recount_entity::table::{Row, Slot};
+use recount_entity::table::{SavedRow, Slot};
 use recount_store::Scope;
 use recount_store::columns::form_of;
-use recount_types::column::Value;
 use recount_types::{Event, Position};
 
 use super::{Plan, Replica};
@@ -168,9 +167,9 @@ impl Replica {
         let defaults = plan.bound.fold.defaults();
         for block in 0..snapshot.blocks() {
             let (table, mut full) = (&mut self.table, Ok(()));
-            let mut tell = |row: Row, state: Vec<Value<'static>>| {
-                if table.find(row.key.as_bytes()).is_none() && full.is_ok() {
-                    full = table.restore(row, &state).map(drop);
+            let mut tell = |key: &[u8], row: SavedRow| {
+                if table.find(key).is_none() && full.is_ok() {
+                    full = table.restore(key, row).map(drop);
                 }
             };
             snapshot.rows_of(block, &plan.bound.fold.state, &defaults, &mut tell).await?;
@@ -187,12 +186,11 @@ impl Replica {
     async fn load(&mut self, key: &[u8]) -> Result<Option<Slot>, ViewError> {
         let Some(base) = &mut self.base else { return Ok(None) };
         let fold = &self.plan.bound.fold;
-        let Some((row, state)) = base.snapshot.row(key, &fold.state, &fold.defaults()).await? else {
-            return Ok(None);
-        };
+        let row = base.snapshot.row(key, &fold.state, &fold.defaults()).await?;
+        let Some(row) = row else { return Ok(None) };
         base.loaded += 1;
         base.loaded_stopped += u64::from(row.stopped.is_some());
-        Ok(Some(self.table.restore(row, &state)?))
+        Ok(Some(self.table.restore(key, row)?))
     }
 
     /// How many keys it knows.

@@ -121,7 +121,7 @@ impl Snapshots {
             let row = match self.open(names[middle]).await {
                 Ok(snapshot) if wanted.is_served_by(&snapshot.manifest) => {
                     let row = snapshot.row(key.as_bytes(), &fold.state, &defaults).await;
-                    row.map(|row| (row.is_none_or(|(row, _)| row.latest_time() <= until), Some(snapshot)))
+                    row.map(|row| (row.is_none_or(|row| row.latest_time() <= until), Some(snapshot)))
                 }
                 Ok(_) => Ok((true, None)),
                 Err(error) => Err(error),
@@ -241,7 +241,7 @@ impl Snapshots {
                 latest.pop();
             }
             bytes.clear();
-            row::put_row(&mut bytes, row, state);
+            row::put_row(&mut bytes, &row, state);
             self.push(&mut writer, row.key.as_bytes(), &bytes).await?;
         }
         manifest.valid_from = match latest.peek() {

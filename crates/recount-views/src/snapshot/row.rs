@@ -13,12 +13,10 @@
 //! The state of a row without one is that before the first event, and is not written. Nothing is trusted when it is
 //! read: a cell that its column cannot hold is damage.
 
-use std::sync::Arc;
-
 use recount_entity::expr::Datum;
 use recount_entity::fold::StateColumn;
 use recount_entity::key::Key;
-use recount_entity::table::{Row, Stopped};
+use recount_entity::table::{Row, SavedRow, State, Stopped};
 use recount_types::column::{Form, Value};
 use recount_types::varint::{put_i64, put_u64, take_i64, take_u64};
 
@@ -31,7 +29,7 @@ const LOOKED_UP: u8 = 4;
 const NO_TIME: i64 = i64::MIN;
 
 /// Adds the bytes of a row.
-pub(super) fn put_row(out: &mut Vec<u8>, row: &Row, state: &[Value<'static>]) {
+pub(super) fn put_row(out: &mut Vec<u8>, row: &Row<'_>, state: State<'_>) {
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     out.push(
         flag(row.present, PRESENT)
@@ -44,12 +42,12 @@ pub(super) fn put_row(out: &mut Vec<u8>, row: &Row, state: &[Value<'static>]) {
         put_i64(out, row.lookup_time);
     }
     put_u64(out, row.events);
-    if let Some(stopped) = &row.stopped {
+    if let Some(stopped) = row.stopped {
         put_u64(out, stopped.position);
         put_text(out, &stopped.reason);
     }
     if row.present {
-        state.iter().for_each(|value| put_cell(out, value));
+        state.iter().for_each(|value| put_cell(out, &value));
     }
 }
 
@@ -59,7 +57,7 @@ pub(super) fn read_row(
     mut bytes: &[u8],
     columns: &[StateColumn],
     defaults: &[Value<'static>],
-) -> Option<(Row, Vec<Value<'static>>)> {
+) -> Option<SavedRow> {
     let rest = &mut bytes;
     let (&flags, after) = rest.split_first()?;
     *rest = after;
@@ -71,7 +69,7 @@ pub(super) fn read_row(
         None
     } else {
         let position = take_u64(rest).ok()?;
-        Some(Arc::new(Stopped { position, reason: take_text(rest)? }))
+        Some(Stopped { position, reason: take_text(rest)? })
     };
     let present = flags & PRESENT != 0;
     let mut state = defaults.to_vec();
@@ -86,10 +84,8 @@ pub(super) fn read_row(
         }
     }
     let known = flags & !(PRESENT | STOPPED | LOOKED_UP) == 0;
-    let key = Key::from_bytes(key);
-    let whole = known && rest.is_empty() && key.values().is_ok();
-    let row = Row { key, present, stopped, late: false, position, event_time, lookup_time, events };
-    whole.then_some((row, state))
+    let whole = known && rest.is_empty() && Key::from_bytes(key).values().is_ok();
+    whole.then_some(SavedRow { present, stopped, position, event_time, lookup_time, events, state })
 }
 
 /// Adds the bytes of a row that is looked up.

@@ -143,8 +143,8 @@ impl Bank {
             .map(|(row, state)| {
                 let values = row.key.values().unwrap();
                 let stopped = if row.stopped.is_some() { " stopped" } else { "" };
-                let texts: Vec<_> = values.iter().chain(state).map(shown).collect();
-                (row.key.clone(), texts.join(" ") + stopped)
+                let texts: Vec<_> = values.iter().chain(&state.to_vec()).map(shown).collect();
+                (row.key.to_key(), texts.join(" ") + stopped)
             })
             .collect();
         rows.sort();

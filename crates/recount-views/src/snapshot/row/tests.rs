@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use recount_entity::fold::Domain;
+use recount_entity::table::Table;
 
 use super::*;
 
@@ -17,56 +18,68 @@ fn columns() -> Vec<StateColumn> {
     domains.into_iter().map(column).collect()
 }
 
-fn row(key: i64) -> Row {
-    Row::new(Key::of([Value::Integer(key)]).unwrap())
+fn key() -> Vec<u8> {
+    Key::of([Value::Integer(1)]).unwrap().as_bytes().to_vec()
 }
 
-fn read(bytes: &[u8]) -> Option<(Row, Vec<Value<'static>>)> {
-    read_row(
-        row(1).key.as_bytes(),
-        bytes,
-        &columns(),
-        &columns().iter().map(|_| Value::Null).collect::<Vec<_>>(),
-    )
+fn nothing() -> Vec<Value<'static>> {
+    vec![Value::Null; columns().len()]
+}
+
+fn row() -> SavedRow {
+    SavedRow {
+        present: false,
+        stopped: None,
+        position: 0,
+        event_time: i64::MIN,
+        lookup_time: i64::MIN,
+        events: 1,
+        state: nothing(),
+    }
+}
+
+/// The bytes of a row, as a table has it.
+fn written(row: &SavedRow) -> Vec<u8> {
+    let mut table = Table::new(&columns(), 7);
+    let slot = table.restore(&key(), row.clone()).unwrap();
+    let mut out = Vec::new();
+    put_row(&mut out, &table.row(slot), table.state(slot));
+    out
+}
+
+fn read(bytes: &[u8]) -> Option<SavedRow> {
+    read_row(&key(), bytes, &columns(), &nothing())
 }
 
 #[test]
 fn a_row_is_these_bytes() {
-    let mut out = Vec::new();
-    let stopped = Arc::new(Stopped { position: 300, reason: "no".to_owned() });
-    let full = Row {
+    let full = SavedRow {
         present: true,
-        stopped: Some(stopped),
+        stopped: Some(Stopped { position: 300, reason: "no".to_owned() }),
         position: 299,
         event_time: -1,
         lookup_time: 5,
         events: 7,
-        ..row(1)
+        state: vec![
+            Value::Boolean(true),
+            Value::Integer(-2),
+            Value::Decimal(-64),
+            Value::Double(1.0),
+            Value::Text("ä".into()),
+        ],
     };
-    let state = [
-        Value::Boolean(true),
-        Value::Integer(-2),
-        Value::Decimal(-64),
-        Value::Double(1.0),
-        Value::Text("ä".into()),
-    ];
-    put_row(&mut out, &full, &state);
-    let hex: String = out.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = written(&full).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "07ab02010a07ac02026e6f020303047f0005000000000000f03f0602c3a4");
-    assert_eq!(read(&out), Some((full, state.to_vec())));
-    out.clear();
-    let nothing = Row { position: 1, event_time: 2, events: 1, ..row(1) };
-    put_row(&mut out, &nothing, &[]);
-    assert_eq!(out, [0, 1, 4, 1]);
-    assert_eq!(read(&out), Some((nothing, vec![Value::Null; 5])));
+    assert_eq!(read(&written(&full)), Some(full));
+    let without_state = SavedRow { position: 1, event_time: 2, ..row() };
+    assert_eq!(written(&without_state), [0, 1, 4, 1]);
+    assert_eq!(read(&[0, 1, 4, 1]), Some(without_state));
 }
 
 /// What no column of the state can hold, and what is cut or too long, is no row.
 #[test]
 fn what_is_no_row_is_refused() {
-    let mut out = Vec::new();
-    let present = Row { present: true, ..row(1) };
-    put_row(&mut out, &present, &columns().iter().map(|_| Value::Null).collect::<Vec<_>>());
+    let out = written(&SavedRow { present: true, ..row() });
     assert!(read(&out).is_some());
     for at in 0..out.len() {
         assert_eq!(read(&out[..at]), None, "cut at {at}");
@@ -84,7 +97,7 @@ fn what_is_no_row_is_refused() {
         other.extend_from_slice(&out[cells + column + 1..]);
         assert_eq!(read(&other), None, "column {column} {wrong:?}");
     }
-    assert_eq!(read_row(&[9], &out, &columns(), &vec![Value::Null; 5]), None, "no key");
+    assert_eq!(read_row(&[9], &out, &columns(), &nothing()), None, "no key");
     assert_eq!(read_looked_up(&[3, 0], &[Form::Text]), None);
     assert_eq!(read_looked_up(&[0, 0], &[Form::Text]), None);
     assert_eq!(read_looked_up_key(&[3; 24]), None);
@@ -109,15 +122,13 @@ proptest! {
         position: u64,
         event_time: i64,
         lookup_time: i64,
-        events: u64,
+        events in 0..1u64 << 40,
         state in (value(0), value(1), value(2), value(3), value(4)),
     ) {
-        let stopped = stopped.map(|(position, reason)| Arc::new(Stopped { position, reason }));
-        let row = Row { present, stopped, position, event_time, lookup_time, events, ..row(1) };
-        let state = if present { vec![state.0, state.1, state.2, state.3, state.4] } else { vec![Value::Null; 5] };
-        let mut out = Vec::new();
-        put_row(&mut out, &row, &state);
-        prop_assert_eq!(read(&out), Some((row, state)));
+        let stopped = stopped.map(|(position, reason)| Stopped { position, reason });
+        let state = if present { vec![state.0, state.1, state.2, state.3, state.4] } else { nothing() };
+        let row = SavedRow { present, stopped, position, event_time, lookup_time, events, state };
+        prop_assert_eq!(read(&written(&row)), Some(row));
     }
 
     #[test]

@@ -332,10 +332,11 @@ impl Case {
         // The text of a key is read as that key.
         let info = self.bank().views.entity(&name, version).map_err(|error| error.to_string())?;
         for (row, _) in frozen.rows() {
-            let text = recount_views::key_text(&row.key, &info.columns[..info.key_width]);
+            let key = row.key.to_key();
+            let text = recount_views::key_text(&key, &info.columns[..info.key_width]);
             let again = self.bank().views.key(&name, version, &text);
-            if again.as_ref() != Ok(&row.key) {
-                let what = format!("the key {:?} is shown as {text}, which is {again:?}", row.key);
+            if again.as_ref() != Ok(&key) {
+                let what = format!("the key {:?} is shown as {text}, which is {again:?}", key);
                 return self.differs(entity, version, moment, &what);
             }
         }
