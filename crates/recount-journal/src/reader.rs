@@ -160,14 +160,7 @@ impl Reader {
     /// Reads frames in order from the one that begins at `from`, prologues and seals included. A location that
     /// was good once stays good: if recovery copied its frame elsewhere, reading begins with the next one there is.
     pub fn frames(&self, from: Location) -> FrameCursor {
-        FrameCursor {
-            shared: self.shared.clone(),
-            segment: from.segment,
-            offset: from.offset,
-            place: None,
-            file: None,
-            window: Window::default(),
-        }
+        FrameCursor::new(self.shared.clone(), from)
     }
 }
 
@@ -180,6 +173,8 @@ pub struct FrameCursor {
     place: Option<Place>,
     file: Option<Arc<dyn File>>,
     window: Window,
+    /// The memory of a body that is used no more.
+    spare: Vec<u8>,
 }
 
 impl std::fmt::Debug for FrameCursor {
@@ -189,6 +184,33 @@ impl std::fmt::Debug for FrameCursor {
 }
 
 impl FrameCursor {
+    fn new(shared: Arc<Shared>, from: Location) -> FrameCursor {
+        let Location { segment, offset } = from;
+        let (window, spare) = (Window::default(), Vec::new());
+        FrameCursor { shared, segment, offset, place: None, file: None, window, spare }
+    }
+
+    /// Goes to another frame, as [`Reader::frames`] does, and keeps the file open if it lies in the same one.
+    pub fn seek(&mut self, to: Location) {
+        if to.segment != self.segment {
+            self.file = None;
+            self.window = Window::default();
+        }
+        (self.segment, self.offset, self.place) = (to.segment, to.offset, None);
+    }
+
+    /// Where the next frame begins, if one does.
+    pub fn location(&self) -> Location {
+        Location { segment: self.segment, offset: self.offset }
+    }
+
+    /// Takes a frame back, for the memory of its body, unless somebody else still has it.
+    pub fn give_back(&mut self, frame: Arc<Frame>) {
+        if let Ok(frame) = Arc::try_unwrap(frame) {
+            self.spare = frame.body;
+        }
+    }
+
     /// The next frame, or `None` at the synced end.
     pub async fn next(&mut self) -> Result<Option<Arc<Frame>>, JournalError> {
         self.next_where(|_| true).await
@@ -246,14 +268,7 @@ impl FrameCursor {
 
     /// Reads from the prologue of `next` where the segment before it ends.
     async fn read_end(&self, next: SegmentName) -> Result<u64, JournalError> {
-        let mut cursor = FrameCursor {
-            shared: self.shared.clone(),
-            segment: next,
-            offset: 0,
-            place: None,
-            file: None,
-            window: Window::default(),
-        };
+        let mut cursor = FrameCursor::new(self.shared.clone(), Location { segment: next, offset: 0 });
         let (header, crc) = cursor.read_header(u64::MAX).await?;
         let body = cursor.read_body(&header, crc, u64::MAX).await?;
         let predecessor = Prologue::decode(&body).and_then(|prologue| prologue.predecessor);
@@ -295,14 +310,43 @@ impl FrameCursor {
     async fn read_body(&mut self, header: &FrameHeader, crc: u32, end: u64) -> Result<Vec<u8>, JournalError> {
         let offset = self.offset;
         let length = header.frame_bytes() as usize - HEADER_BYTES;
-        let stored = self.bytes(offset + HEADER_BYTES as u64, length, end).await?;
-        if stored.len() < length {
+        let mut body = std::mem::take(&mut self.spare);
+        if self.window.holds(offset + HEADER_BYTES as u64, length) || length <= READ_BYTES_MIN {
+            let stored = self.bytes(offset + HEADER_BYTES as u64, length, end).await?;
+            body.clear();
+            body.extend_from_slice(stored);
+        } else {
+            self.read_directly(offset + HEADER_BYTES as u64, length, &mut body).await?;
+        }
+        if body.len() < length {
             return Err(self.corrupt(offset, "a frame is cut: the file ends within it"));
         }
-        match frame::decode_body(header, crc, stored) {
-            Ok(body) => Ok(body),
+        match frame::into_body(header, crc, &mut body) {
+            Ok(()) => Ok(body),
             Err(error) => Err(self.corrupt(offset, error.to_string())),
         }
+    }
+
+    /// Reads a large frame's bytes to where they are wanted, but for those that the window holds already.
+    async fn read_directly(
+        &mut self,
+        offset: u64,
+        length: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<(), JournalError> {
+        let held = self.window.get_from(offset, length);
+        let held_bytes = held.len();
+        into.truncate(length);
+        let kept = into.len().min(held_bytes);
+        into[..kept].copy_from_slice(&held[..kept]);
+        into.extend_from_slice(&held[kept..]);
+        into.resize(length, 0);
+        let file = self.file().await?;
+        let read = file.read_at(offset + held_bytes as u64, &mut into[held_bytes..]).await;
+        let read = read.map_err(|error| self.unreadable(error))?;
+        into.truncate(held_bytes + read);
+        self.window.skip_to(offset + length as u64);
+        Ok(())
     }
 
     fn advance(&mut self, header: &FrameHeader, crc: u32) {
@@ -323,23 +367,28 @@ impl FrameCursor {
     /// from beyond `end`, where the writer may be writing.
     async fn bytes(&mut self, offset: u64, length: usize, end: u64) -> Result<&[u8], JournalError> {
         if !self.window.holds(offset, length) {
-            let path = self.shared.path(self.segment);
-            let file = match &self.file {
-                Some(file) => file.clone(),
-                None => match self.shared.env.files.open(&path, OpenMode::Read).await {
-                    Ok(file) => self.file.insert(file).clone(),
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                        return Err(self.corrupt(0, "the segment is missing"));
-                    }
-                    Err(e) => return Err(JournalError::io(format!("open {}", path.display()))(e)),
-                },
-            };
-            self.window
-                .read(&*file, offset, length, end)
-                .await
-                .map_err(JournalError::io(format!("read {}", path.display())))?;
+            let file = self.file().await?;
+            let read = self.window.read(&*file, offset, length, end).await;
+            read.map_err(|error| self.unreadable(error))?;
         }
         Ok(self.window.get(offset, length))
+    }
+
+    /// The file of the current segment.
+    async fn file(&mut self) -> Result<Arc<dyn File>, JournalError> {
+        if let Some(file) = &self.file {
+            return Ok(file.clone());
+        }
+        let path = self.shared.path(self.segment);
+        match self.shared.env.files.open(&path, OpenMode::Read).await {
+            Ok(file) => Ok(self.file.insert(file).clone()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(self.corrupt(0, "the segment is missing")),
+            Err(e) => Err(JournalError::io(format!("open {}", path.display()))(e)),
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> JournalError {
+        JournalError::io(format!("read {}", self.shared.path(self.segment).display()))(error)
     }
 
     fn corrupt(&self, offset: u64, what: impl Into<String>) -> JournalError {
@@ -368,6 +417,17 @@ impl Window {
         let from = (offset.saturating_sub(self.start) as usize).min(self.bytes.len());
         let to = (from + length).min(self.bytes.len());
         &self.bytes[from..to]
+    }
+
+    /// Those bytes from `offset` that it holds, up to `length`.
+    fn get_from(&self, offset: u64, length: usize) -> &[u8] {
+        if self.holds(offset, 0) { self.get(offset, length) } else { &[] }
+    }
+
+    /// Gives up what it holds for what follows at `offset`: of frames as large as this one was, little is read ahead.
+    fn skip_to(&mut self, offset: u64) {
+        (self.start, self.next_read) = (offset, 0);
+        self.bytes.clear();
     }
 
     /// Reads `length` bytes and, up to `end`, more.

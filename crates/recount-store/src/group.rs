@@ -13,7 +13,7 @@
 //! appends has gaps between their positions. A run over an earlier group's entry covers that entry whole.
 
 use recount_journal::{Corruption, FrameHeader, FrameKind};
-use recount_types::batch::{BatchHeader, Record};
+use recount_types::batch::{BatchHeader, Record, RecordIndex};
 use recount_types::{Offset, Partition, Position, Time, TopicId, varint};
 
 /// Records with positions, in the order of positions: one append.
@@ -195,17 +195,23 @@ impl<'a> GroupBody<'a> {
         let missing = GroupError("run names an entry that is not there");
         let header = self.directory.entries.get(entry).ok_or(missing.clone())?;
         let batch: &'a [u8] = self.batches.get(entry).copied().ok_or(missing)?;
-        if crc32c::crc32c(batch) != header.crc {
-            return Err(GroupError("batch fails its checksum"));
-        }
-        let batch_header = BatchHeader::parse(batch).map_err(|_| GroupError("batch header is malformed"))?;
-        if batch_header.record_count() != header.count {
-            return Err(GroupError("batch has another number of records than its entry says"));
-        }
+        let index = index(header, batch)?;
         let records = recount_types::batch::records(batch).map_err(|_| GroupError("batch is malformed"))?;
-        let own_time = !batch_header.is_log_append_time();
+        let own_time = !index.header().is_log_append_time();
         Ok(Records { records, base_offset: header.base_offset, own_time })
     }
+}
+
+/// Verifies the batch of an entry, to find its records.
+pub(crate) fn index(entry: &Entry, batch: &[u8]) -> Result<RecordIndex, GroupError> {
+    if crc32c::crc32c(batch) != entry.crc {
+        return Err(GroupError("batch fails its checksum"));
+    }
+    let header = BatchHeader::parse(batch).map_err(|_| GroupError("batch header is malformed"))?;
+    if header.record_count() != entry.count {
+        return Err(GroupError("batch has another number of records than its entry says"));
+    }
+    RecordIndex::new(batch).map_err(|_| GroupError("batch is malformed"))
 }
 
 /// Iterates over the records of an entry.

@@ -48,6 +48,7 @@ pub use condition::{Condition, EventQuery, Expected, QueryItem};
 pub use error::{AppendError, CloseError, DdlError, ReadError};
 pub use open::{OpenOptions, OpenStoreError};
 pub use read::{Direction, EventCursor, From, ReadRequest, Scope};
+pub use record::EventView;
 pub use recount_journal::{Corruption, OpenError};
 pub use stats::Stats;
 pub use store::{Defined, Executed, Store};

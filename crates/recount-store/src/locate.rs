@@ -1,11 +1,13 @@
 //! From a position to its record: through the index to a group, through the group's order to a batch.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use recount_index::{FrameKey, FrameRef};
-use recount_journal::{Frame, Location, Reader, SegmentName};
+use recount_journal::{Frame, FrameCursor, Location, Reader, SegmentName};
+use recount_types::batch::{RecordHeaders, RecordIndex};
 use recount_types::{Epoch, Lsn, Offset, Position, Time};
 
 use crate::error::ReadError;
@@ -33,27 +35,48 @@ pub(crate) struct PlacedGroup {
     /// Where each append ends.
     append_ends: Vec<u64>,
     file: PathBuf,
-    batches: Vec<Option<Arc<[RawRecord]>>>,
+    batches: Vec<Batch>,
+    /// The earlier group whose records were asked for last.
+    earlier: Option<Box<PlacedGroup>>,
 }
 
-/// A record, its bytes shared with the group.
+/// A batch of a group: where it is in the body, and once it was verified, where its records are.
+struct Batch {
+    range: Range<usize>,
+    index: Option<RecordIndex>,
+}
+
+/// Consecutive positions whose records lie one behind the other in a batch.
 #[derive(Debug, Clone)]
-pub(crate) struct RawRecord {
+pub(crate) struct Stretch {
+    pub(crate) positions: Range<u64>,
+    pub(crate) append_time: Time,
+    /// What the batch is.
+    pub(crate) entry: Entry,
+    span: Span,
+}
+
+/// A record, borrowed from the group that it lies in.
+#[derive(Debug, Clone)]
+pub(crate) struct RawRecord<'a> {
     pub(crate) offset: Offset,
     /// When it happened, ms; `None` = it has its append's time.
     pub(crate) timestamp_ms: Option<i64>,
-    pub(crate) key: Option<Bytes>,
-    pub(crate) value: Option<Bytes>,
-    pub(crate) headers: Vec<(Bytes, Option<Bytes>)>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    /// Its headers, well-formed.
+    pub(crate) headers: RecordHeaders<'a>,
+    /// What all of it is part of.
+    pub(crate) body: &'a Bytes,
 }
 
 /// A record with its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Placed {
+pub(crate) struct Placed<'a> {
     pub(crate) position: Position,
     pub(crate) append_time: Time,
     pub(crate) entry: Entry,
-    pub(crate) record: RawRecord,
+    pub(crate) record: RawRecord<'a>,
 }
 
 impl PlacedGroup {
@@ -90,15 +113,34 @@ impl PlacedGroup {
         if position - frame.header.first_position.0 != u64::from(frame.header.count) {
             return Err(damaged(&GroupError("header gives another number of positions than its order")));
         }
+        // The batches are all that follows the directory.
+        let batch_bytes: usize = directory.entries.iter().map(|entry| entry.bytes as usize).sum();
+        let mut start = frame.body.len() - batch_bytes;
+        let place = |entry: &Entry| {
+            let range = start..start + entry.bytes as usize;
+            start = range.end;
+            Batch { range, index: None }
+        };
+        let batches = directory.entries.iter().map(place).collect();
         let body = Bytes::from_owner(FrameBody(frame.clone()));
-        let batches = vec![None; directory.entries.len()];
-        Ok(PlacedGroup { frame, body, directory, spans, append_ends, file, batches })
+        Ok(PlacedGroup { frame, body, directory, spans, append_ends, file, batches, earlier: None })
+    }
+
+    /// Its frame, for nobody reads records of it any more.
+    pub(crate) fn into_frame(self) -> Arc<Frame> {
+        self.frame
     }
 
     /// The positions that the group gives: first, and one past the last.
     pub(crate) fn positions(&self) -> (u64, u64) {
         let first = self.frame.header.first_position.0;
         (first, first + u64::from(self.frame.header.count))
+    }
+
+    /// Whether the group gives this position.
+    pub(crate) fn gives(&self, position: u64) -> bool {
+        let (first, end) = self.positions();
+        (first..end).contains(&position)
     }
 
     /// The end of the last append that lies whole in positions up to `position`; `None` if there is none here.
@@ -124,84 +166,118 @@ impl PlacedGroup {
         self.directory.entries.get(span.entry as usize)
     }
 
-    /// The records of a batch of this group.
-    pub(crate) fn batch(&mut self, entry: usize) -> Result<Arc<[RawRecord]>, ReadError> {
-        if let Some(Some(records)) = self.batches.get(entry) {
-            return Ok(records.clone());
-        }
-        let records = self.decode_batch(entry).map_err(|e| damaged(&self.file, &self.frame, &e))?;
-        if let Some(slot) = self.batches.get_mut(entry) {
-            *slot = Some(records.clone());
-        }
-        Ok(records)
-    }
-
     /// The producer of a batch of this group.
     pub(crate) fn producer_of(&self, entry: usize) -> Result<u64, ReadError> {
         let producer = GroupBody::decode(&self.body).and_then(|group| group.producer(entry));
         producer.map_err(|e| damaged(&self.file, &self.frame, &e))
     }
 
-    /// The earlier group that has the record of a position; `None` if this one has it.
-    pub(crate) fn earlier(&self, position: u64) -> Option<Lsn> {
+    /// The earlier group that has the record of a position and must be given first; `None` if nothing is missing.
+    pub(crate) fn lacks(&self, position: u64) -> Option<Lsn> {
         let span = self.span(position).filter(|span| span.lsn_distance > 0)?;
-        Some(Lsn(self.frame.header.lsn.0.saturating_sub(span.lsn_distance)))
+        let earlier = self.earlier.as_deref();
+        (!self.is_holder(earlier, &span)).then(|| self.holder_lsn(&span))
     }
 
-    /// The record of a position, which is in this group.
-    pub(crate) fn local(&mut self, position: u64) -> Result<Placed, ReadError> {
+    /// Gives it the earlier group that it lacks.
+    pub(crate) fn give(&mut self, earlier: PlacedGroup) {
+        self.earlier = Some(Box::new(earlier));
+    }
+
+    /// The lsn of the group that has the records of a span.
+    fn holder_lsn(&self, span: &Span) -> Lsn {
+        Lsn(self.frame.header.lsn.0.saturating_sub(span.lsn_distance))
+    }
+
+    fn is_holder(&self, group: Option<&PlacedGroup>, span: &Span) -> bool {
+        group.is_some_and(|group| group.frame.header.lsn == self.holder_lsn(span))
+    }
+
+    /// The positions around this one whose records lie together.
+    pub(crate) fn stretch(&self, position: u64) -> Result<Stretch, ReadError> {
         let span = self.span(position).ok_or_else(|| self.missing())?;
-        let records = self.batch(span.entry as usize)?;
-        self.place(position, span, &self.directory, &records)
+        let holder = if span.lsn_distance == 0 { Some(self) } else { self.earlier.as_deref() };
+        let holder = holder.filter(|group| self.is_holder(Some(group), &span));
+        let entry = holder.and_then(|group| group.directory.entries.get(span.entry as usize));
+        Ok(Stretch {
+            positions: span.first..span.first + u64::from(span.count),
+            append_time: group::append_time(&self.frame.header, span.append as usize),
+            entry: *entry.ok_or_else(|| self.missing())?,
+            span,
+        })
     }
 
-    /// The record of a position, which is in an earlier group.
-    pub(crate) fn in_group(&self, earlier: &mut PlacedGroup, position: u64) -> Result<Placed, ReadError> {
-        let span = self.span(position).ok_or_else(|| self.missing())?;
-        let records = earlier.batch(span.entry as usize)?;
-        self.place(position, span, &earlier.directory, &records)
+    /// The record of a position of a stretch of this group.
+    #[inline]
+    pub(crate) fn record(&mut self, stretch: &Stretch, position: u64) -> Result<Placed<'_>, ReadError> {
+        let Stretch { append_time, entry, span, .. } = *stretch;
+        let index = u32::try_from(u64::from(span.record) + (position - span.first));
+        let Some(index) = index.ok().filter(|&index| index < entry.count) else { return Err(self.missing()) };
+        let record = if span.lsn_distance == 0 {
+            self.local(span.entry as usize, index)?
+        } else {
+            let is_holder = self.is_holder(self.earlier.as_deref(), &span);
+            match self.earlier.as_deref_mut().filter(|_| is_holder) {
+                Some(earlier) => earlier.local(span.entry as usize, index)?,
+                None => return Err(damaged(&self.file, &self.frame, &MISSING)),
+            }
+        };
+        Ok(Placed { position: Position(position), append_time, entry, record })
     }
 
-    fn place(
-        &self,
-        position: u64,
-        span: Span,
-        directory: &Directory,
-        records: &[RawRecord],
-    ) -> Result<Placed, ReadError> {
-        let index = span.record as usize + (position - span.first) as usize;
-        let entry = directory.entries.get(span.entry as usize).copied();
-        let (Some(entry), Some(record)) = (entry, records.get(index)) else { return Err(self.missing()) };
-        let append_time = group::append_time(&self.frame.header, span.append as usize);
-        Ok(Placed { position: Position(position), append_time, entry, record: record.clone() })
+    /// The record of a position.
+    pub(crate) fn at(&mut self, position: u64) -> Result<Placed<'_>, ReadError> {
+        let stretch = self.stretch(position)?;
+        self.record(&stretch, position)
+    }
+
+    /// A record of a batch of this group.
+    pub(crate) fn local(&mut self, entry: usize, index: u32) -> Result<RawRecord<'_>, ReadError> {
+        let PlacedGroup { file, frame, body, directory, batches, .. } = self;
+        let (Some(entry), Some(batch)) = (directory.entries.get(entry), batches.get_mut(entry)) else {
+            return Err(damaged(file, frame, &MISSING));
+        };
+        batch.record(body, entry, index).map_err(|e| damaged(file, frame, &e))
     }
 
     fn missing(&self) -> ReadError {
         damaged(&self.file, &self.frame, &MISSING)
     }
+}
 
-    fn decode_batch(&self, entry: usize) -> Result<Arc<[RawRecord]>, GroupError> {
-        let group = GroupBody::decode(&self.body)?;
-        let share = |bytes: &[u8]| self.body.slice_ref(bytes);
-        let records = group.records(entry)?;
-        let own_time = records.own_time;
-        records
-            .map(|record| {
-                let (offset, record) = record?;
-                let mut headers = Vec::with_capacity(record.header_count());
-                for header in record.headers() {
-                    let (name, value) = header.map_err(|_| GroupError("record header is malformed"))?;
-                    headers.push((share(name), value.map(share)));
-                }
-                Ok(RawRecord {
-                    offset,
-                    timestamp_ms: own_time.then_some(record.timestamp_ms),
-                    key: record.key.map(share),
-                    value: record.value.map(share),
-                    headers,
-                })
-            })
-            .collect()
+impl Batch {
+    #[inline]
+    fn record<'a>(
+        &mut self,
+        body: &'a Bytes,
+        entry: &Entry,
+        index: u32,
+    ) -> Result<RawRecord<'a>, GroupError> {
+        let bytes = body.get(self.range.clone()).ok_or(MISSING)?;
+        let records = match &mut self.index {
+            Some(records) => records,
+            None => self.index.insert(group::index(entry, bytes)?),
+        };
+        let record = records.get(bytes, index).map_err(|_| GroupError("record is malformed"))?;
+        for header in record.headers() {
+            header.map_err(|_| GroupError("record header is malformed"))?;
+        }
+        let own_time = !records.header().is_log_append_time();
+        Ok(RawRecord {
+            offset: Offset(entry.base_offset.0 + i64::from(record.offset_delta)),
+            timestamp_ms: own_time.then_some(record.timestamp_ms),
+            key: record.key,
+            value: record.value,
+            headers: record.headers(),
+            body,
+        })
+    }
+}
+
+impl RawRecord<'_> {
+    /// Bytes of the record, shared with its group.
+    pub(crate) fn share(&self, bytes: &[u8]) -> Bytes {
+        self.body.slice_ref(bytes)
     }
 }
 
@@ -240,17 +316,27 @@ impl Frames for Inner {
 }
 
 /// Reads the record at a position of a group, in whatever group its batch lies.
-pub(crate) async fn placed(
+pub(crate) async fn placed<'a>(
+    frames: &impl Frames,
+    reader: &Reader,
+    group: &'a mut PlacedGroup,
+    position: u64,
+) -> Result<Placed<'a>, ReadError> {
+    reach(frames, reader, group, position).await?;
+    group.at(position)
+}
+
+/// Reads the earlier group that has the record of a position, if there is one.
+pub(crate) async fn reach(
     frames: &impl Frames,
     reader: &Reader,
     group: &mut PlacedGroup,
     position: u64,
-) -> Result<Placed, ReadError> {
-    let Some(lsn) = group.earlier(position) else { return group.local(position) };
-    match group_of_lsn(frames, reader, lsn).await? {
-        Some(mut earlier) => group.in_group(&mut earlier, position),
-        None => Err(group.missing()),
-    }
+) -> Result<(), ReadError> {
+    let Some(lsn) = group.lacks(position) else { return Ok(()) };
+    let earlier = group_of_lsn(frames, reader, lsn).await?.ok_or_else(|| group.missing())?;
+    group.give(earlier);
+    Ok(())
 }
 
 /// The group that gives `position`.
@@ -259,14 +345,52 @@ pub(crate) async fn group_of_position(
     reader: &Reader,
     position: u64,
 ) -> Result<Option<PlacedGroup>, ReadError> {
-    let near = frames.frame_at(FrameKey::Position(position)).await?;
-    let mut cursor = reader.frames(location(reader, near)?);
-    let wanted = |header: &recount_journal::FrameHeader| {
-        header.kind.uses_lsn()
-            && header.first_position.0 <= position
-            && position - header.first_position.0 < u64::from(header.count)
-    };
-    cursor.next_where(wanted).await?.map(|frame| PlacedGroup::new(reader, frame)).transpose()
+    Finder::default().group(frames, reader, position, None).await
+}
+
+/// Finds one group after the other, with the same file and the same memory as long as possible.
+#[derive(Debug, Default)]
+pub(crate) struct Finder {
+    cursor: Option<FrameCursor>,
+    /// The group read last ends before this position.
+    end: u64,
+}
+
+impl Finder {
+    /// The group that gives `position`. `before` is one that is not needed any more.
+    pub(crate) async fn group(
+        &mut self,
+        frames: &impl Frames,
+        reader: &Reader,
+        position: u64,
+        before: Option<PlacedGroup>,
+    ) -> Result<Option<PlacedGroup>, ReadError> {
+        let near = location(reader, frames.frame_at(FrameKey::Position(position)).await?)?;
+        let cursor = match &mut self.cursor {
+            Some(cursor) => {
+                // On the way there already: what lies between is not read again.
+                if position < self.end || cursor.location() < near {
+                    cursor.seek(near);
+                }
+                cursor
+            }
+            None => self.cursor.insert(reader.frames(near)),
+        };
+        if let Some(before) = before {
+            cursor.give_back(before.into_frame());
+        }
+        let wanted = |header: &recount_journal::FrameHeader| {
+            header.kind.uses_lsn()
+                && header.first_position.0 <= position
+                && position - header.first_position.0 < u64::from(header.count)
+        };
+        // Until it was found, nothing is known of where the cursor is.
+        self.end = u64::MAX;
+        let Some(frame) = cursor.next_where(wanted).await? else { return Ok(None) };
+        let group = PlacedGroup::new(reader, frame)?;
+        self.end = group.positions().1;
+        Ok(Some(group))
+    }
 }
 
 /// The group of an lsn.

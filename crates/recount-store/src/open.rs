@@ -296,7 +296,7 @@ impl Replay {
             if group.local_entry(position).is_some_and(|entry| entry.topic == CATALOG) {
                 let placed = locate::placed(&*self, &self.reader, group, position).await?;
                 let payload = placed.record.value.unwrap_or_default();
-                self.define(&payload, Position(position)).map_err(|what| self.bad_group(location, what))?;
+                self.define(payload, Position(position)).map_err(|what| self.bad_group(location, what))?;
             }
         }
         self.state.next_position = Position(end);
@@ -370,10 +370,9 @@ fn tell(dropped: &Dropped) -> Option<String> {
 
 /// A batch of a group as one that waits, and the producer whose transaction it is part of.
 fn waiting(group: &mut PlacedGroup, index: usize) -> Result<(Waiting, Option<u64>), ReadError> {
-    let records = group.batch(index)?;
     let entry = group.directory.entries[index];
-    let terms =
-        records.iter().map(|record| record::all_terms(entry.topic, record)).collect::<Result<_, _>>()?;
+    let terms = (0..entry.count).map(|record| record::all_terms(entry.topic, &group.local(index, record)?));
+    let terms = terms.collect::<Result<_, _>>()?;
     let batch = Waiting {
         lsn: group.frame.header.lsn,
         entry: index as u32,
