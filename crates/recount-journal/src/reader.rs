@@ -3,6 +3,7 @@
 //! A reader never waits and takes no lock that a write holds during I/O.
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -25,6 +26,22 @@ pub struct Frame {
     pub location: Location,
     /// Its body, unmasked.
     pub body: Vec<u8>,
+}
+
+/// A frame whose header was verified. Its body was not read yet, unless it is among the newest.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its header.
+    pub header: FrameHeader,
+    /// Where it lies.
+    pub location: Location,
+    /// All of it, if it is in memory.
+    pub frame: Option<Arc<Frame>>,
+    crc: u32,
+    /// End of what may be read of its segment.
+    end: u64,
+    /// What the frame before it determined.
+    place: Option<Place>,
 }
 
 /// What readers and the writer share.
@@ -204,11 +221,14 @@ impl FrameCursor {
         Location { segment: self.segment, offset: self.offset }
     }
 
-    /// Takes a frame back, for the memory of its body, unless somebody else still has it.
-    pub fn give_back(&mut self, frame: Arc<Frame>) {
-        if let Ok(frame) = Arc::try_unwrap(frame) {
-            self.spare = frame.body;
-        }
+    /// Gives it the memory of a body that is used no more.
+    pub fn give_back(&mut self, body: Vec<u8>) {
+        self.spare = body;
+    }
+
+    /// Takes that memory for something else.
+    pub fn take_memory(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
     }
 
     /// The next frame, or `None` at the synced end.
@@ -221,25 +241,66 @@ impl FrameCursor {
         &mut self,
         want: impl Fn(&FrameHeader) -> bool,
     ) -> Result<Option<Arc<Frame>>, JournalError> {
+        match self.find_where(want).await? {
+            Some(found) => self.read(found).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same without its body.
+    pub async fn find_where(
+        &mut self,
+        want: impl Fn(&FrameHeader) -> bool,
+    ) -> Result<Option<Found>, JournalError> {
         loop {
             let Some(end) = self.reach_frame().await? else { return Ok(None) };
-            let location = Location { segment: self.segment, offset: self.offset };
-            let cached = lock(&self.shared.tail).get(&location);
-            if let Some(frame) = cached {
-                self.advance(&frame.header, frame.crc);
-                if want(&frame.header) {
-                    return Ok(Some(frame));
-                }
-                continue;
-            }
-            let (header, crc) = self.read_header(end).await?;
-            let wanted = want(&header);
-            let body = if wanted { Some(self.read_body(&header, crc, end).await?) } else { None };
+            let (place, location) = (self.place, self.location());
+            let frame = lock(&self.shared.tail).get(&location);
+            let (header, crc) = match &frame {
+                Some(frame) => (frame.header, frame.crc),
+                None => self.read_header(end).await?,
+            };
             self.advance(&header, crc);
-            if let Some(body) = body {
-                return Ok(Some(Arc::new(Frame { header, crc, location, body })));
+            if want(&header) {
+                return Ok(Some(Found { header, location, frame, crc, end, place }));
             }
         }
+    }
+
+    /// All of the frame that was found last. If it cannot be read, it is the next frame again.
+    pub async fn read(&mut self, found: Found) -> Result<Arc<Frame>, JournalError> {
+        let Found { header, location, frame, crc, end, place } = found;
+        if let Some(frame) = frame {
+            return Ok(frame);
+        }
+        match self.read_body(&header, crc, location.offset, end).await {
+            Ok(body) => Ok(Arc::new(Frame { header, crc, location, body })),
+            Err(error) => {
+                (self.offset, self.place) = (location.offset, place);
+                Err(error)
+            }
+        }
+    }
+
+    /// Bytes of the body of the frame that was found last and is not in memory, as `into`, **as they lie in the
+    /// file**: for a caller that verifies them by checksums that are part of the body. Such a frame is not masked.
+    pub async fn read_part(
+        &mut self,
+        found: &Found,
+        part: Range<usize>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), JournalError> {
+        assert!(
+            !found.header.masked && found.location.segment == self.segment,
+            "found last, and readable in parts"
+        );
+        let Location { offset, .. } = found.location;
+        if part.start > part.end || part.end > found.header.body_bytes as usize {
+            return Err(self.corrupt(offset, "a part of a frame's body reaches beyond its end"));
+        }
+        let (from, length) = (offset + (HEADER_BYTES + part.start) as u64, part.len());
+        self.fill(from, length, found.end, into).await?;
+        if into.len() < length { Err(self.corrupt(offset, CUT)) } else { Ok(()) }
     }
 
     /// Moves to the next segment if this one is read to its end; returns the end of the segment that holds a frame here.
@@ -270,7 +331,7 @@ impl FrameCursor {
     async fn read_end(&self, next: SegmentName) -> Result<u64, JournalError> {
         let mut cursor = FrameCursor::new(self.shared.clone(), Location { segment: next, offset: 0 });
         let (header, crc) = cursor.read_header(u64::MAX).await?;
-        let body = cursor.read_body(&header, crc, u64::MAX).await?;
+        let body = cursor.read_body(&header, crc, 0, u64::MAX).await?;
         let predecessor = Prologue::decode(&body).and_then(|prologue| prologue.predecessor);
         match predecessor {
             Some(predecessor) if predecessor.segment == self.segment => {
@@ -307,24 +368,40 @@ impl FrameCursor {
         Ok((header, crc))
     }
 
-    async fn read_body(&mut self, header: &FrameHeader, crc: u32, end: u64) -> Result<Vec<u8>, JournalError> {
-        let offset = self.offset;
+    /// The body of the frame at `offset`.
+    async fn read_body(
+        &mut self,
+        header: &FrameHeader,
+        crc: u32,
+        offset: u64,
+        end: u64,
+    ) -> Result<Vec<u8>, JournalError> {
         let length = header.frame_bytes() as usize - HEADER_BYTES;
         let mut body = std::mem::take(&mut self.spare);
-        if self.window.holds(offset + HEADER_BYTES as u64, length) || length <= READ_BYTES_MIN {
-            let stored = self.bytes(offset + HEADER_BYTES as u64, length, end).await?;
-            body.clear();
-            body.extend_from_slice(stored);
-        } else {
-            self.read_directly(offset + HEADER_BYTES as u64, length, &mut body).await?;
-        }
+        self.fill(offset + HEADER_BYTES as u64, length, end, &mut body).await?;
         if body.len() < length {
-            return Err(self.corrupt(offset, "a frame is cut: the file ends within it"));
+            return Err(self.corrupt(offset, CUT));
         }
         match frame::into_body(header, crc, &mut body) {
             Ok(()) => Ok(body),
             Err(error) => Err(self.corrupt(offset, error.to_string())),
         }
+    }
+
+    /// Makes `into` the `length` bytes at `offset`, or fewer at the end of the file.
+    async fn fill(
+        &mut self,
+        offset: u64,
+        length: usize,
+        end: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), JournalError> {
+        if length > READ_DIRECTLY_BYTES && !self.window.holds(offset, length) {
+            return self.read_directly(offset, length, into).await;
+        }
+        into.clear();
+        into.extend_from_slice(self.bytes(offset, length, end).await?);
+        Ok(())
     }
 
     /// Reads a large frame's bytes to where they are wanted, but for those that the window holds already.
@@ -405,7 +482,11 @@ struct Window {
     next_read: usize,
 }
 
-const READ_BYTES_MIN: usize = 16 << 10;
+const CUT: &str = "a frame is cut: the file ends within it";
+
+const READ_BYTES_MIN: usize = 4 << 10;
+/// So much at once is read to where it is wanted.
+const READ_DIRECTLY_BYTES: usize = 16 << 10;
 const READ_BYTES_MAX: usize = 512 << 10;
 
 impl Window {

@@ -28,6 +28,7 @@ mod locate;
 mod open;
 mod partition;
 mod pending;
+mod pieces;
 pub mod read;
 mod record;
 pub mod salvage;

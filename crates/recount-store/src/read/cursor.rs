@@ -177,6 +177,7 @@ impl EventCursor {
             Direction::Backward => self.window.end = positions.start,
         }
         if let Some(topic) = self.topics.topic(&self.catalogue, stretch.entry.topic) {
+            self.finder.load(&self.inner.pieces, group, &stretch, &positions).await?;
             self.ready = Some(Ready { positions, topic: topic.clone(), stretch });
         }
         Ok(())
@@ -215,7 +216,7 @@ impl EventCursor {
                 header.kind.uses_lsn() && header.first_position.0 + u64::from(header.count) > wanted
             };
             if let Some(before) = self.group.take() {
-                cursor.give_back(before.into_frame());
+                before.give_back(cursor);
             }
             let Some(frame) = cursor.next_where(holds).await? else { return Ok(false) };
             self.group = Some(PlacedGroup::new(&self.inner.reader, frame)?);

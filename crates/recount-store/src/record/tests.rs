@@ -301,7 +301,7 @@ impl Stored {
             key: record.key,
             value: record.value,
             headers: record.headers(),
-            body: &self.batch,
+            batch: &self.batch,
         }
     }
 

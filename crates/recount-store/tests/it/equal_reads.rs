@@ -229,3 +229,80 @@ proptest! {
         }
     }
 }
+
+/// The events of a stream in batches so large that they are read in pieces; the second time by what was learnt.
+#[test]
+fn streams_in_large_batches() {
+    let append = |bench: &Bench, first: usize| {
+        let events = (first..first + 700).map(|number| EventWrite {
+            topic: "a".parse().unwrap(),
+            key: Some((number % 7).to_string().into()),
+            event: NewEvent {
+                payload: format!("[{number},{:?}]", "x".repeat(number % 80)).into(),
+                ..NewEvent::default()
+            },
+        });
+        let request = recount_store::AppendRequest { events: events.collect(), ..Default::default() };
+        block_on(bench.store.append(request)).unwrap();
+    };
+    let bench = Bench::new();
+    (0..5).for_each(|group| append(&bench, group * 700));
+    // What was just written is in memory.
+    let bench = bench.reopen();
+    let seen = bench.events(ReadRequest::all(Scope::All { system: true }));
+    assert_eq!(seen.len(), 2 + 5 * 700);
+    for direction in [Direction::Forward, Direction::Backward] {
+        for key in [0, 3, 0, 6, 3] {
+            let stream = Scope::Stream(StreamName::parse(&format!("a/{key}")).unwrap());
+            let read = ReadRequest { direction, ..ReadRequest::all(stream) };
+            let expected = expected(&read, &seen, Position::MAX);
+            assert_eq!(expected.len(), 500);
+            assert_eq!(block_on(where_they_lie(&bench.store, read.clone())), expected);
+            assert_eq!(block_on(owned(&bench.store, read)), expected);
+        }
+    }
+}
+
+/// One record was read of a batch that had been verified before: a byte that changed since then in the file must be
+/// noticed, whether the batch's checksum or that of a piece covers it.
+#[test]
+fn damage_is_noticed_in_what_was_verified_before() {
+    for learnt in [false, true] {
+        let bench = Bench::new();
+        let events = (0..700).map(|number: u32| EventWrite {
+            topic: "a".parse().unwrap(),
+            key: Some(number.to_string().into()),
+            event: NewEvent { payload: format!("\"{:0>40}\"", number).into(), ..NewEvent::default() },
+        });
+        let request = recount_store::AppendRequest { events: events.collect(), ..Default::default() };
+        block_on(bench.store.append(request)).unwrap();
+        let bench = bench.reopen();
+        let read = || ReadRequest::all(Scope::Stream(StreamName::parse("a/432").unwrap()));
+        let next = || block_on(async { bench.store.read(read()).await?.next().await });
+        if learnt {
+            assert_eq!(next().unwrap().unwrap().payload.len(), 42);
+        }
+        let directory = std::path::Path::new("/db/journal");
+        let mut damaged = 0;
+        for name in block_on(bench.env.files.list(directory)).unwrap() {
+            let path = directory.join(&name);
+            let Ok(file) = block_on(bench.env.files.open(&path, recount_env::OpenMode::ReadWrite)) else {
+                continue;
+            };
+            let mut bytes = vec![0; block_on(file.len()).unwrap() as usize];
+            block_on(file.read_at(0, &mut bytes)).unwrap();
+            let text = format!("{:0>40}", 432);
+            if let Some(at) = bytes.windows(40).position(|window| window == text.as_bytes()) {
+                block_on(file.write_at(at as u64, b"1")).unwrap();
+                damaged += 1;
+            }
+        }
+        assert_eq!(damaged, 1);
+        let error = next().unwrap_err().to_string();
+        let part = if learnt { "a part fails its checksum" } else { "batch fails its checksum" };
+        assert!(
+            error.contains("/db/journal/") && error.contains("offset") && error.contains(part),
+            "{error}"
+        );
+    }
+}

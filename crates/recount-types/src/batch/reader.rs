@@ -185,14 +185,21 @@ fn uncompressed(batch: &[u8]) -> Result<BatchHeader, BatchError> {
 #[derive(Debug, Clone)]
 pub struct RecordIndex {
     header: BatchHeader,
-    /// Where each record begins, as far as they were passed.
+    /// The first record that is there.
+    first: u32,
+    /// Where each record from that one on begins, as far as they were passed.
     starts: Vec<u32>,
 }
 
 impl RecordIndex {
     /// Reads the header of a batch.
     pub fn new(batch: &[u8]) -> Result<RecordIndex, BatchError> {
-        Ok(RecordIndex { header: uncompressed(batch)?, starts: vec![HEADER_BYTES as u32] })
+        Ok(RecordIndex { header: uncompressed(batch)?, first: 0, starts: vec![HEADER_BYTES as u32] })
+    }
+
+    /// The same for bytes that begin with record `first` of a batch with that header, which may end before the batch.
+    pub fn of_part(header: BatchHeader, first: u32) -> RecordIndex {
+        RecordIndex { header, first, starts: vec![0] }
     }
 
     /// The header.
@@ -200,28 +207,43 @@ impl RecordIndex {
         &self.header
     }
 
-    /// A record of the batch, which is the one that this was made of.
-    pub fn get<'a>(&mut self, batch: &'a [u8], index: u32) -> Result<Record<'a>, BatchError> {
-        let count = self.header.record_count();
-        if index >= count {
+    /// A record out of the bytes that this was made for.
+    #[inline]
+    pub fn get<'a>(&mut self, bytes: &'a [u8], index: u32) -> Result<Record<'a>, BatchError> {
+        let start = self.start(bytes, index)? as usize;
+        let mut rest = bytes.get(start..).unwrap_or_default();
+        let record = split_record(&mut rest, index)?;
+        self.passed(bytes, index, rest)?;
+        Record::parse(record, index, &self.header)
+    }
+
+    /// Where a record begins in the bytes that this was made for.
+    #[inline]
+    pub fn start(&mut self, bytes: &[u8], index: u32) -> Result<u32, BatchError> {
+        let within = index.checked_sub(self.first).filter(|_| index < self.header.record_count());
+        let within = within.ok_or(BatchError::Count { stated: self.header.count })?;
+        loop {
+            if let Some(&start) = self.starts.get(within as usize) {
+                return Ok(start);
+            }
+            let last = self.starts.last().map_or(bytes.len(), |&start| start as usize);
+            let mut rest = bytes.get(last..).unwrap_or_default();
+            let number = self.first + self.starts.len() as u32 - 1;
+            split_record(&mut rest, number)?;
+            self.passed(bytes, number, rest)?;
+        }
+    }
+
+    /// Behind a record lies `rest`.
+    #[inline]
+    fn passed(&mut self, bytes: &[u8], index: u32, rest: &[u8]) -> Result<(), BatchError> {
+        if index + 1 == self.header.record_count() && !rest.is_empty() {
             return Err(BatchError::Count { stated: self.header.count });
         }
-        loop {
-            let next = self.starts.len() as u32 - 1;
-            let at = next.min(index);
-            let start = self.starts.get(at as usize).map_or(batch.len(), |&start| start as usize);
-            let mut rest = batch.get(start..).unwrap_or_default();
-            let record = split_record(&mut rest, at)?;
-            if at == next {
-                if at + 1 == count && !rest.is_empty() {
-                    return Err(BatchError::Count { stated: self.header.count });
-                }
-                self.starts.push((batch.len() - rest.len()) as u32);
-            }
-            if at == index {
-                return Record::parse(record, index, &self.header);
-            }
+        if self.starts.len() as u32 == index - self.first + 1 {
+            self.starts.push((bytes.len() - rest.len()) as u32);
         }
+        Ok(())
     }
 }
 
