@@ -6,8 +6,8 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use recount_store::columns::ColumnDecoder;
 use recount_store::schema::OnError;
-use recount_store::{From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
-use recount_types::{Column, Event, Position};
+use recount_store::{EventView, From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
+use recount_types::{Column, Position};
 
 use crate::answer::Notices;
 use crate::arrays;
@@ -54,7 +54,12 @@ impl TopicScan {
             let mut left = self.limit.unwrap_or(usize::MAX);
             let mut cursor = self.store.read(request(&self.topic, &self.moment, &self.narrow)).await?;
             while left > 0 && wanted() {
-                let Some(event) = cursor.next().await? else { break };
+                let Some(event) = cursor.take()? else {
+                    if cursor.load().await? {
+                        continue;
+                    }
+                    break;
+                };
                 let before = self.moment.system_span.and_then(|span| span.before);
                 if self.narrow.last.is_some_and(|last| event.position.0 > last)
                     || before.is_some_and(|before| event.append_time >= before)
@@ -106,7 +111,7 @@ pub(crate) fn request(topic: &TopicInfo, moment: &Moment, narrow: &Narrow) -> Re
 }
 
 /// Whether an event that is recorded belongs to the moment.
-fn is_of(moment: &Moment, event: &Event) -> bool {
+fn is_of(moment: &Moment, event: &EventView<'_>) -> bool {
     moment.valid_time.is_none_or(|time| event.event_time <= time)
         && moment.valid_span.is_none_or(|span| span.contains(event.event_time))
         && moment.system_span.is_none_or(|span| span.contains(event.append_time))
@@ -150,25 +155,37 @@ impl TopicRows<'_> {
     }
 
     /// Adds an event; false if it does not fit.
-    fn push(&mut self, event: &Event) -> Result<bool, QueryError> {
-        let event_type = event.event_type.as_deref();
-        if let Err(what) = self.decoder.decode(event_type, &event.payload, &mut self.decoded) {
-            if self.scan.topic.definition.on_error == OnError::Keep {
-                self.misfits += 1;
-                return Ok(false);
-            }
-            return Err(QueryError::Failed(format!(
-                "the event at position {} does not fit the columns of {}: {what}",
-                event.position, self.scan.topic.name
-            )));
+    fn push(&mut self, event: &EventView<'_>) -> Result<bool, QueryError> {
+        if !self.decode(event.position, event.event_type, event.payload)? {
+            return Ok(false);
         }
         for place in &mut self.places {
             if let Err(builder) = place {
                 builder.push(event);
             }
         }
+        Ok(true)
+    }
+
+    /// Adds what a payload says.
+    fn decode(
+        &mut self,
+        position: Position,
+        event_type: Option<&str>,
+        payload: &[u8],
+    ) -> Result<bool, QueryError> {
+        if let Err(what) = self.decoder.decode(event_type, payload, &mut self.decoded) {
+            if self.scan.topic.definition.on_error == OnError::Keep {
+                self.misfits += 1;
+                return Ok(false);
+            }
+            return Err(QueryError::Failed(format!(
+                "the event at position {position} does not fit the columns of {}: {what}",
+                self.scan.topic.name
+            )));
+        }
         self.count += 1;
-        self.bytes += event.payload.len();
+        self.bytes += payload.len();
         Ok(true)
     }
 
@@ -205,7 +222,6 @@ mod tests {
     use expect_test::expect;
     use recount_env::{block_on, memory::memory_env};
     use recount_store::OpenOptions;
-    use recount_types::{Offset, Partition, Time};
 
     use super::*;
     use crate::plan;
@@ -224,32 +240,15 @@ mod tests {
             schema: Arc::new(datafusion::arrow::datatypes::Schema::empty()),
             limit: None,
             notices: Notices::default(),
-            topic: topic.clone(),
+            topic,
             store,
         };
         let mut rows = TopicRows::new(&scan);
-        let pushed = payloads.iter().map(|payload| {
-            let event = Event {
-                position: Position(7),
-                topic: topic.name.clone(),
-                key: None,
-                revision: None,
-                partition: Partition(0),
-                offset: Offset(0),
-                id: None,
-                event_type: None,
-                event_time: Time(0),
-                append_time: Time(0),
-                tags: Vec::new(),
-                content_type: None,
-                headers: Vec::new(),
-                payload: (*payload).into(),
-            };
-            match rows.push(&event) {
+        let pushed =
+            payloads.iter().map(|payload| match rows.decode(Position(7), None, payload.as_bytes()) {
                 Ok(fits) => format!("{fits}"),
                 Err(error) => error.to_string(),
-            }
-        });
+            });
         let shown = pushed.collect::<Vec<_>>().join("\n");
         let batch = rows.batch(&scan.schema).unwrap();
         assert!(batch.num_rows() <= plan::BATCH_ROWS);

@@ -18,6 +18,7 @@ use crate::ddl::{self, Statement};
 use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
 use crate::open::{self, OpenOptions, OpenStoreError};
+use crate::pieces::Pieces;
 use crate::read::{self, EventCursor, ReadRequest};
 use crate::sequencer::Sequencer;
 use crate::state;
@@ -61,6 +62,8 @@ pub(crate) struct Inner {
     /// How the background tasks are woken.
     pub(crate) signals: Arc<background::Signals>,
     pub(crate) index_counts: background::IndexCounts,
+    /// Of batches that were read for single records.
+    pub(crate) pieces: Pieces,
     pub(crate) notes: Vec<String>,
 }
 
