@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod demo;
 mod dice;
+mod duckdb;
 mod fuzz;
 mod interest;
 mod law;
@@ -42,6 +43,8 @@ enum Task {
     Sim(sim::Arguments),
     /// Random entities and events, held against a naive evaluator, from seeds
     Law(law::Arguments),
+    /// Random expressions, in rules and in queries, held against DuckDB (Python 3 with venv, PyPI)
+    Duckdb(duckdb::Arguments),
     /// Interest that a bank pays, to the cent, held against a script with exact fractions (Python 3)
     Interest(interest::Arguments),
     /// Measure beside a peer, against a bar
@@ -81,6 +84,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Sim(arguments)) => sim::run(&arguments),
         Some(Task::Law(arguments)) => law::run(&arguments),
+        Some(Task::Duckdb(arguments)) => duckdb::run(&arguments),
         Some(Task::Interest(arguments)) => interest::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Real(arguments)) => real::run(&arguments),
