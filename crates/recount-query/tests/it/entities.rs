@@ -80,7 +80,7 @@ fn a_bank_on_both_axes() {
         > EXPLAIN SELECT balance FROM account WHERE accountid = 1
         plan
         FilterExec: accountid@0 = 1, projection=[balance@1]
-          Scan: account version 1, one accountid, as of position 7; 2 of 2 columns decoded: [accountid, balance]
+          Scan: account version 1, one accountid, as of position 7, kept up to date; 2 of 2 columns decoded: [accountid, balance]
     "#]]
     .assert_eq(&bench.script(&[
         "SELECT * FROM account ORDER BY accountid",

@@ -157,10 +157,10 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         > EXPLAIN SELECT balance FROM account WHERE accountid = 1
         plan
         FilterExec: accountid@0 = 1, projection=[balance@1]
-          Scan: account, one accountid, as of position 2; 2 of 2 columns decoded: [accountid, balance]
+          Scan: account, one accountid, as of position 2, as tests do; 2 of 2 columns decoded: [accountid, balance]
         > EXPLAIN SELECT balance FROM account FOR VERSION 1
         plan
-        Scan: account version 1, whole, as of position 2; 1 of 2 columns decoded: [balance]
+        Scan: account version 1, whole, as of position 2, as tests do; 1 of 2 columns decoded: [balance]
         > SELECT * FROM account FOR VERSION 3
         error: account has no version 3: the newest is 2
         > SELECT * FROM account FOR VERSION 2
