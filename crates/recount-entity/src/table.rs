@@ -297,6 +297,12 @@ impl Frozen {
             .flat_map(|page| page.rows.iter().enumerate().map(|(at, row)| (row, page.state(at, self.width))))
     }
 
+    /// What is known of the key of a row, with its state, if it was there.
+    pub fn at(&self, slot: Slot) -> Option<(&Row, &[Value<'static>])> {
+        let page = self.pages.get(slot.page())?;
+        Some((page.rows.get(slot.row())?, page.state(slot.row(), self.width)))
+    }
+
     /// The same, a page at a time.
     pub fn page(&self, number: usize) -> Option<impl Iterator<Item = (&Row, &[Value<'static>])>> {
         let page = self.pages.get(number)?;

@@ -6,6 +6,7 @@
 //!  replica.rs  the rows of one entity up to a position
 //!  live.rs     one version of an entity, kept up to date
 //!  views.rs    all of them: the catalogue followed, questions answered
+//!  changes.rs  the rows as they change from a position on
 //! ```
 //!
 //! Everything here is derived: it is folded again from the events whenever it is not at hand.
@@ -14,6 +15,7 @@ use std::sync::{Mutex, MutexGuard};
 
 pub mod bind;
 mod budget;
+mod changes;
 mod error;
 mod feed;
 mod key_text;
@@ -23,6 +25,7 @@ mod replica;
 pub mod shown;
 mod views;
 
+pub use changes::{After, BadPlace, Change, Changes, Ended, Place, Told};
 pub use error::ViewError;
 pub use key_text::shown as key_text;
 pub use live::Status;

@@ -20,7 +20,7 @@ use crate::lock;
 use crate::replica::{Confines, Plan, Replica};
 
 /// Positions that one epoch covers at most; more than an append has.
-const EPOCH_POSITIONS: u64 = 65_536;
+pub(crate) const EPOCH_POSITIONS: u64 = 65_536;
 const _: () = assert!(EPOCH_POSITIONS > APPEND_EVENTS_MAX as u64);
 
 /// Pause before what failed for want of memory, or at a read, is tried again.

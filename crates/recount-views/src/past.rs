@@ -262,7 +262,7 @@ impl Inner {
         }
     }
 
-    fn confines(&self, plan: &Plan, key: Option<&Key>, moment: Moment) -> Confines {
+    pub(crate) fn confines(&self, plan: &Plan, key: Option<&Key>, moment: Moment) -> Confines {
         let stream = key.filter(|_| plan.bound.by_stream).and_then(|key| {
             let key = stream_key(&plan.topic.definition, &key.values().ok()?)?;
             Some(StreamName { topic: plan.topic.name.clone(), key })

@@ -133,11 +133,12 @@ impl Replica {
         self.refold(&late, watch).await
     }
 
-    /// Where something was recorded, up to `until`, that could change a row: the events, and the rows that are looked
-    /// up. Each with its append time.
+    /// Where something was recorded, from its position up to `until`, that could change a row: the events, and the rows
+    /// that are looked up. Each with its append time.
     pub(crate) async fn recorded(&self, until: u64) -> Result<Vec<(Position, Time)>, ViewError> {
-        let mut spans = vec![self.span(0, until)];
-        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, 0, until)));
+        let after = self.position;
+        let mut spans = vec![self.span(after, until)];
+        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, after, until)));
         let mut found = Vec::new();
         for span in spans {
             let mut cursor = cursor(&self.store, &span).await?;

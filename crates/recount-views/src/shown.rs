@@ -9,8 +9,9 @@ use recount_types::column::Value;
 use recount_types::{Position, Time};
 
 use crate::bind::RowColumn;
+use crate::changes::Change;
 use crate::error::ViewError;
-use crate::key_text::decimal_text;
+use crate::key_text::{self, decimal_text};
 use crate::live::Status;
 use crate::past::{Absent, Moment, RowState, StepRow};
 use crate::views::{EntityInfo, Views};
@@ -139,6 +140,34 @@ pub fn entity_json(info: &EntityInfo, status: &Status, head: u64) -> serde_json:
         "bytes": status.bytes,
         "unfitEvents": status.unfit,
     })
+}
+
+/// A change: where, when, and the row from then on; `null` if there is none, with the reason if it stopped.
+pub fn change_json(change: &Change, info: &EntityInfo) -> String {
+    let columns = &info.columns;
+    let row = change.state.as_ref().map(|state| {
+        let mut values = change.key.values().unwrap_or_default();
+        values.extend_from_slice(state);
+        values_json(&values, columns)
+    });
+    let mut out = format!(
+        "{{\"position\":{},\"appendTime\":{},\"eventTime\":{},\"key\":{},\"row\":{}",
+        change.place.position,
+        quoted(&format_rfc3339(change.append_time)),
+        quoted(&format_rfc3339(change.event_time)),
+        quoted(&key_text::shown(&change.key, &columns[..info.key_width])),
+        row.as_deref().unwrap_or("null"),
+    );
+    if let Some(stopped) = &change.stopped {
+        let _ = write!(
+            out,
+            ",\"stopped\":{{\"position\":{},\"reason\":{}}}",
+            stopped.position,
+            quoted(&stopped.reason)
+        );
+    }
+    out.push('}');
+    out
 }
 
 /// A step: the event, the state before and after it, the rule, and what was looked up.
