@@ -32,6 +32,7 @@ pub use live::Status;
 pub use past::{Absent, Answer, Moment, RowState, StepRow};
 pub use recount_entity::fold::Effect;
 pub use recount_entity::table::Frozen;
+pub use replica::series::{Point, Series};
 pub use views::{EntityInfo, Settings, StoppedKey, Views};
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,4 +5,5 @@
 mod changes;
 mod entities;
 mod law;
+mod series;
 mod support;
