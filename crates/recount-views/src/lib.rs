@@ -4,7 +4,7 @@
 //!  bind.rs     from a statement to a fold, checked against the topics
 //!  feed.rs     events of a topic, as a fold takes them
 //!  replica.rs  the rows of one entity up to a position
-//!  live.rs     one version of an entity, kept up to date
+//!  live.rs     one version of an entity, kept up to date; pace.rs how fast it does so
 //!  views.rs    all of them: the catalogue followed, questions answered
 //!  changes.rs  the rows as they change from a position on
 //! ```
@@ -20,6 +20,7 @@ mod error;
 mod feed;
 mod key_text;
 mod live;
+mod pace;
 mod past;
 mod replica;
 pub mod shown;

@@ -17,6 +17,7 @@ use recount_types::{EntityId, TopicName};
 use crate::bind::RowColumn;
 use crate::error::ViewError;
 use crate::lock;
+use crate::pace::Pace;
 use crate::replica::{Confines, Plan, Replica};
 
 /// Positions that one epoch covers at most; more than an append has.
@@ -45,6 +46,7 @@ pub(crate) struct Live {
     position: AtomicU64,
     /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
     failed: Mutex<Option<(ViewError, u64)>>,
+    pace: Mutex<Pace>,
 }
 
 /// What it says of itself.
@@ -60,6 +62,8 @@ pub struct Status {
     pub bytes: usize,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
+    /// How many positions it comes nearer to the head in a second, if it is behind and that is known.
+    pub per_second: Option<u64>,
 }
 
 impl Live {
@@ -76,7 +80,22 @@ impl Live {
         let rules = bound.rules.clone();
         let plan = replica.plan().clone();
         let (replica, position, failed) = (Mutex::new(replica), AtomicU64::new(0), Mutex::new(None));
-        Live { id, name, version, columns, key_width, lookups, rules, plan, clock, replica, position, failed }
+        let pace = Mutex::default();
+        Live {
+            id,
+            name,
+            version,
+            columns,
+            key_width,
+            lookups,
+            rules,
+            plan,
+            clock,
+            replica,
+            position,
+            failed,
+            pace,
+        }
     }
 
     /// Where it is, without waiting.
@@ -134,6 +153,7 @@ impl Live {
         {
             return Err(error.clone());
         }
+        lock(&self.pace).begins(now, replica.position);
         let done = block_on(async {
             let until = replica.epoch_end(wanted, EPOCH_POSITIONS).await?;
             replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
@@ -152,6 +172,7 @@ impl Live {
             *lock(&self.failed) = None;
         }
         self.position.store(replica.position, Ordering::Release);
+        lock(&self.pace).ends(self.clock.boottime_us(), replica.position, replica.position >= wanted);
         done
     }
 
@@ -202,6 +223,7 @@ impl Live {
             stopped: replica.table.slots().filter(|&slot| replica.table.row(slot).stopped.is_some()).count(),
             bytes: replica.bytes(),
             unfit: replica.unfit,
+            per_second: lock(&self.pace).per_second(),
         }
     }
 }
