@@ -16,6 +16,7 @@ use crate::moment::Moment;
 use crate::narrow::Narrow;
 use crate::plan::BATCH_ROWS;
 use crate::pseudo::{Pseudo, PseudoBuilder};
+use crate::relation::{Shown, errors_of, in_sql};
 
 /// Most bytes of payloads behind one batch.
 const BATCH_BYTES: usize = 4 << 20;
@@ -25,6 +26,7 @@ const BATCH_BYTES: usize = 4 << 20;
 pub(crate) struct TopicScan {
     pub(crate) store: Store,
     pub(crate) topic: TopicInfo,
+    pub(crate) shown: Shown,
     pub(crate) moment: Moment,
     pub(crate) narrow: Narrow,
     pub(crate) columns: Vec<TopicColumn>,
@@ -75,10 +77,11 @@ impl TopicScan {
             }
             if rows.misfits > 0 {
                 let name = &self.topic.name;
-                self.notices.add(match rows.misfits {
+                let what = match rows.misfits {
                     1 => format!("1 event of {name} does not fit its columns and is left out"),
                     count => format!("{count} events of {name} do not fit its columns and are left out"),
-                });
+                };
+                self.notices.add(format!("{what}: see {}", in_sql(&errors_of(name.as_str()))));
             }
             Ok(())
         })
@@ -138,7 +141,7 @@ impl TopicRows<'_> {
             });
         }
         let declared = recount_store::columns::columns_of(&scan.topic.definition);
-        if scan.topic.definition.on_error == OnError::Keep {
+        if scan.topic.definition.on_error == OnError::Keep || scan.shown == Shown::Misfits {
             // Whether an event fits must not depend on which columns are read.
             let others = declared.iter().map(|(name, ..)| name.as_str());
             let others: Vec<&str> = others.filter(|name| !names.contains(name)).collect();
@@ -149,22 +152,34 @@ impl TopicRows<'_> {
         TopicRows { scan, decoder, decoded, places, count: 0, bytes: 0, misfits: 0 }
     }
 
-    /// Adds an event; false if it does not fit.
+    /// Adds an event; false if it is not one of those that are shown.
     fn push(&mut self, event: &Event) -> Result<bool, QueryError> {
         let event_type = event.event_type.as_deref();
-        if let Err(what) = self.decoder.decode(event_type, &event.payload, &mut self.decoded) {
-            if self.scan.topic.definition.on_error == OnError::Keep {
-                self.misfits += 1;
+        let decoded = self.decoder.decode(event_type, &event.payload, &mut self.decoded);
+        let mut error = String::new();
+        match (decoded, self.scan.shown) {
+            (Ok(()), Shown::Fitting) => {}
+            (Ok(()), Shown::Misfits) => {
+                self.decoded.iter_mut().for_each(Column::clear);
                 return Ok(false);
             }
-            return Err(QueryError::Failed(format!(
-                "the event at position {} does not fit the columns of {}: {what}",
-                event.position, self.scan.topic.name
-            )));
+            (Err(what), Shown::Misfits) => error = what.to_string(),
+            (Err(what), Shown::Fitting) => {
+                let name = &self.scan.topic.name;
+                if self.scan.topic.definition.on_error == OnError::Keep {
+                    self.misfits += 1;
+                    return Ok(false);
+                }
+                return Err(QueryError::Failed(format!(
+                    "the event at position {} does not fit the columns of {name}: {what}. All such events: {}",
+                    event.position,
+                    in_sql(&errors_of(name.as_str()))
+                )));
+            }
         }
         for place in &mut self.places {
             if let Err(builder) = place {
-                builder.push(event);
+                builder.push(event, &error);
             }
         }
         self.count += 1;
@@ -225,6 +240,7 @@ mod tests {
             limit: None,
             notices: Notices::default(),
             topic: topic.clone(),
+            shown: Shown::Fitting,
             store,
         };
         let mut rows = TopicRows::new(&scan);
