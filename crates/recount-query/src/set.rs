@@ -115,7 +115,7 @@ mod tests {
             ("SET stopped = 'skip'", "Skip None"),
             (";; set STOPPED to SKIP ;\n-- ä\n;", "Skip None"),
             ("SET stopped = 'skip';SELECT 1; x", r#"Skip Some("                     SELECT 1; x")"#),
-            ("SET stopped\n = 'skip' /* ä */; ä", r#"Skip Some("           \n                     ä")"#),
+            ("SET stopped\n = 'skip' /* ä */; ä", r#"Skip Some("           \n                   ä")"#),
             (
                 "SET stopped = 'skip'; SET stopped = DEFAULT; SELECT",
                 &format!("Fail Some({:?})", format!("{}SELECT", " ".repeat(45))),
