@@ -6,7 +6,10 @@ mod api;
 mod bench;
 mod check;
 mod demo;
+mod dice;
+mod duckdb;
 mod fuzz;
+mod interest;
 mod law;
 mod mutants;
 mod real;
@@ -15,6 +18,7 @@ mod run;
 mod sim;
 mod test;
 mod tidy;
+mod written;
 
 use std::process::ExitCode;
 
@@ -29,7 +33,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Everything that must hold: check, all tests, a simulation smoke run. CI runs exactly this
+    /// Everything that must hold: check, all tests, smoke runs of interest and of the simulation. CI runs exactly this
     Test(test::Arguments),
     /// Formatting, lints, tidy, licences
     Check,
@@ -39,6 +43,10 @@ enum Task {
     Sim(sim::Arguments),
     /// Random entities and events, held against a naive evaluator, from seeds
     Law(law::Arguments),
+    /// Random expressions, in rules and in queries, held against DuckDB (Python 3 with venv, PyPI)
+    Duckdb(duckdb::Arguments),
+    /// Interest that a bank pays, to the cent, held against a script with exact fractions (Python 3)
+    Interest(interest::Arguments),
     /// Measure beside a peer, against a bar
     Bench(bench::Arguments),
     /// A real bank's transactions, held against the bank's own figures
@@ -76,6 +84,8 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Tidy) => tidy::run(),
         Some(Task::Sim(arguments)) => sim::run(&arguments),
         Some(Task::Law(arguments)) => law::run(&arguments),
+        Some(Task::Duckdb(arguments)) => duckdb::run(&arguments),
+        Some(Task::Interest(arguments)) => interest::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Real(arguments)) => real::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::dice::Dice;
 use berka::{Berka, Row};
 use recount::Recount;
 
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let berka = Berka::read(&arguments.data)?;
     let program = Recount::build()?;
     fs::create_dir_all(&arguments.dir)?;
-    let mut dice = Dice(arguments.seed);
+    let mut dice = Dice::new(arguments.seed);
     let trial = Trial { berka: &berka, program: &program, dir: &arguments.dir };
 
     let took = trial.plain()?;
@@ -144,23 +145,5 @@ impl Trial<'_> {
         let path = self.dir.join(name);
         fs::write(&path, Berka::csv(rows)).with_context(|| path.display().to_string())?;
         Ok(path)
-    }
-}
-
-/// Seeded numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// 0 to 1.
-    fn share(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -32,6 +32,12 @@ pub(crate) fn target() -> Result<PathBuf> {
         .context("cargo metadata names no target directory")
 }
 
+/// `recount` as its tests use it. Built in any other way, dependencies have other features, and everything is built again.
+pub(crate) fn tested_program() -> Result<PathBuf> {
+    loud(&mut cargo(["test", "--quiet", "--workspace", "--locked", "--no-run"]))?;
+    Ok(target()?.join("debug/recount"))
+}
+
 /// Runs `command`, printing it first; its output goes where ours goes.
 pub(crate) fn loud(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", words(command));

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{check, run, sim};
+use crate::{check, interest, run, sim};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -13,13 +13,14 @@ pub(crate) struct Arguments {
     sim_seconds: u64,
 }
 
-/// Checks, tests, simulates; stops at the first failure.
+/// Checks, tests, computes interest, simulates; stops at the first failure.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     // C compiler: some dependencies carry a few lines of C beside their Rust.
     run::need("cc", "build-essential")?;
     check::run()?;
     run::loud(&mut run::cargo(["test", "--workspace", "--locked"]))?;
+    interest::smoke()?;
     sim::smoke(arguments.sim_seconds)?;
     eprintln!("everything holds ({} s)", start.elapsed().as_secs());
     Ok(())

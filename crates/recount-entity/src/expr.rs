@@ -12,9 +12,11 @@ use recount_types::column::{Column, Value};
 use crate::decimal::Number;
 
 mod function;
+mod program;
 mod time;
 
 pub use function::{Extreme, Rounding};
+pub(crate) use program::{Inputs, Program, Registers, Wanted};
 pub use time::TimeUnit;
 
 /// An expression.
@@ -153,7 +155,7 @@ pub enum EvalError {
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The state before the event.
-    pub state: &'a [Value<'static>],
+    pub state: &'a [Value<'a>],
     /// The columns of events.
     pub event: &'a [Column],
     /// The event among them.

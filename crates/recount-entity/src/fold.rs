@@ -6,18 +6,19 @@
 //!
 //! A key whose event cannot be folded stops there, with its state of before; the events behind it wait.
 
-use std::sync::Arc;
-
 use recount_types::column::{Column, Value};
 
-use crate::expr::{Datum, EvalError, Expr, Scope};
+use crate::expr::{EvalError, Expr, Inputs, Program, Registers, Scope};
 use crate::key::Key;
 use crate::lookup::LookupTable;
-use crate::table::{Full, Row, RowMut, Slot, Stopped, Table};
+use crate::table::{Full, RowMut, Search, Slot, State, Stopped, Table};
 
 mod domain;
+mod prepared;
 
 pub use domain::{Domain, StateColumn, Unfit};
+pub use prepared::Prepared;
+use prepared::{OfSet, Programs};
 
 /// Most look-ups of a fold.
 pub const LOOKUPS_MAX: usize = 8;
@@ -35,6 +36,8 @@ pub struct Fold {
     pub otherwise: Action,
     /// Folds in the order of event times, then of positions; else of positions.
     pub by_event_time: bool,
+    /// How its expressions are computed; `Prepared::default()` at first.
+    pub prepared: Prepared,
 }
 
 /// A look-up.
@@ -194,7 +197,8 @@ impl Fold {
         self.by_event_time || !self.lookups.is_empty()
     }
 
-    /// Folds events in their order. `lookups` has everything that is known up to the last of them.
+    /// Folds events in their order. `lookups` has everything that is known up to the last of them. The table is one for
+    /// this fold's state.
     pub fn apply(
         &self,
         table: &mut Table,
@@ -202,15 +206,16 @@ impl Fold {
         events: &Events,
         mut watch: impl FnMut(Step<'_>),
     ) -> Result<(), Full> {
+        let programs = self.programs(table);
         let defaults = self.defaults();
-        let mut scratch = Vec::new();
-        let mut slots = Vec::with_capacity(TOGETHER);
+        let (mut scratch, mut search) = (Scratch::default(), Search::default());
         for first in (0..events.len()).step_by(TOGETHER) {
             let some = first..(first + TOGETHER).min(events.len());
-            table.find_or_add_all(some.clone().map(|event| events.key(event)), &defaults, &mut slots)?;
-            for (event, slot) in some.zip(&slots) {
+            table.find_or_add_all(some.clone().map(|event| events.key(event)), &defaults, &mut search)?;
+            for (event, slot) in some.zip(&search.slots) {
                 if let Some(slot) = *slot {
-                    self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
+                    let at = At { programs, lookups, events, event };
+                    self.step(table, slot, at, &mut scratch, &mut watch);
                 }
             }
         }
@@ -227,17 +232,25 @@ impl Fold {
         order: impl IntoIterator<Item = usize>,
         mut watch: impl FnMut(Step<'_>),
     ) {
+        let programs = self.programs(table);
         self.forget(table, slot);
-        let mut scratch = Vec::new();
+        let mut scratch = Scratch::default();
         for event in order {
-            self.step(table, slot, lookups, events, event, &mut scratch, &mut watch);
+            let at = At { programs, lookups, events, event };
+            self.step(table, slot, at, &mut scratch, &mut watch);
         }
+    }
+
+    fn programs(&self, table: &Table) -> &Programs {
+        let programs = self.prepared.programs(self);
+        assert!(programs.layout == *table.layout(), "the table is for the states of another fold");
+        programs
     }
 
     /// The key as before its first event.
     fn forget(&self, table: &mut Table, slot: Slot) {
         let mut row = table.edit(slot);
-        row.row.reset();
+        row.reset();
         self.reset_state(&mut row);
     }
 
@@ -247,141 +260,252 @@ impl Fold {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step sees everything; a struct of them would be made for each"
-    )]
     #[inline]
     fn step(
         &self,
         table: &mut Table,
         slot: Slot,
-        lookups: &[LookupTable],
-        events: &Events,
-        event: usize,
-        scratch: &mut Vec<Value<'static>>,
+        at: At<'_>,
+        scratch: &mut Scratch,
         watch: &mut impl FnMut(Step<'_>),
     ) {
-        let (position, time) = (events.positions[event], events.times[event]);
+        let (position, time) = (at.events.positions[at.event], at.events.times[at.event]);
         let mut row = table.edit(slot);
-        row.row.events += 1;
-        let late = row.row.late || (self.by_event_time && time < row.row.event_time);
-        row.row.event_time = row.row.event_time.max(time);
-        if late || row.row.stopped.is_some() {
-            row.row.late = late;
+        let before_others = row.count_event(time);
+        let late = row.is_late() || (self.by_event_time && before_others);
+        if late || row.is_stopped() {
+            if late {
+                row.set_late();
+            }
             let effect = if late { Effect::Late } else { Effect::Waits };
-            watch(Step { table, slot, event, rule: None, lookups: &[], effect });
+            watch(Step { table, slot, event: at.event, rule: None, lookups: &[], effect });
+            return;
+        }
+        if self.lookups.is_empty() {
+            let (rule, effect) = self.go(&mut row, at, &[], scratch);
+            watch(Step { table, slot, event: at.event, rule, lookups: &[], effect });
             return;
         }
         let mut found = [None; LOOKUPS_MAX];
-        let (rule, done) = match self.look_up(row.row, lookups, events, event, &mut found) {
-            Ok(()) => self.decide(row.state, events, event, &found, scratch),
-            Err(error) => (None, Err(format!("LOOKUP: {error}"))),
+        let (rule, effect) = match self.look_up(&mut row, at, &mut found, scratch) {
+            Ok(()) => self.go(&mut row, at, &found, scratch),
+            Err(error) => {
+                row.stop(Stopped { position, reason: format!("LOOKUP: {error}") });
+                (None, Effect::Stopped)
+            }
         };
-        let effect = match done {
-            Ok(Action::Set(columns)) => {
-                for ((column, _), value) in columns.iter().zip(scratch.drain(..)) {
-                    row.set(*column, value);
+        watch(Step { table, slot, event: at.event, rule, lookups: &found[..self.lookups.len()], effect });
+    }
+
+    /// Goes on by the rule for an event; the rule, and what it did.
+    #[inline]
+    fn go(
+        &self,
+        row: &mut RowMut<'_>,
+        at: At<'_>,
+        found: &[Option<&[Value<'static>]>],
+        scratch: &mut Scratch,
+    ) -> (Option<usize>, Effect) {
+        let position = at.events.positions[at.event];
+        let rule = match self.choose(row, at, found, &mut scratch.registers) {
+            Ok(rule) => rule,
+            Err((rule, reason)) => {
+                row.stop(Stopped { position, reason });
+                return (Some(rule), Effect::Stopped);
+            }
+        };
+        let (action, set) = match rule {
+            Some(rule) => (&self.rules[rule].action, &at.programs.rules[rule].set),
+            None => (&self.otherwise, &at.programs.otherwise),
+        };
+        let effect = match action {
+            Action::Set(columns) => {
+                let inputs = at.inputs(row, found);
+                if let Some(single) = set.single()
+                    && let Some(value) = single.small(&inputs, &mut scratch.registers)
+                {
+                    single.write(value, row);
+                } else if let Some(values) = set.values(&inputs, &mut scratch.registers) {
+                    set.write(&values, row);
+                } else {
+                    match self.assign(columns, set, &Sight { state: Some(row), inputs }, scratch) {
+                        Ok(values) => columns
+                            .iter()
+                            .zip(values)
+                            .for_each(|((column, _), value)| row.set(*column, value)),
+                        Err(reason) => {
+                            row.stop(Stopped { position, reason });
+                            return (rule, Effect::Stopped);
+                        }
+                    }
                 }
-                (row.row.present, row.row.position) = (true, position);
+                row.set_present(true);
                 Effect::Set
             }
-            Ok(Action::Delete) => {
-                self.reset_state(&mut row);
-                (row.row.present, row.row.position) = (false, position);
+            Action::Delete => {
+                self.reset_state(row);
+                row.set_present(false);
                 Effect::Deleted
             }
-            Ok(Action::Ignore | Action::Error(_)) => {
-                row.row.position = position;
-                Effect::Ignored
-            }
-            Err(reason) => {
-                row.row.stopped = Some(Arc::new(Stopped { position, reason }));
-                Effect::Stopped
+            Action::Ignore => Effect::Ignored,
+            Action::Error(reason) => {
+                row.stop(Stopped { position, reason: reason.clone() });
+                return (rule, Effect::Stopped);
             }
         };
-        watch(Step { table, slot, event, rule, lookups: &found[..self.lookups.len()], effect });
+        row.set_position(position);
+        (rule, effect)
     }
 
     /// What is looked up for an event.
     #[inline]
     fn look_up<'a>(
         &self,
-        row: &mut Row,
-        lookups: &'a [LookupTable],
-        events: &Events,
-        event: usize,
+        row: &mut RowMut<'_>,
+        at: At<'a>,
         found: &mut [Option<&'a [Value<'static>]>; LOOKUPS_MAX],
+        scratch: &mut Scratch,
     ) -> Result<(), EvalError> {
         for (number, lookup) in self.lookups.iter().enumerate() {
-            let scope = Scope { state: &[], event: &events.columns, row: event, lookups: &[] };
+            let programs = &at.programs.lookups[number];
+            let sight = Sight { state: None, inputs: at.inputs_of_event() };
             if let Some(condition) = &lookup.condition
-                && !condition.holds(&scope)?
+                && !sight.holds(condition, &programs.condition, &mut scratch.registers)?
             {
                 continue;
             }
-            let time = match lookup.as_of.eval(&scope)? {
-                Datum::Integer(time) => time,
-                Datum::Null => continue,
-                _ => return Err(EvalError::Kind),
+            let known = programs.as_of.as_ref();
+            let time = match known.and_then(|program| program.run(&sight.inputs, &mut scratch.registers)) {
+                Some(None) => continue,
+                Some(Some(time)) => time,
+                None => match sight.scope(|scope| lookup.as_of.eval(scope).map(domain::integer))? {
+                    Some(Some(time)) => time,
+                    Some(None) => continue,
+                    None => return Err(EvalError::Kind),
+                },
             };
-            let Some(key) = key_of(&lookup.key, &scope)? else { continue };
-            found[number] = lookups[number].find(&key, time);
-            row.lookup_time = row.lookup_time.max(time);
+            scratch.key.clear();
+            if !sight.scope(|scope| push_key(&mut scratch.key, &lookup.key, scope))? {
+                continue;
+            }
+            found[number] = at.lookups[number].find(&scratch.key, time);
+            row.looked_up(time);
         }
         Ok(())
     }
 
-    /// The rule and the action for an event, with the values of a SET in `values`; or why it cannot be folded.
+    /// The rule for an event; or the rule that it cannot be told of, and why.
     #[inline]
-    fn decide<'a>(
-        &'a self,
-        state: &[Value<'static>],
-        events: &Events,
-        event: usize,
-        found: &[Option<&[Value<'static>]>; LOOKUPS_MAX],
-        values: &mut Vec<Value<'static>>,
-    ) -> (Option<usize>, Result<&'a Action, String>) {
-        let scope = Scope { state, event: &events.columns, row: event, lookups: found };
-        let number = events.numbers[event];
-        let mut chosen = None;
-        for (at, rule) in self.rules.iter().enumerate() {
+    fn choose(
+        &self,
+        row: &RowMut<'_>,
+        at: At<'_>,
+        found: &[Option<&[Value<'static>]>],
+        registers: &mut Registers,
+    ) -> Result<Option<usize>, (usize, String)> {
+        let number = at.events.numbers[at.event];
+        for (rule_number, (rule, programs)) in self.rules.iter().zip(&at.programs.rules).enumerate() {
             if rule.events.as_ref().is_some_and(|events| !events.contains(&number)) {
                 continue;
             }
-            match rule.condition.as_ref().map_or(Ok(true), |condition| condition.holds(&scope)) {
-                Ok(true) => {
-                    chosen = Some(at);
-                    break;
-                }
+            let Some(condition) = &rule.condition else { return Ok(Some(rule_number)) };
+            let sight = Sight { state: Some(row), inputs: at.inputs(row, found) };
+            match sight.holds(condition, &programs.condition, registers) {
+                Ok(true) => return Ok(Some(rule_number)),
                 Ok(false) => {}
-                Err(error) => return (Some(at), Err(format!("WHEN: {error}"))),
+                Err(error) => return Err((rule_number, format!("WHEN: {error}"))),
             }
         }
-        let action = chosen.map_or(&self.otherwise, |at| &self.rules[at].action);
-        let done = match action {
-            Action::Set(columns) => self.assign(columns, &scope, values),
-            Action::Error(text) => Err(text.clone()),
-            Action::Delete | Action::Ignore => Ok(()),
-        };
-        (chosen, done.map(|()| action))
+        Ok(None)
     }
 
-    /// The values of a SET.
-    #[inline]
+    /// The values of a SET that programs alone do not tell.
+    #[inline(never)]
     fn assign(
         &self,
         columns: &[(usize, Expr)],
-        scope: &Scope<'_>,
-        values: &mut Vec<Value<'static>>,
-    ) -> Result<(), String> {
-        values.clear();
-        for (column, expr) in columns {
+        set: &OfSet,
+        sight: &Sight<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Value<'static>>, String> {
+        let mut values = Vec::with_capacity(columns.len());
+        for ((column, expr), assignment) in columns.iter().zip(&set.assignments) {
+            if let Some(assignment) = assignment
+                && let Some(value) = assignment.value(&sight.inputs, &mut scratch.registers)
+            {
+                values.push(value);
+                continue;
+            }
             let column = &self.state[*column];
-            let value = expr.eval(scope).map_err(|error| format!("SET {}: {error}", column.name))?;
-            values.push(column.value(value).map_err(|error| format!("SET {}: {error}", column.name))?);
+            values.push(sight.scope(|scope| {
+                let value = expr.eval(scope).map_err(|error| format!("SET {}: {error}", column.name))?;
+                column.value(value).map_err(|error| format!("SET {}: {error}", column.name))
+            })?);
         }
-        Ok(())
+        Ok(values)
+    }
+}
+
+/// An event, and what else is known where it is folded.
+#[derive(Debug, Clone, Copy)]
+struct At<'a> {
+    programs: &'a Programs,
+    lookups: &'a [LookupTable],
+    events: &'a Events,
+    event: usize,
+}
+
+impl<'a> At<'a> {
+    /// What programs see of the event alone.
+    #[inline]
+    fn inputs_of_event(&self) -> Inputs<'a> {
+        Inputs { words: &[], texts: &[], event: &self.events.columns, row: self.event, lookups: &[] }
+    }
+
+    /// What programs see.
+    #[inline]
+    fn inputs<'b>(&self, row: &'b RowMut<'_>, lookups: &'b [Option<&'b [Value<'static>]>]) -> Inputs<'b>
+    where
+        'a: 'b,
+    {
+        Inputs { words: row.words(), texts: row.texts(), lookups, ..self.inputs_of_event() }
+    }
+}
+
+/// What is used again from step to step.
+#[derive(Debug, Default)]
+struct Scratch {
+    registers: Registers,
+    key: Vec<u8>,
+}
+
+/// What expressions see.
+struct Sight<'a> {
+    state: Option<&'a RowMut<'a>>,
+    inputs: Inputs<'a>,
+}
+
+impl Sight<'_> {
+    /// As expressions see it.
+    fn scope<T>(&self, with: impl FnOnce(&Scope<'_>) -> T) -> T {
+        let state: Vec<Value<'_>> = self.state.map(RowMut::state).iter().flat_map(State::iter).collect();
+        let Inputs { event, row, lookups, .. } = self.inputs;
+        with(&Scope { state: &state, event, row, lookups })
+    }
+
+    /// Whether a condition holds.
+    #[inline]
+    fn holds(
+        &self,
+        condition: &Expr,
+        program: &Option<Program>,
+        registers: &mut Registers,
+    ) -> Result<bool, EvalError> {
+        match program.as_ref().and_then(|program| program.run(&self.inputs, registers)) {
+            Some(value) => Ok(value == Some(1)),
+            // Nearly always an error, or what there is no program for.
+            None => self.scope(|scope| condition.holds(scope)),
+        }
     }
 }
 

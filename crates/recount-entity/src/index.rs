@@ -2,69 +2,86 @@
 //! candidates, to be compared by the table.
 //!
 //! ```text
-//!  entry  = 32 bits of hash, 32 bits of number + 1; 0 = empty
-//!  probe  = the hash's place, then one further, until an empty entry
+//!  entry  = as many of the hash's upper bits as there is room for, then the number + 1, in 32 bits; 0 = empty
+//!  probe  = the place that the hash's lower bits say, then one further, until an empty entry
 //! ```
 //!
-//! Nothing is ever taken out.
+//! Entries are small so that more of them are at hand. Nothing is ever taken out.
 
 /// The numbers of rows by hash.
 #[derive(Debug)]
 pub(crate) struct Index {
-    entries: Vec<u64>,
+    entries: Vec<u32>,
     used: usize,
+    /// The bits of an entry that are the number's.
+    number_bits: u32,
 }
 
 impl Index {
-    pub(crate) fn new() -> Index {
-        Index { entries: vec![0; 16], used: 0 }
+    /// An index with place for so many numbers, those from 0 on.
+    pub(crate) fn with_places(numbers: usize) -> Index {
+        // Half of it stays empty, so that most searches end where they begin.
+        let entries = (numbers.max(8) * 2).next_power_of_two();
+        let number_bits = (entries / 2 + 1).next_power_of_two().trailing_zeros().min(32);
+        Index { entries: vec![0; entries], used: 0, number_bits }
+    }
+
+    /// Whether there is no place for another number.
+    pub(crate) fn is_full(&self) -> bool {
+        self.used * 2 >= self.entries.len()
     }
 
     /// Where the search for a hash begins.
     #[inline]
-    pub(crate) fn start(&self, hash: u32) -> usize {
-        // The upper bits, which are as good as the lower ones, are those that entries of one place differ in.
+    pub(crate) fn start(&self, hash: u64) -> usize {
         hash as usize & (self.entries.len() - 1)
+    }
+
+    /// The entry where the search for a hash begins; it says nothing.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) -> u32 {
+        self.entries[self.start(hash)]
     }
 
     /// The next candidate for a hash from a place on, and the place behind it.
     #[inline]
-    pub(crate) fn candidate(&self, hash: u32, mut place: usize) -> Option<(u32, usize)> {
+    pub(crate) fn candidate(&self, hash: u64, mut place: usize) -> Option<(u32, usize)> {
+        let tag = self.tag(hash);
         loop {
             let entry = self.entries[place & (self.entries.len() - 1)];
             if entry == 0 {
                 return None;
             }
             place += 1;
-            if (entry >> 32) as u32 == hash {
-                return Some((entry as u32 - 1, place));
+            // What is left of the same tag is a number alone.
+            let number = entry ^ tag;
+            if u64::from(number) < 1 << self.number_bits && number != 0 {
+                return Some((number - 1, place));
             }
         }
     }
 
-    /// Adds a row.
-    pub(crate) fn insert(&mut self, hash: u32, number: u32) {
-        if (self.used + 1) * 3 > self.entries.len() * 2 {
-            let entries = std::mem::take(&mut self.entries);
-            self.entries = vec![0; entries.len() * 2];
-            entries.into_iter().filter(|entry| *entry != 0).for_each(|entry| self.put(entry));
-        }
-        self.put(u64::from(hash) << 32 | u64::from(number + 1));
-        self.used += 1;
-    }
-
-    fn put(&mut self, entry: u64) {
+    /// Adds a row. There is place for it.
+    pub(crate) fn insert(&mut self, hash: u64, number: u32) {
+        assert!(!self.is_full(), "whoever adds a row makes place for it");
         let mask = self.entries.len() - 1;
-        let mut place = (entry >> 32) as usize & mask;
+        let mut place = self.start(hash);
         while self.entries[place] != 0 {
             place = (place + 1) & mask;
         }
-        self.entries[place] = entry;
+        self.entries[place] = self.tag(hash) | (number + 1);
+        self.used += 1;
     }
 
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.entries.len() * size_of::<u64>()
+        self.entries.len() * size_of::<u32>()
+    }
+
+    /// The upper bits, which are as good as the lower ones, are those that entries of one place differ in.
+    #[inline]
+    fn tag(&self, hash: u64) -> u32 {
+        ((hash >> 32) >> self.number_bits << self.number_bits) as u32
     }
 }
 
@@ -75,10 +92,13 @@ mod tests {
     /// Every number put in is a candidate of its hash, whatever collides with it.
     #[test]
     fn numbers_are_found_by_hash_among_others_of_the_same() {
-        for hash_of in
-            [|n: u32| n, |n: u32| n % 3, |n: u32| n.wrapping_mul(0x9E37_79B9), |n: u32| u32::MAX - n % 2]
-        {
-            let mut index = Index::new();
+        for hash_of in [
+            |n: u32| u64::from(n),
+            |n: u32| u64::from(n % 3) << 40,
+            |n: u32| u64::from(n).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            |n: u32| u64::MAX - u64::from(n % 2),
+        ] {
+            let mut index = Index::with_places(2000);
             for number in 0..2000 {
                 index.insert(hash_of(number), number);
             }
@@ -90,11 +110,26 @@ mod tests {
                     place = after;
                 }
                 found.sort_unstable();
-                let expected: Vec<u32> = (0..2000).filter(|other| hash_of(*other) == hash).collect();
-                assert_eq!(found, expected);
+                assert!(found.windows(2).all(|two| two[0] != two[1]), "each of them once");
+                let mut same = (0..2000).filter(|other| hash_of(*other) == hash);
+                assert!(same.all(|other| found.binary_search(&other).is_ok()));
             }
         }
-        assert_eq!(Index::new().candidate(5, 5), None);
-        assert_eq!(Index::new().bytes(), 128);
+        let index = Index::with_places(0);
+        assert_eq!(index.candidate(5, 5), None);
+        assert_eq!((index.bytes(), index.is_full()), (64, false));
+    }
+
+    /// Where numbers take all bits there are no tags, and every entry is a candidate.
+    #[test]
+    fn entries_have_room_for_the_greatest_number() {
+        for numbers in [0, 8, 9, 2000, 1 << 20] {
+            let mut index = Index::with_places(numbers);
+            let greatest = index.entries.len() as u32 / 2 - 1;
+            for hash in [0, u64::MAX, 0x1234_5678_9ABC_DEF0] {
+                index.insert(hash, greatest);
+                assert_eq!(index.candidate(hash, index.start(hash)).map(|found| found.0), Some(greatest));
+            }
+        }
     }
 }

@@ -27,6 +27,17 @@ enum Repr {
     Heap(Box<[u8]>),
 }
 
+/// A key that lies in a table.
+#[derive(Clone, Copy)]
+pub struct KeyRef<'a>(Place<'a>);
+
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// Up to 15 bytes, and their number in the last one.
+    Short([u8; 16]),
+    Long(&'a [u8]),
+}
+
 /// Bytes that are no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("these bytes are no key")]
@@ -63,14 +74,7 @@ impl Key {
 
     /// Its values.
     pub fn values(&self) -> Result<Vec<Value<'static>>, BadKey> {
-        let mut rest = self.as_bytes();
-        let mut values = Vec::new();
-        while let Some((&tag, after)) = rest.split_first() {
-            let (value, after) = read(tag, after).ok_or(BadKey)?;
-            values.push(value);
-            rest = after;
-        }
-        Ok(values)
+        values(self.as_bytes())
     }
 
     /// Memory beside the key itself.
@@ -80,6 +84,50 @@ impl Key {
             Repr::Heap(bytes) => bytes.len(),
         }
     }
+}
+
+impl<'a> KeyRef<'a> {
+    /// The key of up to 15 bytes, with their number in the last one.
+    #[inline]
+    pub(crate) fn short(bytes: [u8; 16]) -> KeyRef<'a> {
+        KeyRef(Place::Short(bytes))
+    }
+
+    /// The key of these bytes.
+    #[inline]
+    pub(crate) fn long(bytes: &'a [u8]) -> KeyRef<'a> {
+        KeyRef(Place::Long(bytes))
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Place::Short(bytes) => &bytes[..usize::from(bytes[15])],
+            Place::Long(bytes) => bytes,
+        }
+    }
+
+    /// Its values.
+    pub fn values(&self) -> Result<Vec<Value<'static>>, BadKey> {
+        values(self.as_bytes())
+    }
+
+    /// The key, to be kept.
+    pub fn to_key(&self) -> Key {
+        Key::from_bytes(self.as_bytes())
+    }
+}
+
+fn values(bytes: &[u8]) -> Result<Vec<Value<'static>>, BadKey> {
+    let mut rest = bytes;
+    let mut values = Vec::new();
+    while let Some((&tag, after)) = rest.split_first() {
+        let (value, after) = read(tag, after).ok_or(BadKey)?;
+        values.push(value);
+        rest = after;
+    }
+    Ok(values)
 }
 
 /// Adds a value to the bytes of a key; `None` if it cannot be part of one.
@@ -178,10 +226,36 @@ impl std::hash::Hash for Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.values() {
-            Ok(values) => f.debug_tuple("Key").field(&values).finish(),
-            Err(BadKey) => f.debug_tuple("Key").field(&self.as_bytes()).finish(),
-        }
+        debug(self.as_bytes(), f)
+    }
+}
+
+impl PartialEq for KeyRef<'_> {
+    #[inline]
+    fn eq(&self, other: &KeyRef<'_>) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for KeyRef<'_> {}
+
+impl PartialEq<Key> for KeyRef<'_> {
+    #[inline]
+    fn eq(&self, other: &Key) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl fmt::Debug for KeyRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(self.as_bytes(), f)
+    }
+}
+
+fn debug(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match values(bytes) {
+        Ok(values) => f.debug_tuple("Key").field(&values).finish(),
+        Err(BadKey) => f.debug_tuple("Key").field(&bytes).finish(),
     }
 }
 

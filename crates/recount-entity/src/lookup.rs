@@ -2,20 +2,23 @@
 //!
 //! Of several rows with one time the last recorded holds, so that a row is corrected by a later one.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use recount_types::column::Value;
 
 use crate::key::Key;
 
-/// The rows of a topic that is looked up.
-#[derive(Debug)]
+/// The rows of a topic that is looked up. Cheap to clone: what is shared is copied when it changes.
+#[derive(Debug, Clone)]
 pub struct LookupTable {
-    rows: HashMap<Key, Vec<Version>, FixedState>,
+    rows: Arc<HashMap<Key, Vec<Version>, FixedState>>,
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Version {
     time: i64,
     position: u64,
@@ -25,7 +28,7 @@ struct Version {
 impl LookupTable {
     /// A table without rows; `seed` as in [`crate::table::Table::new`].
     pub fn new(seed: u64) -> LookupTable {
-        LookupTable { rows: HashMap::with_hasher(FixedState::with_seed(seed)), bytes: 0 }
+        LookupTable { rows: Arc::new(HashMap::with_hasher(FixedState::with_seed(seed))), bytes: 0 }
     }
 
     /// Adds a row that is in force from `time` on, recorded at `position`.
@@ -35,22 +38,48 @@ impl LookupTable {
         if !self.rows.contains_key(&key) {
             self.bytes += size_of::<Key>() + key.heap_bytes();
         }
-        let versions = self.rows.entry(key).or_default();
+        let versions = Arc::make_mut(&mut self.rows).entry(key).or_default();
         let at = versions.partition_point(|version| (version.time, version.position) <= (time, position));
         versions.insert(at, Version { time, position, values });
     }
 
-    /// The row in force at `time`.
+    /// The row of a key in force at `time`.
     #[inline]
-    pub fn find(&self, key: &Key, time: i64) -> Option<&[Value<'static>]> {
-        let versions = self.rows.get(key)?;
+    pub fn find(&self, key: &[u8], time: i64) -> Option<&[Value<'static>]> {
+        let versions = self.rows.get(&KeyBytes(key))?;
         let after = versions.partition_point(|version| version.time <= time);
         Some(&versions[after.checked_sub(1)?].values)
+    }
+
+    /// All rows, in no order: key, time, position, values.
+    pub fn rows(&self) -> impl Iterator<Item = (&Key, i64, u64, &[Value<'static>])> {
+        self.rows.iter().flat_map(|(key, versions)| {
+            versions.iter().map(move |version| (key, version.time, version.position, &*version.values))
+        })
     }
 
     /// About the memory that it takes.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+/// A key's bytes; hashed as a [`Key`] is.
+struct KeyBytes<'a>(&'a [u8]);
+
+impl Hash for KeyBytes<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0);
+    }
+}
+
+impl Equivalent<Key> for KeyBytes<'_> {
+    #[inline]
+    fn equivalent(&self, key: &Key) -> bool {
+        let key = key.as_bytes();
+        // A look-up by nothing but the time has empty keys, and comparing these is work too.
+        self.0.len() == key.len() && (key.is_empty() || self.0 == key)
     }
 }
 
@@ -69,7 +98,7 @@ mod tests {
                 table.insert(key(7), time, position, [Value::Text(text.into())].into());
             }
             table.insert(key(8), 0, 6, [Value::Text("other".into())].into());
-            let found = |key: &Key, time| match table.find(key, time) {
+            let found = |key: &Key, time| match table.find(key.as_bytes(), time) {
                 Some([Value::Text(text)]) => text.to_string(),
                 None => "nothing".to_owned(),
                 other => panic!("{other:?}"),

@@ -366,12 +366,19 @@ pub fn verify_body(header: &FrameHeader, crc: u32, stored: &[u8]) -> Result<(), 
 
 /// Verifies what follows a header and returns the body, unmasked.
 pub fn decode_body(header: &FrameHeader, crc: u32, stored: &[u8]) -> Result<Vec<u8>, BodyError> {
-    verify_body(header, crc, stored)?;
-    let mut body = stored[..header.body_bytes as usize].to_vec();
-    if header.masked {
-        mask::apply(&header.salt, &mut body);
-    }
+    let mut body = stored.to_vec();
+    into_body(header, crc, &mut body)?;
     Ok(body)
+}
+
+/// Verifies what follows a header and makes the body of it, unmasked.
+pub(crate) fn into_body(header: &FrameHeader, crc: u32, stored: &mut Vec<u8>) -> Result<(), BodyError> {
+    verify_body(header, crc, stored)?;
+    stored.truncate(header.body_bytes as usize);
+    if header.masked {
+        mask::apply(&header.salt, stored);
+    }
+    Ok(())
 }
 
 /// Why a body is not what the header says.

@@ -31,7 +31,7 @@ mod writer;
 
 pub use error::{Corruption, JournalError, OpenError};
 pub use frame::{FrameHeader, FrameKind};
-pub use reader::{Frame, FrameCursor, Reader};
+pub use reader::{Found, Frame, FrameCursor, Reader};
 pub use recover::{OpenMode, Recovered, Recovery, Settings, TailDecision};
 pub use segment::{Location, SegmentName};
 pub use writer::{Counts, FrameSpec, Room, Writer};

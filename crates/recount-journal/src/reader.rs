@@ -3,6 +3,7 @@
 //! A reader never waits and takes no lock that a write holds during I/O.
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -25,6 +26,22 @@ pub struct Frame {
     pub location: Location,
     /// Its body, unmasked.
     pub body: Vec<u8>,
+}
+
+/// A frame whose header was verified. Its body was not read yet, unless it is among the newest.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its header.
+    pub header: FrameHeader,
+    /// Where it lies.
+    pub location: Location,
+    /// All of it, if it is in memory.
+    pub frame: Option<Arc<Frame>>,
+    crc: u32,
+    /// End of what may be read of its segment.
+    end: u64,
+    /// What the frame before it determined.
+    place: Option<Place>,
 }
 
 /// What readers and the writer share.
@@ -160,14 +177,7 @@ impl Reader {
     /// Reads frames in order from the one that begins at `from`, prologues and seals included. A location that
     /// was good once stays good: if recovery copied its frame elsewhere, reading begins with the next one there is.
     pub fn frames(&self, from: Location) -> FrameCursor {
-        FrameCursor {
-            shared: self.shared.clone(),
-            segment: from.segment,
-            offset: from.offset,
-            place: None,
-            file: None,
-            window: Window::default(),
-        }
+        FrameCursor::new(self.shared.clone(), from)
     }
 }
 
@@ -180,6 +190,8 @@ pub struct FrameCursor {
     place: Option<Place>,
     file: Option<Arc<dyn File>>,
     window: Window,
+    /// The memory of a body that is used no more.
+    spare: Vec<u8>,
 }
 
 impl std::fmt::Debug for FrameCursor {
@@ -189,6 +201,36 @@ impl std::fmt::Debug for FrameCursor {
 }
 
 impl FrameCursor {
+    fn new(shared: Arc<Shared>, from: Location) -> FrameCursor {
+        let Location { segment, offset } = from;
+        let (window, spare) = (Window::default(), Vec::new());
+        FrameCursor { shared, segment, offset, place: None, file: None, window, spare }
+    }
+
+    /// Goes to another frame, as [`Reader::frames`] does, and keeps the file open if it lies in the same one.
+    pub fn seek(&mut self, to: Location) {
+        if to.segment != self.segment {
+            self.file = None;
+            self.window = Window::default();
+        }
+        (self.segment, self.offset, self.place) = (to.segment, to.offset, None);
+    }
+
+    /// Where the next frame begins, if one does.
+    pub fn location(&self) -> Location {
+        Location { segment: self.segment, offset: self.offset }
+    }
+
+    /// Gives it the memory of a body that is used no more.
+    pub fn give_back(&mut self, body: Vec<u8>) {
+        self.spare = body;
+    }
+
+    /// Takes that memory for something else.
+    pub fn take_memory(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
     /// The next frame, or `None` at the synced end.
     pub async fn next(&mut self) -> Result<Option<Arc<Frame>>, JournalError> {
         self.next_where(|_| true).await
@@ -199,25 +241,66 @@ impl FrameCursor {
         &mut self,
         want: impl Fn(&FrameHeader) -> bool,
     ) -> Result<Option<Arc<Frame>>, JournalError> {
+        match self.find_where(want).await? {
+            Some(found) => self.read(found).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same without its body.
+    pub async fn find_where(
+        &mut self,
+        want: impl Fn(&FrameHeader) -> bool,
+    ) -> Result<Option<Found>, JournalError> {
         loop {
             let Some(end) = self.reach_frame().await? else { return Ok(None) };
-            let location = Location { segment: self.segment, offset: self.offset };
-            let cached = lock(&self.shared.tail).get(&location);
-            if let Some(frame) = cached {
-                self.advance(&frame.header, frame.crc);
-                if want(&frame.header) {
-                    return Ok(Some(frame));
-                }
-                continue;
-            }
-            let (header, crc) = self.read_header(end).await?;
-            let wanted = want(&header);
-            let body = if wanted { Some(self.read_body(&header, crc, end).await?) } else { None };
+            let (place, location) = (self.place, self.location());
+            let frame = lock(&self.shared.tail).get(&location);
+            let (header, crc) = match &frame {
+                Some(frame) => (frame.header, frame.crc),
+                None => self.read_header(end).await?,
+            };
             self.advance(&header, crc);
-            if let Some(body) = body {
-                return Ok(Some(Arc::new(Frame { header, crc, location, body })));
+            if want(&header) {
+                return Ok(Some(Found { header, location, frame, crc, end, place }));
             }
         }
+    }
+
+    /// All of the frame that was found last. If it cannot be read, it is the next frame again.
+    pub async fn read(&mut self, found: Found) -> Result<Arc<Frame>, JournalError> {
+        let Found { header, location, frame, crc, end, place } = found;
+        if let Some(frame) = frame {
+            return Ok(frame);
+        }
+        match self.read_body(&header, crc, location.offset, end).await {
+            Ok(body) => Ok(Arc::new(Frame { header, crc, location, body })),
+            Err(error) => {
+                (self.offset, self.place) = (location.offset, place);
+                Err(error)
+            }
+        }
+    }
+
+    /// Bytes of the body of the frame that was found last and is not in memory, as `into`, **as they lie in the
+    /// file**: for a caller that verifies them by checksums that are part of the body. Such a frame is not masked.
+    pub async fn read_part(
+        &mut self,
+        found: &Found,
+        part: Range<usize>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), JournalError> {
+        assert!(
+            !found.header.masked && found.location.segment == self.segment,
+            "found last, and readable in parts"
+        );
+        let Location { offset, .. } = found.location;
+        if part.start > part.end || part.end > found.header.body_bytes as usize {
+            return Err(self.corrupt(offset, "a part of a frame's body reaches beyond its end"));
+        }
+        let (from, length) = (offset + (HEADER_BYTES + part.start) as u64, part.len());
+        self.fill(from, length, found.end, into).await?;
+        if into.len() < length { Err(self.corrupt(offset, CUT)) } else { Ok(()) }
     }
 
     /// Moves to the next segment if this one is read to its end; returns the end of the segment that holds a frame here.
@@ -246,16 +329,9 @@ impl FrameCursor {
 
     /// Reads from the prologue of `next` where the segment before it ends.
     async fn read_end(&self, next: SegmentName) -> Result<u64, JournalError> {
-        let mut cursor = FrameCursor {
-            shared: self.shared.clone(),
-            segment: next,
-            offset: 0,
-            place: None,
-            file: None,
-            window: Window::default(),
-        };
+        let mut cursor = FrameCursor::new(self.shared.clone(), Location { segment: next, offset: 0 });
         let (header, crc) = cursor.read_header(u64::MAX).await?;
-        let body = cursor.read_body(&header, crc, u64::MAX).await?;
+        let body = cursor.read_body(&header, crc, 0, u64::MAX).await?;
         let predecessor = Prologue::decode(&body).and_then(|prologue| prologue.predecessor);
         match predecessor {
             Some(predecessor) if predecessor.segment == self.segment => {
@@ -292,17 +368,62 @@ impl FrameCursor {
         Ok((header, crc))
     }
 
-    async fn read_body(&mut self, header: &FrameHeader, crc: u32, end: u64) -> Result<Vec<u8>, JournalError> {
-        let offset = self.offset;
+    /// The body of the frame at `offset`.
+    async fn read_body(
+        &mut self,
+        header: &FrameHeader,
+        crc: u32,
+        offset: u64,
+        end: u64,
+    ) -> Result<Vec<u8>, JournalError> {
         let length = header.frame_bytes() as usize - HEADER_BYTES;
-        let stored = self.bytes(offset + HEADER_BYTES as u64, length, end).await?;
-        if stored.len() < length {
-            return Err(self.corrupt(offset, "a frame is cut: the file ends within it"));
+        let mut body = std::mem::take(&mut self.spare);
+        self.fill(offset + HEADER_BYTES as u64, length, end, &mut body).await?;
+        if body.len() < length {
+            return Err(self.corrupt(offset, CUT));
         }
-        match frame::decode_body(header, crc, stored) {
-            Ok(body) => Ok(body),
+        match frame::into_body(header, crc, &mut body) {
+            Ok(()) => Ok(body),
             Err(error) => Err(self.corrupt(offset, error.to_string())),
         }
+    }
+
+    /// Makes `into` the `length` bytes at `offset`, or fewer at the end of the file.
+    async fn fill(
+        &mut self,
+        offset: u64,
+        length: usize,
+        end: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), JournalError> {
+        if length > READ_DIRECTLY_BYTES && !self.window.holds(offset, length) {
+            return self.read_directly(offset, length, into).await;
+        }
+        into.clear();
+        into.extend_from_slice(self.bytes(offset, length, end).await?);
+        Ok(())
+    }
+
+    /// Reads a large frame's bytes to where they are wanted, but for those that the window holds already.
+    async fn read_directly(
+        &mut self,
+        offset: u64,
+        length: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<(), JournalError> {
+        let held = self.window.get_from(offset, length);
+        let held_bytes = held.len();
+        into.truncate(length);
+        let kept = into.len().min(held_bytes);
+        into[..kept].copy_from_slice(&held[..kept]);
+        into.extend_from_slice(&held[kept..]);
+        into.resize(length, 0);
+        let file = self.file().await?;
+        let read = file.read_at(offset + held_bytes as u64, &mut into[held_bytes..]).await;
+        let read = read.map_err(|error| self.unreadable(error))?;
+        into.truncate(held_bytes + read);
+        self.window.skip_to(offset + length as u64);
+        Ok(())
     }
 
     fn advance(&mut self, header: &FrameHeader, crc: u32) {
@@ -323,23 +444,28 @@ impl FrameCursor {
     /// from beyond `end`, where the writer may be writing.
     async fn bytes(&mut self, offset: u64, length: usize, end: u64) -> Result<&[u8], JournalError> {
         if !self.window.holds(offset, length) {
-            let path = self.shared.path(self.segment);
-            let file = match &self.file {
-                Some(file) => file.clone(),
-                None => match self.shared.env.files.open(&path, OpenMode::Read).await {
-                    Ok(file) => self.file.insert(file).clone(),
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                        return Err(self.corrupt(0, "the segment is missing"));
-                    }
-                    Err(e) => return Err(JournalError::io(format!("open {}", path.display()))(e)),
-                },
-            };
-            self.window
-                .read(&*file, offset, length, end)
-                .await
-                .map_err(JournalError::io(format!("read {}", path.display())))?;
+            let file = self.file().await?;
+            let read = self.window.read(&*file, offset, length, end).await;
+            read.map_err(|error| self.unreadable(error))?;
         }
         Ok(self.window.get(offset, length))
+    }
+
+    /// The file of the current segment.
+    async fn file(&mut self) -> Result<Arc<dyn File>, JournalError> {
+        if let Some(file) = &self.file {
+            return Ok(file.clone());
+        }
+        let path = self.shared.path(self.segment);
+        match self.shared.env.files.open(&path, OpenMode::Read).await {
+            Ok(file) => Ok(self.file.insert(file).clone()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(self.corrupt(0, "the segment is missing")),
+            Err(e) => Err(JournalError::io(format!("open {}", path.display()))(e)),
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> JournalError {
+        JournalError::io(format!("read {}", self.shared.path(self.segment).display()))(error)
     }
 
     fn corrupt(&self, offset: u64, what: impl Into<String>) -> JournalError {
@@ -356,7 +482,11 @@ struct Window {
     next_read: usize,
 }
 
-const READ_BYTES_MIN: usize = 16 << 10;
+const CUT: &str = "a frame is cut: the file ends within it";
+
+const READ_BYTES_MIN: usize = 4 << 10;
+/// So much at once is read to where it is wanted.
+const READ_DIRECTLY_BYTES: usize = 16 << 10;
 const READ_BYTES_MAX: usize = 512 << 10;
 
 impl Window {
@@ -368,6 +498,17 @@ impl Window {
         let from = (offset.saturating_sub(self.start) as usize).min(self.bytes.len());
         let to = (from + length).min(self.bytes.len());
         &self.bytes[from..to]
+    }
+
+    /// Those bytes from `offset` that it holds, up to `length`.
+    fn get_from(&self, offset: u64, length: usize) -> &[u8] {
+        if self.holds(offset, 0) { self.get(offset, length) } else { &[] }
+    }
+
+    /// Gives up what it holds for what follows at `offset`: of frames as large as this one was, little is read ahead.
+    fn skip_to(&mut self, offset: u64) {
+        (self.start, self.next_read) = (offset, 0);
+        self.bytes.clear();
     }
 
     /// Reads `length` bytes and, up to `end`, more.

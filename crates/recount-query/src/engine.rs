@@ -93,10 +93,12 @@ impl Engine {
             Statement::Explain(query) => {
                 let planned = self.plan(*query, cuts, at).await?;
                 let physical = self.physical(&planned).await?;
+                let (at, pinned, plan) = (planned.at, planned.pinned, physical.clone());
+                blocking(move || scan::ask(&plan, &*pinned)).await??;
                 let lines: Vec<String> = explain::lines(physical.as_ref());
                 let field = Field::new("plan", DataType::Utf8, false);
                 let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(lines))];
-                self.given(vec![field], columns, planned.at)
+                self.given(vec![field], columns, at)
             }
             Statement::Insert(insert) => self.insert(*insert, cuts, at).await,
         }

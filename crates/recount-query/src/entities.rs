@@ -170,17 +170,44 @@ impl Pinned for PinnedEntities {
             let series = self.views.series(&wanted.name, wanted.version, key.as_ref(), position, times)?;
             return Ok(Box::new(AtEach::new(info, series, key, shape, wanted.stopped)));
         }
-        let name = (wanted.name.clone(), wanted.version);
-        let pinned = self.frozen.iter().find(|(pinned, _)| *pinned == name).map(|(_, frozen)| frozen);
-        let frozen = if let (Some(frozen), true) = (pinned, *moment == Moment::at(self.position)) {
-            frozen.clone()
-        } else {
-            let as_of =
-                recount_views::Moment { position: Some(moment.position), valid_until: moment.valid_time };
-            self.views.rows(&wanted.name, wanted.version, key.as_ref(), as_of)?.1
+        let frozen = match self.kept(wanted) {
+            Some(frozen) => frozen.clone(),
+            None => self.views.rows(&wanted.name, wanted.version, key.as_ref(), as_of(moment))?.1,
         };
         Ok(Box::new(RowsAt::new(info, frozen, key, shape, wanted.stopped)))
     }
+
+    fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
+        let moment = &wanted.moment;
+        if moment.system_span.is_some() || moment.valid_span.is_some() {
+            return Ok("every step folded from the first event".to_owned());
+        }
+        if self.kept(wanted).is_some() {
+            return Ok("kept up to date".to_owned());
+        }
+        let key = wanted.key.clone().and_then(Key::of);
+        let begins = self.views.begins_at(&wanted.name, wanted.version, key.as_ref(), as_of(moment))?;
+        Ok(match begins {
+            Some(position) => {
+                let further = moment.position.0.saturating_sub(position.0);
+                format!("folded from the snapshot at position {position}, {further} positions on")
+            }
+            None => "folded from the first event".to_owned(),
+        })
+    }
+}
+
+impl PinnedEntities {
+    /// The rows that were frozen, if those are the ones that are wanted.
+    fn kept(&self, wanted: &Wanted) -> Option<&Frozen> {
+        let is_it = |name: &(String, Option<u32>)| *name == (wanted.name.clone(), wanted.version);
+        let pinned = self.frozen.iter().find(|(name, _)| is_it(name));
+        pinned.filter(|_| wanted.moment == Moment::at(self.position)).map(|(_, frozen)| frozen)
+    }
+}
+
+fn as_of(moment: &Moment) -> recount_views::Moment {
+    recount_views::Moment { position: Some(moment.position), valid_until: moment.valid_time }
 }
 
 /// No rows.

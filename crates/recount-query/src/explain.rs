@@ -51,6 +51,9 @@ pub(crate) fn describe(scan: &Scan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     write!(f, ", {}", scan.source.moment)?;
+    if let Some(how) = scan.how() {
+        write!(f, ", {how}")?;
+    }
     if matches!(relation.kind, Kind::Kept { .. }) && scan.source.stopped == Stopped::Skip {
         write!(f, ", without stopped keys")?;
     }

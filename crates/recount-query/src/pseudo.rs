@@ -7,7 +7,7 @@ use datafusion::arrow::array::{
     StructBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use recount_types::Event;
+use recount_store::EventView;
 
 use crate::arrays::{UTC, timestamptz};
 use crate::relations::Periods;
@@ -168,7 +168,7 @@ impl PseudoBuilder {
     }
 
     /// Adds the value of an event; `error` = why it does not fit.
-    pub(crate) fn push(&mut self, event: &Event, error: &str) {
+    pub(crate) fn push(&mut self, event: &EventView<'_>, error: &str) {
         match self {
             PseudoBuilder::Text(Pseudo::Error, builder) => builder.append_value(error),
             PseudoBuilder::Int64(pseudo, builder) => builder.append_option(match pseudo {
@@ -180,11 +180,11 @@ impl PseudoBuilder {
             PseudoBuilder::Text(Pseudo::Stream, builder) => {
                 builder.append_option(event.stream().map(|stream| stream.to_string()));
             }
-            PseudoBuilder::Text(Pseudo::Id, builder) => builder.append_option(event.id.as_ref()),
-            PseudoBuilder::Text(_, builder) => builder.append_option(event.event_type.as_ref()),
+            PseudoBuilder::Text(Pseudo::Id, builder) => builder.append_option(event.id),
+            PseudoBuilder::Text(_, builder) => builder.append_option(event.event_type),
             PseudoBuilder::Tags(builder) => {
-                for tag in &event.tags {
-                    builder.values().append_value(tag.as_str());
+                for tag in event.tags() {
+                    builder.values().append_value(tag);
                 }
                 builder.append(true);
             }
@@ -193,10 +193,10 @@ impl PseudoBuilder {
                 Pseudo::AppendTime | Pseudo::SystemFrom => Some(event.append_time.0),
                 _ => None,
             }),
-            PseudoBuilder::Bytes(Pseudo::Key, builder) => builder.append_option(event.key.as_ref()),
-            PseudoBuilder::Bytes(_, builder) => builder.append_value(&event.payload),
+            PseudoBuilder::Bytes(Pseudo::Key, builder) => builder.append_option(event.key),
+            PseudoBuilder::Bytes(_, builder) => builder.append_value(event.payload),
             PseudoBuilder::Headers(builder) => {
-                for (name, value) in &event.headers {
+                for (name, value) in event.headers() {
                     let header = builder.values();
                     if let Some(names) = header.field_builder::<StringBuilder>(0) {
                         names.append_value(name);

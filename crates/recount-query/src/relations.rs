@@ -37,6 +37,9 @@ pub trait Relations: Send + Sync + Debug {
 pub trait Pinned: Send + Sync {
     /// What a statement wants of one of them, at the position of the pin or at another moment. May take long.
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError>;
+
+    /// How those rows are come by, for EXPLAIN.
+    fn how(&self, wanted: &Wanted) -> Result<String, QueryError>;
 }
 
 /// Over which axes the versions of rows are asked for, instead of the rows at a moment.
@@ -129,5 +132,9 @@ impl Relations for NoRelations {
 impl Pinned for NoRelations {
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
         Err(QueryError::NotFound(format!("there is no relation {}", wanted.name)))
+    }
+
+    fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
+        self.rows(wanted).map(|_| String::new())
     }
 }

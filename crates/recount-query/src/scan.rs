@@ -125,9 +125,16 @@ pub(crate) struct Scan {
     properties: Arc<PlanProperties>,
     /// The rows of a relation that others keep, once it is frozen.
     rows: Mutex<Option<Box<dyn Rows>>>,
+    /// How those are come by, once it was asked.
+    how: Mutex<Option<String>>,
 }
 
 impl Scan {
+    /// How its rows are come by, if it was asked.
+    pub(crate) fn how(&self) -> Option<String> {
+        lock(&self.how).clone()
+    }
+
     fn new(source: Arc<Source>, columns: Vec<usize>, narrow: Narrow, limit: Option<usize>) -> Result<Scan> {
         let schema = Arc::new(source.relation.schema.project(&columns)?);
         if let Kind::Topic { topic, .. } = &source.relation.kind
@@ -155,7 +162,16 @@ impl Scan {
         )
         .with_scheduling_type(SchedulingType::Cooperative);
         let properties = Arc::new(properties);
-        Ok(Scan { source, columns, narrow, limit, schema, properties, rows: Mutex::default() })
+        Ok(Scan {
+            source,
+            columns,
+            narrow,
+            limit,
+            schema,
+            properties,
+            rows: Mutex::default(),
+            how: Mutex::default(),
+        })
     }
 
     /// What is wanted of a relation that others keep.
@@ -293,6 +309,16 @@ pub(crate) fn take(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result
             let rows = pinned.rows(&wanted)?;
             rows.notice().into_iter().for_each(|notice| scan.source.notices.add(notice));
             *lock(&scan.rows) = Some(rows);
+        }
+    }
+    Ok(())
+}
+
+/// Asks how the rows of each scan are come by, for [`Scan::how`].
+pub(crate) fn ask(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result<(), QueryError> {
+    for scan in scans(plan) {
+        if let Some(wanted) = scan.wanted() {
+            *lock(&scan.how) = Some(pinned.how(&wanted)?);
         }
     }
     Ok(())

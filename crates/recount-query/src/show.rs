@@ -33,10 +33,14 @@ impl What {
 }
 
 /// The columns and rows to show.
-pub(crate) fn rows(what: What, store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
+pub(crate) fn rows(
+    what: What,
+    store: &Store,
+    views: &Views,
+) -> Result<(Vec<Field>, Vec<ArrayRef>), QueryError> {
     match what {
-        What::Topics => topics(store),
-        What::Entities => entities(store, views),
+        What::Topics => Ok(topics(store)),
+        What::Entities => Ok(entities(store, views)),
         What::Stopped => stopped(views),
     }
 }
@@ -84,15 +88,15 @@ fn entities(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
     ])
 }
 
-fn stopped(views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
-    let keys = views.stopped();
-    of(vec![
+fn stopped(views: &Views) -> Result<(Vec<Field>, Vec<ArrayRef>), QueryError> {
+    let keys = views.stopped()?;
+    Ok(of(vec![
         ("entity", texts(keys.iter().map(|key| key.entity.to_string()))),
         ("version", numbers(keys.iter().map(|key| key.version.into()))),
         ("key", texts(keys.iter().map(|key| key.key.clone()))),
         ("position", numbers(keys.iter().map(|key| key.position.0))),
         ("reason", texts(keys.iter().map(|key| key.reason.clone()))),
-    ])
+    ]))
 }
 
 fn of(columns: Vec<(&str, ArrayRef)>) -> (Vec<Field>, Vec<ArrayRef>) {

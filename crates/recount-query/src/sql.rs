@@ -68,7 +68,7 @@ impl Sql {
             }
             Route::Show(what) => {
                 let (store, views) = (self.store.clone(), self.views.clone());
-                let (fields, columns) = blocking(move || show::rows(what, &store, &views)).await?;
+                let (fields, columns) = blocking(move || show::rows(what, &store, &views)).await??;
                 Ok(Outcome::Rows(self.engine.given(fields, columns, self.store.head())?))
             }
             Route::Query => Ok(Outcome::Rows(self.engine.query(sql, session).await?)),

@@ -6,8 +6,8 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use recount_store::columns::ColumnDecoder;
 use recount_store::schema::OnError;
-use recount_store::{From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
-use recount_types::{Column, Event, Position};
+use recount_store::{EventView, From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
+use recount_types::{Column, Position};
 
 use crate::answer::Notices;
 use crate::arrays;
@@ -56,7 +56,12 @@ impl TopicScan {
             let mut left = self.limit.unwrap_or(usize::MAX);
             let mut cursor = self.store.read(request(&self.topic, &self.moment, &self.narrow)).await?;
             while left > 0 && wanted() {
-                let Some(event) = cursor.next().await? else { break };
+                let Some(event) = cursor.take()? else {
+                    if cursor.load().await? {
+                        continue;
+                    }
+                    break;
+                };
                 let before = self.moment.system_span.and_then(|span| span.before);
                 if self.narrow.last.is_some_and(|last| event.position.0 > last)
                     || before.is_some_and(|before| event.append_time >= before)
@@ -109,7 +114,7 @@ pub(crate) fn request(topic: &TopicInfo, moment: &Moment, narrow: &Narrow) -> Re
 }
 
 /// Whether an event that is recorded belongs to the moment.
-fn is_of(moment: &Moment, event: &Event) -> bool {
+fn is_of(moment: &Moment, event: &EventView<'_>) -> bool {
     moment.valid_time.is_none_or(|time| event.event_time <= time)
         && moment.valid_span.is_none_or(|span| span.contains(event.event_time))
         && moment.system_span.is_none_or(|span| span.contains(event.append_time))
@@ -153,38 +158,48 @@ impl TopicRows<'_> {
     }
 
     /// Adds an event; false if it is not one of those that are shown.
-    fn push(&mut self, event: &Event) -> Result<bool, QueryError> {
-        let event_type = event.event_type.as_deref();
-        let decoded = self.decoder.decode(event_type, &event.payload, &mut self.decoded);
-        let mut error = String::new();
-        match (decoded, self.scan.shown) {
-            (Ok(()), Shown::Fitting) => {}
-            (Ok(()), Shown::Misfits) => {
-                self.decoded.iter_mut().for_each(Column::clear);
-                return Ok(false);
-            }
-            (Err(what), Shown::Misfits) => error = what.to_string(),
-            (Err(what), Shown::Fitting) => {
-                let name = &self.scan.topic.name;
-                if self.scan.topic.definition.on_error == OnError::Keep {
-                    self.misfits += 1;
-                    return Ok(false);
-                }
-                return Err(QueryError::Failed(format!(
-                    "the event at position {} does not fit the columns of {name}: {what}. All such events: {}",
-                    event.position,
-                    in_sql(&errors_of(name.as_str()))
-                )));
-            }
-        }
+    fn push(&mut self, event: &EventView<'_>) -> Result<bool, QueryError> {
+        let Some(error) = self.decode(event.position, event.event_type, event.payload)? else {
+            return Ok(false);
+        };
         for place in &mut self.places {
             if let Err(builder) = place {
                 builder.push(event, &error);
             }
         }
-        self.count += 1;
-        self.bytes += event.payload.len();
         Ok(true)
+    }
+
+    /// Adds what a payload says, or nulls and why it does not fit; none if such an event is not shown.
+    fn decode(
+        &mut self,
+        position: Position,
+        event_type: Option<&str>,
+        payload: &[u8],
+    ) -> Result<Option<String>, QueryError> {
+        let decoded = self.decoder.decode(event_type, payload, &mut self.decoded);
+        let error = match (decoded, self.scan.shown) {
+            (Ok(()), Shown::Fitting) => String::new(),
+            (Ok(()), Shown::Misfits) => {
+                self.decoded.iter_mut().for_each(Column::clear);
+                return Ok(None);
+            }
+            (Err(what), Shown::Misfits) => what.to_string(),
+            (Err(what), Shown::Fitting) => {
+                let name = &self.scan.topic.name;
+                if self.scan.topic.definition.on_error == OnError::Keep {
+                    self.misfits += 1;
+                    return Ok(None);
+                }
+                return Err(QueryError::Failed(format!(
+                    "the event at position {position} does not fit the columns of {name}: {what}. All such events: {}",
+                    in_sql(&errors_of(name.as_str()))
+                )));
+            }
+        };
+        self.count += 1;
+        self.bytes += payload.len();
+        Ok(Some(error))
     }
 
     fn is_full(&self) -> bool {
@@ -220,7 +235,6 @@ mod tests {
     use expect_test::expect;
     use recount_env::{block_on, memory::memory_env};
     use recount_store::OpenOptions;
-    use recount_types::{Offset, Partition, Time};
 
     use super::*;
     use crate::plan;
@@ -244,28 +258,11 @@ mod tests {
             store,
         };
         let mut rows = TopicRows::new(&scan);
-        let pushed = payloads.iter().map(|payload| {
-            let event = Event {
-                position: Position(7),
-                topic: topic.name.clone(),
-                key: None,
-                revision: None,
-                partition: Partition(0),
-                offset: Offset(0),
-                id: None,
-                event_type: None,
-                event_time: Time(0),
-                append_time: Time(0),
-                tags: Vec::new(),
-                content_type: None,
-                headers: Vec::new(),
-                payload: (*payload).into(),
-            };
-            match rows.push(&event) {
+        let pushed =
+            payloads.iter().map(|payload| match rows.decode(Position(7), None, payload.as_bytes()) {
                 Ok(fits) => format!("{fits}"),
                 Err(error) => error.to_string(),
-            }
-        });
+            });
         let shown = pushed.collect::<Vec<_>>().join("\n");
         let batch = rows.batch(&scan.schema).unwrap();
         assert!(batch.num_rows() <= plan::BATCH_ROWS);

@@ -118,6 +118,16 @@ impl ColumnDecoder {
         payload: &[u8],
         into: &mut [Column],
     ) -> Result<(), String> {
+        self.decode_event(self.event_number(event_type), payload, into)
+    }
+
+    /// The same for an event of a type that was looked up with [`ColumnDecoder::event_number`].
+    pub fn decode_event(
+        &self,
+        number: Option<usize>,
+        payload: &[u8],
+        into: &mut [Column],
+    ) -> Result<(), String> {
         if self.opaque {
             let text = std::str::from_utf8(payload).ok().filter(|_| json::validate(payload).is_ok());
             for (column, column_type) in into.iter_mut().zip(&self.types) {
@@ -130,7 +140,6 @@ impl ColumnDecoder {
             into.iter_mut().for_each(|column| column.push(&Value::Null));
             return Ok(());
         }
-        let number = self.event_number(event_type);
         let fields = Fields::find(&self.definition, payload).map_err(|error| error.to_string())?;
         let before = into.first().map_or(0, Column::len);
         let mut read = || {

@@ -12,8 +12,10 @@
 //! position. Within an entry, records get positions in their order, so an entry whose records belong to several
 //! appends has gaps between their positions. A run over an earlier group's entry covers that entry whole.
 
+use std::ops::Range;
+
 use recount_journal::{Corruption, FrameHeader, FrameKind};
-use recount_types::batch::{BatchHeader, Record};
+use recount_types::batch::{BatchHeader, Record, RecordIndex};
 use recount_types::{Offset, Partition, Position, Time, TopicId, varint};
 
 /// Records with positions, in the order of positions: one append.
@@ -145,6 +147,51 @@ pub fn encode(directory: &Directory, batches: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
+/// What a body begins with: its directory, and where that says the batches are.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) directory: Directory,
+    /// Where each batch lies in the body.
+    pub(crate) ranges: Vec<Range<usize>>,
+}
+
+impl Head {
+    /// Bytes that say how long the head is.
+    pub(crate) const PREFIX_BYTES: usize = PREFIX_BYTES;
+
+    /// How long the head of a body is, which begins with `prefix`. Not verified.
+    pub(crate) fn bytes(prefix: &[u8]) -> Result<usize, GroupError> {
+        let prefix = prefix.first_chunk::<PREFIX_BYTES>().ok_or(GroupError("body is cut"))?;
+        let directory_bytes = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]);
+        Ok(PREFIX_BYTES + directory_bytes as usize)
+    }
+
+    /// Decodes the head of a body of `body_bytes`, of which there are at least the head's; verifies its checksum and
+    /// every length.
+    pub(crate) fn decode(body: &[u8], body_bytes: usize) -> Result<Head, GroupError> {
+        let mut start = Head::bytes(body)?;
+        let encoded = body.get(PREFIX_BYTES..start).ok_or(GroupError("directory is cut"))?;
+        let crc = u32::from_le_bytes([body[4], body[5], body[6], body[7]]);
+        if crc32c::crc32c(encoded) != crc {
+            return Err(GroupError("directory fails its checksum"));
+        }
+        let directory = decode_directory(encoded).ok_or(GroupError("directory is malformed"))?;
+        let mut ranges = Vec::with_capacity(directory.entries.len());
+        for entry in &directory.entries {
+            let end = start.saturating_add(entry.bytes as usize);
+            if end > body_bytes {
+                return Err(GroupError("batch is cut"));
+            }
+            ranges.push(start..end);
+            start = end;
+        }
+        if start != body_bytes {
+            return Err(GroupError("body has bytes after its last batch"));
+        }
+        Ok(Head { directory, ranges })
+    }
+}
+
 /// A decoded body: its directory, and where its batches are.
 #[derive(Debug)]
 pub struct GroupBody<'a> {
@@ -161,33 +208,9 @@ pub struct GroupError(pub &'static str);
 impl<'a> GroupBody<'a> {
     /// Decodes a body; verifies the directory's checksum and every length, but no batch.
     pub fn decode(body: &'a [u8]) -> Result<GroupBody<'a>, GroupError> {
-        let (prefix, rest) = body.split_first_chunk::<PREFIX_BYTES>().ok_or(GroupError("body is cut"))?;
-        let directory_bytes = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]) as usize;
-        let crc = u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]);
-        let (encoded, mut rest) =
-            rest.split_at_checked(directory_bytes).ok_or(GroupError("directory is cut"))?;
-        if crc32c::crc32c(encoded) != crc {
-            return Err(GroupError("directory fails its checksum"));
-        }
-        let directory = decode_directory(encoded).ok_or(GroupError("directory is malformed"))?;
-        let mut batches = Vec::with_capacity(directory.entries.len());
-        for entry in &directory.entries {
-            let (batch, after) =
-                rest.split_at_checked(entry.bytes as usize).ok_or(GroupError("batch is cut"))?;
-            batches.push(batch);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            return Err(GroupError("body has bytes after its last batch"));
-        }
+        let Head { directory, ranges } = Head::decode(body, body.len())?;
+        let batches = ranges.into_iter().filter_map(|range| body.get(range)).collect();
         Ok(GroupBody { directory, batches })
-    }
-
-    /// The producer of an entry.
-    pub fn producer(&self, entry: usize) -> Result<u64, GroupError> {
-        let batch = self.batches.get(entry).ok_or(GroupError("entry is not there"))?;
-        let header = BatchHeader::parse(batch).map_err(|_| GroupError("batch header is malformed"))?;
-        u64::try_from(header.producer_id).map_err(|_| GroupError("transactional batch has no producer"))
     }
 
     /// The records of an entry, verified.
@@ -195,17 +218,29 @@ impl<'a> GroupBody<'a> {
         let missing = GroupError("run names an entry that is not there");
         let header = self.directory.entries.get(entry).ok_or(missing.clone())?;
         let batch: &'a [u8] = self.batches.get(entry).copied().ok_or(missing)?;
-        if crc32c::crc32c(batch) != header.crc {
-            return Err(GroupError("batch fails its checksum"));
-        }
-        let batch_header = BatchHeader::parse(batch).map_err(|_| GroupError("batch header is malformed"))?;
-        if batch_header.record_count() != header.count {
-            return Err(GroupError("batch has another number of records than its entry says"));
-        }
+        let index = index(header, batch)?;
         let records = recount_types::batch::records(batch).map_err(|_| GroupError("batch is malformed"))?;
-        let own_time = !batch_header.is_log_append_time();
+        let own_time = !index.header().is_log_append_time();
         Ok(Records { records, base_offset: header.base_offset, own_time })
     }
+}
+
+/// The producer of a batch.
+pub(crate) fn producer(batch: &[u8]) -> Result<u64, GroupError> {
+    let header = BatchHeader::parse(batch).map_err(|_| GroupError("batch header is malformed"))?;
+    u64::try_from(header.producer_id).map_err(|_| GroupError("transactional batch has no producer"))
+}
+
+/// Verifies the batch of an entry, to find its records.
+pub(crate) fn index(entry: &Entry, batch: &[u8]) -> Result<RecordIndex, GroupError> {
+    if crc32c::crc32c(batch) != entry.crc {
+        return Err(GroupError("batch fails its checksum"));
+    }
+    let header = BatchHeader::parse(batch).map_err(|_| GroupError("batch header is malformed"))?;
+    if header.record_count() != entry.count {
+        return Err(GroupError("batch has another number of records than its entry says"));
+    }
+    RecordIndex::new(batch).map_err(|_| GroupError("batch is malformed"))
 }
 
 /// Iterates over the records of an entry.

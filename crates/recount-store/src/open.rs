@@ -23,6 +23,7 @@ use crate::drive::Database;
 use crate::error::{ReadError, chain};
 use crate::locate::{self, Frames, PlacedGroup};
 use crate::pending::{Pending, SavedBatch, Waiting};
+use crate::pieces::Pieces;
 use crate::record;
 use crate::sequencer::{self, Recovered, Sequencer};
 use crate::state::{State, decode_seal};
@@ -164,6 +165,7 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
     });
     let inner = Arc::new(Inner {
         root: root.to_owned(),
+        id: format.database,
         held: Mutex::new(Some(recovered.lock)),
         reader: writer.reader(),
         journal_counts: writer.counts(),
@@ -176,6 +178,7 @@ pub(crate) async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<
         visible: Arc::new(Signal::new()),
         signals: Arc::new(Signals::default()),
         index_counts: IndexCounts::default(),
+        pieces: Pieces::default(),
         notes,
         env,
     });
@@ -274,7 +277,7 @@ impl Replay {
 
     /// Brings the state past a group.
     async fn apply(&mut self, group: &mut PlacedGroup, location: Location) -> Result<(), OpenStoreError> {
-        let header = group.frame.header;
+        let header = group.header;
         let (first, end) = group.positions();
         for index in 0..group.directory.entries.len() {
             let entry = group.directory.entries[index];
@@ -295,7 +298,7 @@ impl Replay {
             if group.local_entry(position).is_some_and(|entry| entry.topic == CATALOG) {
                 let placed = locate::placed(&*self, &self.reader, group, position).await?;
                 let payload = placed.record.value.unwrap_or_default();
-                self.define(&payload, Position(position)).map_err(|what| self.bad_group(location, what))?;
+                self.define(payload, Position(position)).map_err(|what| self.bad_group(location, what))?;
             }
         }
         self.state.next_position = Position(end);
@@ -326,7 +329,7 @@ impl Replay {
                 self.pending.add(node, batch);
             }
         }
-        self.pending_groups.insert(group.frame.header.lsn, location);
+        self.pending_groups.insert(group.header.lsn, location);
         Ok(())
     }
 
@@ -369,12 +372,11 @@ fn tell(dropped: &Dropped) -> Option<String> {
 
 /// A batch of a group as one that waits, and the producer whose transaction it is part of.
 fn waiting(group: &mut PlacedGroup, index: usize) -> Result<(Waiting, Option<u64>), ReadError> {
-    let records = group.batch(index)?;
     let entry = group.directory.entries[index];
-    let terms =
-        records.iter().map(|record| record::all_terms(entry.topic, record)).collect::<Result<_, _>>()?;
+    let terms = (0..entry.count).map(|record| record::all_terms(entry.topic, &group.local(index, record)?));
+    let terms = terms.collect::<Result<_, _>>()?;
     let batch = Waiting {
-        lsn: group.frame.header.lsn,
+        lsn: group.header.lsn,
         entry: index as u32,
         partition: (entry.topic, entry.partition),
         count: entry.count,

@@ -11,24 +11,28 @@
 //!  others         the client's own, verbatim
 //! ```
 //!
-//! [`facts`] works out what an event says, by its topic's definition; [`encode`] writes it, [`decode`] reads it.
+//! [`facts`] works out what an event says, by its topic's definition; [`encode`] writes it, [`view`] reads it where it
+//! lies, and [`decode`] makes an event of its own of that.
 //! Reading trusts nothing: a header that `encode` would not have written so is damage.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use recount_index::Term;
-use recount_types::{Event, NewEvent, Revision, Tag, Time, TopicId};
+use recount_types::batch::RecordHeaders;
+use recount_types::{NewEvent, Tag, TopicId};
 
-use crate::catalogue::TopicState;
 use crate::error::ReadError;
 use crate::json;
-use crate::locate::{Placed, RawRecord};
-use crate::time::{format_rfc3339, parse_rfc3339};
+use crate::locate::RawRecord;
+use crate::time::format_rfc3339;
 
 mod facts;
+mod view;
 
 pub(crate) use facts::{Facts, facts, key_text};
+pub use view::EventView;
+pub(crate) use view::{decode, view};
 
 /// An event in the form of a record.
 #[derive(Debug, Clone)]
@@ -95,65 +99,15 @@ pub(crate) fn encode(facts: Facts, key: Option<Bytes>, event: &NewEvent) -> Resu
     Ok(Encoded { timestamp_ms, own_time, key, value: event.payload.clone(), headers })
 }
 
-/// Reads an event. `revision` is given by who knows the stream.
-pub(crate) fn decode(
-    placed: Placed,
-    topic: &TopicState,
-    revision: Option<Revision>,
-) -> Result<Event, ReadError> {
-    let Placed { position, append_time, entry, record } = placed;
-    let damaged = |error: BadHeader| ReadError::Corrupt {
-        what: format!("the event at position {position} of topic {}: {error}", topic.name),
-    };
-    let own = OwnHeaders::read(&record.headers).map_err(damaged)?;
-    let mut tags = Vec::new();
-    if let Some(array) = own.tags {
-        for tag in json::strings(array) {
-            let tag = tag.and_then(|tag| Tag::parse(&tag).ok());
-            tags.push(tag.ok_or_else(|| damaged(BadHeader(TAGS)))?);
-        }
-    }
-    let time = own.time.map(parse_rfc3339).transpose().map_err(|_| damaged(BadHeader(TIME)))?;
-    let stamped = match record.timestamp_ms {
-        Some(ms) => Some(Time(ms.checked_mul(1000).ok_or_else(|| damaged(BadHeader("timestamp")))?)),
-        None => None,
-    };
-    let (id, event_type) = (own.id.map(str::to_owned), own.event_type.map(str::to_owned));
-    let content_type = own.content_type.map(str::to_owned);
-    let mut headers = Vec::with_capacity(own.others);
-    if own.others > 0 {
-        for (name, value) in record.headers.iter().filter(|(name, _)| !is_own(name)) {
-            let name = std::str::from_utf8(name).map_err(|_| damaged(BadHeader("name")))?;
-            headers.push((name.to_owned(), value.clone().unwrap_or_default()));
-        }
-    }
-    Ok(Event {
-        position,
-        topic: topic.name.clone(),
-        key: record.key,
-        revision,
-        partition: entry.partition,
-        offset: record.offset,
-        id,
-        event_type,
-        event_time: time.or(stamped).unwrap_or(append_time),
-        append_time,
-        tags,
-        content_type,
-        headers,
-        payload: record.value.unwrap_or_default(),
-    })
-}
-
 /// The terms of a record: its stream's, its id's, its type's and its tags'.
-pub(crate) fn all_terms(topic: TopicId, record: &RawRecord) -> Result<Vec<Vec<u8>>, ReadError> {
+pub(crate) fn all_terms(topic: TopicId, record: &RawRecord<'_>) -> Result<Vec<Vec<u8>>, ReadError> {
     let damaged = |error: BadHeader| ReadError::Corrupt {
         what: format!("the record at offset {} of topic number {topic}: {error}", record.offset),
     };
-    let own = OwnHeaders::read(&record.headers).map_err(damaged)?;
+    let own = OwnHeaders::read(record.headers.clone()).map_err(damaged)?;
     let mut term = Term::new();
     let mut terms = Vec::with_capacity(3);
-    terms.extend(record.key.as_ref().map(|key| term.stream(topic, key).to_vec()));
+    terms.extend(record.key.map(|key| term.stream(topic, key).to_vec()));
     terms.extend(own.id.map(|id| term.client_id(topic, id).to_vec()));
     terms.extend(own.event_type.map(|name| term.event_type(topic, name).to_vec()));
     for tag in own.tags.into_iter().flat_map(json::strings) {
@@ -167,14 +121,12 @@ pub(crate) fn all_terms(topic: TopicId, record: &RawRecord) -> Result<Vec<Vec<u8
 }
 
 /// Whether a record is what this event was written as: key, payload, type, tags, time and headers.
-pub(crate) fn same(record: &RawRecord, encoded: &Encoded) -> bool {
-    record.key == encoded.key
-        && record.value.as_ref() == Some(&encoded.value)
+pub(crate) fn same(record: &RawRecord<'_>, encoded: &Encoded) -> bool {
+    let headers = encoded.headers.iter().map(|(name, value)| Ok((name.as_bytes(), Some(&value[..]))));
+    record.key == encoded.key.as_deref()
+        && record.value == Some(&encoded.value[..])
         && record.timestamp_ms == encoded.own_time.then_some(encoded.timestamp_ms)
-        && record.headers.len() == encoded.headers.len()
-        && record.headers.iter().zip(&encoded.headers).all(|((name, value), (own_name, own_value))| {
-            name[..] == *own_name.as_bytes() && value.as_ref() == Some(own_value)
-        })
+        && record.headers.clone().eq(headers)
 }
 
 const ID: &str = "ce_id";
@@ -201,10 +153,10 @@ struct OwnHeaders<'a> {
 }
 
 impl<'a> OwnHeaders<'a> {
-    fn read(headers: &'a [(Bytes, Option<Bytes>)]) -> Result<OwnHeaders<'a>, BadHeader> {
+    fn read(headers: RecordHeaders<'a>) -> Result<OwnHeaders<'a>, BadHeader> {
         let mut own = OwnHeaders::default();
-        for (name, value) in headers {
-            let (slot, name) = match &name[..] {
+        for (name, value) in headers.flatten() {
+            let (slot, name) = match name {
                 b"ce_id" => (&mut own.id, ID),
                 b"ce_type" => (&mut own.event_type, TYPE),
                 b"ce_time" => (&mut own.time, TIME),
@@ -215,7 +167,7 @@ impl<'a> OwnHeaders<'a> {
                     continue;
                 }
             };
-            let text = value.as_ref().and_then(|value| std::str::from_utf8(value).ok());
+            let text = value.and_then(|value| std::str::from_utf8(value).ok());
             if slot.replace(text.ok_or(BadHeader(name))?).is_some() {
                 return Err(BadHeader(name));
             }

@@ -43,33 +43,31 @@ impl Salvage {
         let (first, end) = group.positions();
         let mut events = Vec::new();
         for position in first..end {
-            let placed = self.placed(&mut group, position)?;
+            self.reach(&mut group, position)?;
+            let placed = group.at(position)?;
             if placed.entry.topic == CATALOG {
                 self.define(&placed);
             }
             if let Some(topic) = self.catalogue.by_id(placed.entry.topic) {
-                events.push(record::decode(placed, topic, None)?);
+                events.push(record::decode(&placed, topic, None)?);
             }
         }
         Ok(events)
     }
 
-    fn placed(&self, group: &mut PlacedGroup, position: u64) -> Result<Placed, ReadError> {
-        match group.earlier(position) {
-            None => group.local(position),
-            Some(lsn) => {
-                let frame = self.pending.get(&lsn).cloned().ok_or_else(|| ReadError::Corrupt {
-                    what: format!("position {position} is of the group with lsn {lsn}, which cannot be read"),
-                })?;
-                let mut earlier = PlacedGroup::of(PathBuf::from(frame.location.segment.file_name()), frame)?;
-                group.in_group(&mut earlier, position)
-            }
-        }
+    /// Gives a group the earlier one that has the record of a position.
+    fn reach(&self, group: &mut PlacedGroup, position: u64) -> Result<(), ReadError> {
+        let Some(lsn) = group.lacks(position) else { return Ok(()) };
+        let frame = self.pending.get(&lsn).cloned().ok_or_else(|| ReadError::Corrupt {
+            what: format!("position {position} is of the group with lsn {lsn}, which cannot be read"),
+        })?;
+        group.give(PlacedGroup::of(PathBuf::from(frame.location.segment.file_name()), frame)?);
+        Ok(())
     }
 
-    fn define(&mut self, placed: &Placed) {
-        let payload = placed.record.value.clone().unwrap_or_default();
-        let change: Result<Change, _> = serde_json::from_slice(&payload);
+    fn define(&mut self, placed: &Placed<'_>) {
+        let payload = placed.record.value.unwrap_or_default();
+        let change: Result<Change, _> = serde_json::from_slice(payload);
         if let Some(next) =
             change.ok().and_then(|change| self.catalogue.after(&change, Position(placed.position.0)).ok())
         {

@@ -1,6 +1,6 @@
 //! The store: the handle that fronts hold, and what its parts share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -18,6 +18,7 @@ use crate::ddl::{self, Statement};
 use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
 use crate::open::{self, OpenOptions, OpenStoreError};
+use crate::pieces::Pieces;
 use crate::read::{self, EventCursor, ReadRequest};
 use crate::sequencer::Sequencer;
 use crate::state;
@@ -40,6 +41,7 @@ impl std::fmt::Debug for Store {
 pub(crate) struct Inner {
     pub(crate) env: Env,
     pub(crate) root: PathBuf,
+    pub(crate) id: [u8; 16],
     /// Keeps others out until the store is closed.
     pub(crate) held: Mutex<Option<Arc<HeldLock>>>,
     pub(crate) reader: Reader,
@@ -60,6 +62,8 @@ pub(crate) struct Inner {
     /// How the background tasks are woken.
     pub(crate) signals: Arc<background::Signals>,
     pub(crate) index_counts: background::IndexCounts,
+    /// Of batches that were read for single records.
+    pub(crate) pieces: Pieces,
     pub(crate) notes: Vec<String>,
 }
 
@@ -100,14 +104,20 @@ impl Store {
     }
 
     /// Opens the database in a directory. See [`OpenOptions`].
-    pub async fn open(
-        env: Env,
-        root: &std::path::Path,
-        options: OpenOptions,
-    ) -> Result<Store, OpenStoreError> {
+    pub async fn open(env: Env, root: &Path, options: OpenOptions) -> Result<Store, OpenStoreError> {
         let database = Arc::new(open::open(env, root, options).await?);
         background::start(&database);
         Ok(Store { database })
+    }
+
+    /// The database's directory.
+    pub fn root(&self) -> &Path {
+        &self.inner().root
+    }
+
+    /// What tells the database from all others; it never changes.
+    pub fn id(&self) -> [u8; 16] {
+        self.inner().id
     }
 
     /// What opening did that an operator should know, such as a torn tail that was cut.

@@ -8,13 +8,16 @@
 //! ```
 //!
 //! The CRC covers everything after itself: not the base offset, nor the leader epoch.
-//! [`BatchBuilder`] makes batches, [`BatchHeader::parse`] and [`records`] read them, checking every length first.
+//! [`BatchBuilder`] makes batches, [`BatchHeader::parse`], [`records`] and [`RecordIndex`] read them, checking every length
+//! first.
 
 mod builder;
 mod reader;
 
 pub use builder::BatchBuilder;
-pub use reader::{BatchError, BatchHeader, Codec, Record, RecordHeaders, Records, records, verify};
+pub use reader::{
+    BatchError, BatchHeader, Codec, Record, RecordHeaders, RecordIndex, Records, records, verify,
+};
 
 /// Bytes before the first record.
 pub const HEADER_BYTES: usize = 61;

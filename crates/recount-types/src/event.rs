@@ -13,11 +13,16 @@ pub struct Tag(String);
 impl Tag {
     /// Checks and makes a tag from `name:value`.
     pub fn parse(text: &str) -> Result<Tag, InvalidTag> {
-        let name_ends = text.find(':');
-        if text.len() > crate::limits::TAG_BYTES_MAX || !matches!(name_ends, Some(n) if n > 0) {
-            return Err(InvalidTag(text.chars().take(80).collect()));
+        if Tag::is_one(text) {
+            Ok(Tag(text.to_owned()))
+        } else {
+            Err(InvalidTag(text.chars().take(80).collect()))
         }
-        Ok(Tag(text.to_owned()))
+    }
+
+    /// Whether a text is a tag.
+    pub fn is_one(text: &str) -> bool {
+        text.len() <= crate::limits::TAG_BYTES_MAX && matches!(text.find(':'), Some(n) if n > 0)
     }
 
     /// `name:value`.

@@ -44,6 +44,17 @@ pub fn len_i64(value: i64) -> usize {
 /// Takes a value off the front.
 #[inline]
 pub fn take_u64(input: &mut &[u8]) -> Result<u64, BadVarint> {
+    // Almost every number is less than 128.
+    if let Some((&byte, rest)) = input.split_first()
+        && byte < 0x80
+    {
+        *input = rest;
+        return Ok(byte.into());
+    }
+    take_long(input)
+}
+
+fn take_long(input: &mut &[u8]) -> Result<u64, BadVarint> {
     let mut value = 0u64;
     for (at, &byte) in input.iter().enumerate().take(U64_BYTES_MAX) {
         if at == U64_BYTES_MAX - 1 && byte > 1 {

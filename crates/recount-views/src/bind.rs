@@ -10,7 +10,7 @@
 //! ```
 
 use recount_entity::expr::Expr;
-use recount_entity::fold::{self, Fold, LOOKUPS_MAX};
+use recount_entity::fold::{self, Fold, LOOKUPS_MAX, Prepared};
 use recount_store::ddl::{Action, CreateEntity, Ident, ParseError, Rule, StateColumn};
 use recount_store::schema::{ColumnType, TopicDefinition};
 use recount_types::column::Value;
@@ -116,7 +116,8 @@ pub fn bind(
         .map(|(lookup, columns)| (BoundLookup { columns, ..lookup.rows }, lookup.fold))
         .unzip();
     let by_event_time = entity.order_by_event_time;
-    let fold = Fold { state, lookups: specifications, rules, otherwise, by_event_time };
+    let prepared = Prepared::default();
+    let fold = Fold { state, lookups: specifications, rules, otherwise, by_event_time, prepared };
     Ok(Bound { fold, key, by_stream, event_columns, lookups: bound, columns, rules: written })
 }
 

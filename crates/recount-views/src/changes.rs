@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 use recount_entity::fold::{Effect, Events, Step};
 use recount_entity::key::Key;
-use recount_entity::table::{Frozen, Row, Slot, Stopped, Table};
+use recount_entity::table::{Frozen, Row, Slot, State, Stopped, Table};
 use recount_env::block_on;
 use recount_store::ReadError;
 use recount_types::column::Value;
@@ -27,8 +27,8 @@ use recount_types::{EntityId, Position, Time};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::key_text;
-use crate::live::EPOCH_POSITIONS;
 use crate::replica::{Plan, Replica};
+use crate::snapshot::schedule::mark_positions;
 use crate::views::{EntityInfo, Views};
 
 /// Positions in a stretch.
@@ -190,8 +190,7 @@ impl Changes {
         if self.found.is_empty() {
             let head = self.views.inner().store.head().0;
             if self.replica.position < self.begins {
-                let until = self.begins.min(self.replica.position + EPOCH_POSITIONS);
-                block_on(self.replica.advance(until, &mut |_: Step<'_>, _: &Events| {}))?;
+                self.come_nearer()?;
                 return Ok(Told::Changes(Vec::new()));
             }
             if self.replica.position >= head {
@@ -224,6 +223,30 @@ impl Changes {
             }
             visible.changed(seen).await;
         }
+    }
+
+    /// Goes on towards the place behind which changes are looked for: from a snapshot, if there is one.
+    fn come_nearer(&mut self) -> Result<(), ViewError> {
+        let inner = self.views.inner();
+        let live = inner.find(self.info.name.as_str(), Some(self.place.version))?;
+        // Confined to a stream, it has one key's rows alone.
+        let key = self.key.as_ref().filter(|_| self.replica.confines().stream.is_some());
+        let from = if self.replica.position == 0 {
+            block_on(inner.snapshots.newest(live.wanted(self.begins, None)))
+        } else {
+            None
+        };
+        let until = self.begins.min(self.replica.position + mark_positions(inner.settings.snapshot_events));
+        let done = block_on(async {
+            if let Some(snapshot) = from {
+                return self.replica.begin_from(snapshot, key).await;
+            }
+            self.replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
+        });
+        let Err(ViewError::Snapshot(error)) = done else { return done };
+        inner.snapshots.discard(&error);
+        self.replica = self.replica.anew(self.replica.plan().clone(), self.replica.confines().clone());
+        Ok(())
     }
 
     fn at_head(&mut self) -> Told {
@@ -262,7 +285,7 @@ impl Changes {
     /// Finds the changes up to a position.
     async fn look(&mut self, until: u64) -> Result<(), ViewError> {
         let place = Place { told: None, ..self.place };
-        let mut found = Found::new(self.replica.table.freeze(), place, self.key.as_ref(), &mut self.memory);
+        let mut found = Found::new(self.replica.freeze().await?, place, self.key.as_ref(), &mut self.memory);
         if self.replica.plan().bound.fold.is_retroactive() {
             for (position, append_time) in self.replica.recorded(until).await? {
                 let mut touched: HashSet<Slot> = HashSet::new();
@@ -270,7 +293,7 @@ impl Changes {
                     touched.insert(step.slot);
                 };
                 self.replica.advance(position.0, &mut watch).await?;
-                let table = &self.replica.table;
+                let table = self.replica.table();
                 let mut touched: Vec<Slot> = touched.into_iter().collect();
                 touched
                     .sort_unstable_by(|a, b| table.row(*a).key.as_bytes().cmp(table.row(*b).key.as_bytes()));
@@ -317,13 +340,13 @@ impl<'a> Found<'a> {
     /// Notes what a row is from a position on, if it is another one than before.
     fn note(&mut self, slot: Slot, table: &Table, position: Position, append_time: Time) {
         let row = table.row(slot);
-        if self.failed.is_some() || self.key.is_some_and(|key| *key != row.key) {
+        if self.failed.is_some() || self.key.is_some_and(|key| row.key != *key) {
             return;
         }
-        let now = shown(row, table.state(slot));
+        let now = shown(&row, table.state(slot));
         let changed = match self.last.get(&slot).map(|&last| &self.changes[last]) {
             Some(change) => (&change.state, &change.stopped) != (&now.0, &now.1),
-            None => now != self.before.at(slot).map_or((None, None), |(row, state)| shown(row, state)),
+            None => now != self.before.at(slot).map_or((None, None), |(row, state)| shown(&row, state)),
         };
         if !changed {
             return;
@@ -337,7 +360,7 @@ impl<'a> Found<'a> {
             place: Place { position, told: Some(told), ..self.place },
             append_time,
             event_time: Time(row.event_time),
-            key: row.key.clone(),
+            key: row.key.to_key(),
             state: now.0,
             stopped: now.1,
         };
@@ -365,9 +388,9 @@ impl<'a> Found<'a> {
 }
 
 /// A row as it is told: its state unless it has none or stopped, and where it stopped.
-fn shown(row: &Row, state: &[Value<'static>]) -> (Option<Vec<Value<'static>>>, Option<Stopped>) {
+fn shown(row: &Row<'_>, state: State<'_>) -> (Option<Vec<Value<'static>>>, Option<Stopped>) {
     let state = (row.present && row.stopped.is_none()).then(|| state.to_vec());
-    (state, row.stopped.as_deref().cloned())
+    (state, row.stopped.cloned())
 }
 
 impl Change {

@@ -4,6 +4,8 @@ use recount_entity::table::Full;
 use recount_store::ReadError;
 use recount_types::Kind;
 
+use crate::snapshot::SnapshotError;
+
 /// Why an entity cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
@@ -67,6 +69,9 @@ pub enum ViewError {
     /// Reading events failed.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A snapshot cannot be used. It is folded again without it.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// It has too many keys.
     #[error(transparent)]
     Full(#[from] Full),
@@ -78,7 +83,7 @@ impl ViewError {
         match self {
             ViewError::NotFound(_) => Kind::NotFound,
             ViewError::BadRequest(_) => Kind::Invalid,
-            ViewError::Memory { .. } | ViewError::Full(_) => Kind::Unavailable,
+            ViewError::Memory { .. } | ViewError::Full(_) | ViewError::Snapshot(_) => Kind::Unavailable,
             ViewError::Behind { .. } => Kind::Busy,
             ViewError::Stopped { .. } | ViewError::FoldedAnew { .. } => Kind::Conflict,
             ViewError::Read(error) => error.kind(),

@@ -10,9 +10,9 @@ use recount_entity::fold::{Events, NO_EVENT, key_of, push_key};
 use recount_entity::lookup::LookupTable;
 use recount_store::columns::{ColumnDecoder, form_of};
 use recount_store::schema::TopicDefinition;
-use recount_store::{EventCursor, From, ReadError, ReadRequest, Scope, Store};
+use recount_store::{EventCursor, EventView, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::column::{Column, Value};
-use recount_types::{Event, Position, TopicName};
+use recount_types::{Position, TopicName};
 
 use crate::bind::{Bound, BoundLookup, EventColumn};
 
@@ -42,6 +42,9 @@ pub(crate) struct Feed {
     decoder: ColumnDecoder,
     decoded: Vec<Column>,
     others: Vec<Column>,
+    /// Events that were read, whatever became of them; the last one's position, and its append time, µs.
+    pub(crate) seen: u64,
+    pub(crate) last_seen: Option<(u64, i64)>,
     /// Events that do not fit the topic's columns, or whose key cannot be computed.
     pub(crate) unfit: u64,
 }
@@ -72,6 +75,8 @@ impl Feed {
             decoded: decoder.empty(),
             decoder,
             others,
+            seen: 0,
+            last_seen: None,
             unfit: 0,
         })
     }
@@ -82,21 +87,29 @@ impl Feed {
         self.take_back(events);
         let mut bytes = 0;
         while events.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
-            let Some(event) = self.cursor.next().await? else { break };
-            if event.position.0 > self.span.until {
+            let Feed { cursor, span, bound, skipped, decoder, decoded, others, unfit, seen, last_seen } =
+                &mut *self;
+            let Some(event) = cursor.take()? else {
+                if cursor.load().await? {
+                    continue;
+                }
+                break;
+            };
+            if event.position.0 > span.until {
                 break;
             }
-            if !self.span.happened(&event) || self.skipped.binary_search(&event.position).is_ok() {
+            *seen += 1;
+            *last_seen = Some((event.position.0, event.append_time.0));
+            if !span.happened(&event) || skipped.binary_search(&event.position).is_ok() {
                 continue;
             }
-            let event_type = event.event_type.as_deref();
-            if self.decoder.decode(event_type, &event.payload, &mut self.decoded).is_err() {
-                self.unfit += 1;
+            let number = decoder.event_number(event.event_type);
+            if decoder.decode_event(number, event.payload, decoded).is_err() {
+                *unfit += 1;
                 continue;
             }
-            self.push_others(&event);
-            let number = self.decoder.event_number(event_type).and_then(|number| u16::try_from(number).ok());
-            events.numbers.push(number.unwrap_or(NO_EVENT));
+            push_others(bound, others, &event);
+            events.numbers.push(number.and_then(|number| u16::try_from(number).ok()).unwrap_or(NO_EVENT));
             events.positions.push(event.position.0);
             events.times.push(event.event_time.0);
             events.appended.push(event.append_time.0);
@@ -113,25 +126,6 @@ impl Feed {
             events.key_ends.push(events.keys.len());
         }
         Ok(())
-    }
-
-    fn push_others(&mut self, event: &Event) {
-        let mut others = self.others.iter_mut();
-        for column in &self.bound.event_columns {
-            let value = match column {
-                EventColumn::Topic(..) => continue,
-                EventColumn::Position => Value::Integer(event.position.0 as i64),
-                EventColumn::EventTime => Value::Integer(event.event_time.0),
-                EventColumn::AppendTime => Value::Integer(event.append_time.0),
-                EventColumn::EventType => match &event.event_type {
-                    Some(text) => Value::Text(text.as_str().into()),
-                    None => Value::Null,
-                },
-            };
-            if let Some(other) = others.next() {
-                other.push(&value);
-            }
-        }
     }
 
     /// Gives the columns to `events`, in the order in which expressions number them.
@@ -159,6 +153,23 @@ impl Feed {
     }
 }
 
+/// Adds what events say beside their payloads.
+fn push_others(bound: &Bound, others: &mut [Column], event: &EventView<'_>) {
+    let mut others = others.iter_mut();
+    for column in &bound.event_columns {
+        let value = match column {
+            EventColumn::Topic(..) => continue,
+            EventColumn::Position => Value::Integer(event.position.0 as i64),
+            EventColumn::EventTime => Value::Integer(event.event_time.0),
+            EventColumn::AppendTime => Value::Integer(event.append_time.0),
+            EventColumn::EventType => event.event_type.map_or(Value::Null, |text| Value::Text(text.into())),
+        };
+        if let Some(other) = others.next() {
+            other.push(&value);
+        }
+    }
+}
+
 /// Reads the rows of a topic that is looked up into `table`; the least time from which one of them is in force.
 pub(crate) async fn read_rows(
     store: &Store,
@@ -172,9 +183,18 @@ pub(crate) async fn read_rows(
     let mut columns = decoder.empty();
     let mut cursor = cursor(store, &span).await?;
     let mut least = None;
-    while let Some(event) = cursor.next().await?.filter(|event| event.position.0 <= span.until) {
+    loop {
+        let Some(event) = cursor.take()? else {
+            if cursor.load().await? {
+                continue;
+            }
+            break;
+        };
+        if event.position.0 > span.until {
+            break;
+        }
         columns.iter_mut().for_each(Column::clear);
-        let fits = decoder.decode(event.event_type.as_deref(), &event.payload, &mut columns).is_ok();
+        let fits = decoder.decode(event.event_type, event.payload, &mut columns).is_ok();
         if !span.happened(&event) || !fits {
             continue;
         }
@@ -212,7 +232,7 @@ impl Span {
         Span { scope: Scope::Topic(topic.clone()), after, until, valid_until: None }
     }
 
-    fn happened(&self, event: &Event) -> bool {
+    fn happened(&self, event: &EventView<'_>) -> bool {
         self.valid_until.is_none_or(|until| event.event_time.0 <= until)
     }
 }

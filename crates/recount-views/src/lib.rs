@@ -5,6 +5,7 @@
 //!  feed.rs     events of a topic, as a fold takes them
 //!  replica.rs  the rows of one entity up to a position
 //!  live.rs     one version of an entity, kept up to date; pace.rs how fast it does so
+//!  snapshot.rs rows at a position, kept in files
 //!  views.rs    all of them: the catalogue followed, questions answered
 //!  changes.rs  the rows as they change from a position on
 //! ```
@@ -24,6 +25,7 @@ mod pace;
 mod past;
 mod replica;
 pub mod shown;
+mod snapshot;
 mod views;
 
 pub use changes::{After, BadPlace, Change, Changes, Ended, Place, Told};
@@ -34,6 +36,7 @@ pub use past::{Absent, Answer, Moment, RowState, StepRow};
 pub use recount_entity::fold::Effect;
 pub use recount_entity::table::Frozen;
 pub use replica::series::{Point, Series};
+pub use snapshot::SnapshotError;
 pub use views::{EntityInfo, Settings, StoppedKey, Views};
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

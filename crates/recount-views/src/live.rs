@@ -5,13 +5,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use recount_entity::fold::{Events, Step};
 use recount_entity::key::Key;
 use recount_entity::table::Frozen;
 use recount_env::{Clock, block_on};
 use recount_store::ReadError;
 use recount_store::schema::ColumnType;
-use recount_types::limits::APPEND_EVENTS_MAX;
 use recount_types::{EntityId, TopicName};
 
 use crate::bind::RowColumn;
@@ -19,10 +17,7 @@ use crate::error::ViewError;
 use crate::lock;
 use crate::pace::Pace;
 use crate::replica::{Confines, Plan, Replica};
-
-/// Positions that one epoch covers at most; more than an append has.
-pub(crate) const EPOCH_POSITIONS: u64 = 65_536;
-const _: () = assert!(EPOCH_POSITIONS > APPEND_EVENTS_MAX as u64);
+use crate::snapshot::{SnapshotError, Snapshots, Taken, Wanted};
 
 /// Pause before what failed for want of memory, or at a read, is tried again.
 const RETRY_US: u64 = 5_000_000;
@@ -40,13 +35,26 @@ pub(crate) struct Live {
     /// The conditions of its rules, as they were written.
     pub(crate) rules: Vec<String>,
     plan: Plan,
-    clock: Arc<dyn Clock>,
+    beside: Beside,
     replica: Mutex<Replica>,
+    /// The one that it takes the rows over from: it folded the same, but for a topic that grew or an event passed over.
+    before: Mutex<Option<Arc<Live>>>,
+    /// Rows to be kept, until somebody writes them.
+    taken: Mutex<Option<Taken>>,
     /// Where the replica is, for those who only look.
     position: AtomicU64,
     /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
     failed: Mutex<Option<(ViewError, u64)>>,
     pace: Mutex<Pace>,
+}
+
+/// What all versions share.
+#[derive(Clone)]
+pub(crate) struct Beside {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    /// Events from one snapshot to the next, at least.
+    pub(crate) interval: u64,
 }
 
 /// What it says of itself.
@@ -72,7 +80,8 @@ impl Live {
         name: TopicName,
         version: u32,
         replica: Replica,
-        clock: Arc<dyn Clock>,
+        beside: Beside,
+        before: Option<Arc<Live>>,
     ) -> Live {
         let bound = &replica.plan().bound;
         let (columns, key_width) = (bound.columns.clone(), bound.key.len());
@@ -80,7 +89,7 @@ impl Live {
         let rules = bound.rules.clone();
         let plan = replica.plan().clone();
         let (replica, position, failed) = (Mutex::new(replica), AtomicU64::new(0), Mutex::new(None));
-        let pace = Mutex::default();
+        let (before, taken, pace) = (Mutex::new(before), Mutex::new(None), Mutex::default());
         Live {
             id,
             name,
@@ -90,8 +99,10 @@ impl Live {
             lookups,
             rules,
             plan,
-            clock,
+            beside,
             replica,
+            before,
+            taken,
             position,
             failed,
             pace,
@@ -116,11 +127,22 @@ impl Live {
         &self,
         wanted: u64,
         goes_on: &dyn Fn() -> bool,
-        work: impl FnOnce(&mut Replica) -> Result<T, ViewError>,
+        mut work: impl FnMut(&mut Replica) -> Result<T, ViewError>,
     ) -> Result<T, ViewError> {
         let mut replica = lock(&self.replica);
-        self.catch_up(&mut replica, wanted, goes_on)?;
-        work(&mut replica)
+        loop {
+            self.catch_up(&mut replica, wanted, goes_on)?;
+            match work(&mut replica) {
+                Err(ViewError::Snapshot(error)) => self.go_without(&mut replica, &error),
+                done => return done,
+            }
+        }
+    }
+
+    /// Begins anew without a snapshot that turned out not to be of use.
+    fn go_without(&self, replica: &mut Replica, error: &SnapshotError) {
+        self.beside.snapshots.discard(error);
+        *replica = replica.anew(self.plan.clone(), Confines::default());
     }
 
     /// One epoch towards `wanted`; true if there is more to do.
@@ -147,20 +169,17 @@ impl Live {
     }
 
     fn step(&self, replica: &mut Replica, wanted: u64) -> Result<(), ViewError> {
-        let now = self.clock.boottime_us();
+        let now = self.beside.clock.boottime_us();
         if let Some((error, again)) = &*lock(&self.failed)
             && now < *again
         {
             return Err(error.clone());
         }
         lock(&self.pace).begins(now, replica.position);
-        let done = block_on(async {
-            let until = replica.epoch_end(wanted, EPOCH_POSITIONS).await?;
-            replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
-        });
+        let done = self.epoch_of(replica, wanted);
         if let Err(error) = &done {
             // An epoch that was cut short left rows of no position.
-            *replica = replica.anew(replica.plan().clone(), Confines::default());
+            *replica = replica.anew(self.plan.clone(), Confines::default());
             let again = match error {
                 // Others may have given memory back, or the machine may have recovered.
                 ViewError::Memory { .. } | ViewError::Read(ReadError::Io { .. }) => now + RETRY_US,
@@ -172,8 +191,97 @@ impl Live {
             *lock(&self.failed) = None;
         }
         self.position.store(replica.position, Ordering::Release);
-        lock(&self.pace).ends(self.clock.boottime_us(), replica.position, replica.position >= wanted);
+        lock(&self.pace).ends(self.beside.clock.boottime_us(), replica.position, replica.position >= wanted);
         done
+    }
+
+    fn epoch_of(&self, replica: &mut Replica, wanted: u64) -> Result<(), ViewError> {
+        let taken = loop {
+            match block_on(self.begun_epoch(replica, wanted)) {
+                Err(ViewError::Snapshot(error)) => self.go_without(replica, &error),
+                done => break done?,
+            }
+        };
+        if let Some(taken) = taken {
+            let before = lock(&self.taken).replace(taken);
+            // Nobody wrote that one yet: whoever folds faster than snapshots are written waits for them.
+            self.keep(before);
+        }
+        Ok(())
+    }
+
+    async fn begun_epoch(&self, replica: &mut Replica, wanted: u64) -> Result<Option<Taken>, ViewError> {
+        if replica.position == 0 {
+            self.begin(replica, wanted).await?;
+        }
+        if replica.position >= wanted {
+            return Ok(None);
+        }
+        replica.epoch(wanted, self.beside.interval, (self.id, self.version)).await
+    }
+
+    /// Begins with what is there already: the rows of the one before, or a snapshot.
+    async fn begin(&self, replica: &mut Replica, wanted: u64) -> Result<(), ViewError> {
+        if let Some(taken_over) = self.take_over() {
+            *replica = taken_over;
+            return replica.go_on_by(self.plan.clone()).await;
+        }
+        if let Some(snapshot) = self.beside.snapshots.newest(self.wanted(wanted, None)).await {
+            replica.begin_from(snapshot, None).await?;
+        }
+        Ok(())
+    }
+
+    /// The replica of the one before, which begins anew should anybody still ask it.
+    fn take_over(&self) -> Option<Replica> {
+        let mut before = lock(&self.before).take();
+        while let Some(live) = before {
+            let mut theirs = lock(&live.replica);
+            if theirs.position > 0 {
+                let anew = theirs.anew(live.plan.clone(), Confines::default());
+                return Some(std::mem::replace(&mut *theirs, anew));
+            }
+            before = lock(&live.before).take();
+        }
+        None
+    }
+
+    /// Which snapshot can be begun from.
+    pub(crate) fn wanted(&self, until: u64, valid_until: Option<i64>) -> Wanted<'_> {
+        Wanted {
+            entity: self.id,
+            version: self.version,
+            plan: &self.plan.hash,
+            lookups: self.plan.lookups.len(),
+            skipped: &self.plan.skipped,
+            until,
+            valid_until,
+        }
+    }
+
+    /// Writes the snapshot that waits to be written, if one does.
+    pub(crate) fn keep_taken(&self) {
+        let taken = lock(&self.taken).take();
+        self.keep(taken);
+    }
+
+    /// Takes a snapshot, if it saves folding much again, and writes it.
+    pub(crate) fn keep_on_closing(&self) {
+        self.keep_taken();
+        let mut replica = lock(&self.replica);
+        let taken = block_on(replica.take_on_closing(self.beside.interval, (self.id, self.version)));
+        drop(replica);
+        match taken {
+            Ok(taken) => self.keep(taken),
+            Err(error) => tracing::warn!(entity = %self.name, %error, "no snapshot is taken"),
+        }
+    }
+
+    fn keep(&self, taken: Option<Taken>) {
+        let Some(taken) = taken else { return };
+        if let Err(error) = self.beside.snapshots.write(&taken, self.beside.interval) {
+            tracing::warn!(entity = %self.name, %error, "no snapshot is kept; it is taken again later");
+        }
     }
 
     /// The rows of several at one position, `wanted` or the latest that one of them is at.
@@ -192,12 +300,26 @@ impl Live {
         for (at, replica) in &mut held {
             all[*at].catch_up(replica, wanted, goes_on)?;
         }
-        let frozen = all.iter().map(|live| {
-            let of = held.iter().find(|(at, _)| (all[*at].id, all[*at].version) == (live.id, live.version));
+        let mut frozen = Vec::new();
+        for live in all {
+            let of =
+                held.iter_mut().find(|(at, _)| (all[*at].id, all[*at].version) == (live.id, live.version));
             let (_, replica) = of.expect("every one was locked");
-            replica.table.freeze()
-        });
-        Ok((wanted, frozen.collect()))
+            frozen.push(live.frozen(replica, goes_on)?);
+        }
+        Ok((wanted, frozen))
+    }
+
+    /// All rows of its replica.
+    fn frozen(&self, replica: &mut Replica, goes_on: &dyn Fn() -> bool) -> Result<Frozen, ViewError> {
+        let position = replica.position;
+        loop {
+            match block_on(replica.freeze()) {
+                Err(ViewError::Snapshot(error)) => self.go_without(replica, &error),
+                done => return done,
+            }
+            self.catch_up(replica, position, goes_on)?;
+        }
     }
 
     /// What it folds; it never changes.
@@ -206,21 +328,30 @@ impl Live {
     }
 
     /// Tells of each key that stopped: the event, and why.
-    pub(crate) fn each_stopped(&self, tell: &mut dyn FnMut(&Key, u64, &str)) {
-        let frozen = lock(&self.replica).table.freeze();
+    pub(crate) fn each_stopped(&self, tell: &mut dyn FnMut(&Key, u64, &str)) -> Result<(), ViewError> {
+        let mut replica = lock(&self.replica);
+        let frozen = if replica.stopped_elsewhere() == 0 {
+            replica.freeze_loaded()
+        } else {
+            self.frozen(&mut replica, &|| true)?
+        };
+        drop(replica);
         for (row, _) in frozen.rows() {
             if let Some(stopped) = &row.stopped {
-                tell(&row.key, stopped.position, &stopped.reason);
+                tell(&row.key.to_key(), stopped.position, &stopped.reason);
             }
         }
+        Ok(())
     }
 
     pub(crate) fn status(&self) -> Status {
         let replica = lock(&self.replica);
+        let table = replica.table();
+        let stopped = table.slots().filter(|&slot| table.row(slot).stopped.is_some()).count();
         Status {
             position: replica.position,
-            keys: replica.table.len(),
-            stopped: replica.table.slots().filter(|&slot| replica.table.row(slot).stopped.is_some()).count(),
+            keys: replica.keys(),
+            stopped: stopped + replica.stopped_elsewhere() as usize,
             bytes: replica.bytes(),
             unfit: replica.unfit,
             per_second: lock(&self.pace).per_second(),

@@ -1,9 +1,11 @@
 //! Questions: a row, all rows, or the steps of a fold, now or as of any moment of either axis.
 //!
-//! About now the replica that is kept up to date answers. About the past a replica of its own is folded, confined to
-//! what is asked: one key's stream, what was recorded by a position, what had happened by a time.
+//! About now the replica that is kept up to date answers, unless it is far behind. About the past a replica of its own is
+//! folded, from the nearest snapshot on and confined to what is asked: one key's stream, what was recorded by a position, what
+//! had happened by a time.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use recount_entity::fold::{Effect, Events, Step};
 use recount_entity::key::Key;
@@ -20,6 +22,8 @@ use crate::key_text;
 use crate::live::Live;
 use crate::replica::series::Series;
 use crate::replica::{Confines, Plan, Replica};
+use crate::snapshot::Snapshot;
+use crate::snapshot::schedule::mark_positions;
 use crate::views::{Inner, Views};
 
 /// As of when a question is asked. Without either it is about now.
@@ -116,16 +120,17 @@ impl Views {
         let live = inner.find(name, version)?;
         let parsed = key_text::parse(key, &live.columns[..live.key_width]).map_err(ViewError::BadRequest)?;
         let wanted = inner.head_at(at_least)?;
-        if moment == Moment::default() {
+        if moment == Moment::default() && !inner.is_far_behind(&live, wanted) {
             return live.at(wanted.0, &inner.patience(), |replica| {
                 let row = row_of(&live, replica, &parsed, key)?;
-                Ok(Answer { position: Position(replica.position), row: row.ok_or(Absent::Never) }
-                    .explained(replica, &parsed))
+                let known = block_on(replica.find(parsed.as_bytes()))?;
+                let absent = if known.is_some() { Absent::Ended } else { Absent::Never };
+                Ok(Answer { position: Position(replica.position), row: row.ok_or(absent) })
             });
         }
-        let replica = inner.past(&live, Some(&parsed), moment)?;
+        let mut replica = inner.past(&live, Some(&parsed), moment)?;
         let position = Position(replica.position);
-        let row = match row_of(&live, &replica, &parsed, key)? {
+        let row = match row_of(&live, &mut replica, &parsed, key)? {
             Some(row) => Ok(row),
             None => Err(inner.why_absent(&live, &parsed, moment)?),
         };
@@ -148,8 +153,10 @@ impl Views {
         }
         let inner = self.inner();
         let live = inner.find(name, version)?;
-        let replica = inner.past(&live, key, moment)?;
-        Ok((Position(replica.position), replica.table.freeze()))
+        let mut replica = inner.past(&live, key, moment)?;
+        let position = Position(replica.position);
+        // Confined to a stream it has no more rows than that one.
+        Ok((position, block_on(replica.freeze())?))
     }
 
     /// The steps of the fold as seen at the moment, each key's in the order in which they are folded: one for every
@@ -168,10 +175,10 @@ impl Views {
         let mut last: Option<(Key, Option<Vec<Value<'static>>>)> = None;
         let mut watch = |step: Step<'_>, events: &Events| {
             let row = step.table.row(step.slot);
-            let before = last.take().filter(|(key, _)| *key == row.key).and_then(|(_, state)| state);
+            let before = last.take().filter(|(key, _)| row.key == *key).and_then(|(_, state)| state);
             let after = row.present.then(|| step.table.state(step.slot).to_vec());
-            last = Some((row.key.clone(), after.clone()));
-            visit(step_row(step, events, row, before, after));
+            last = Some((row.key.to_key(), after.clone()));
+            visit(step_row(step, events, &row, before, after));
         };
         block_on(replica.refold_again(key, &mut watch))?;
         Ok(Position(replica.position))
@@ -209,7 +216,7 @@ impl Views {
                     return;
                 }
                 // Of a key that is folded again the last step is what it is now.
-                touched.insert(step.slot, step_row(step, events, row, None, after));
+                touched.insert(step.slot, step_row(step, events, &row, None, after));
             };
             block_on(replica.advance(position.0, &mut watch))?;
             for (slot, mut step) in touched {
@@ -246,6 +253,22 @@ impl Views {
         block_on(inner.replica(plan, confines).series(until.0, times))
     }
 
+    /// The snapshot that rows as of a moment, or one key's, are folded from; `None` = from the first event.
+    pub fn begins_at(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: Option<&Key>,
+        moment: Moment,
+    ) -> Result<Option<Position>, ViewError> {
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        let position = inner.position_of(moment)?;
+        let key = key.filter(|_| live.plan().bound.by_stream);
+        let snapshot = block_on(inner.snapshot(&live, key, moment, position));
+        Ok(snapshot.map(|snapshot| Position(snapshot.manifest.position)))
+    }
+
     /// Reads a key as people write it.
     pub fn key(&self, name: &str, version: Option<u32>, text: &str) -> Result<Key, ViewError> {
         let live = self.inner().find(name, version)?;
@@ -253,24 +276,57 @@ impl Views {
     }
 }
 
-impl Answer {
-    /// Says of a row that is not there whether its key is known.
-    fn explained(self, replica: &Replica, key: &Key) -> Answer {
-        let known = replica.table.find(key.as_bytes()).is_some();
-        let row = self.row.map_err(|_| if known { Absent::Ended } else { Absent::Never });
-        Answer { row, ..self }
-    }
-}
-
 impl Inner {
     /// A replica as of a moment, of one key's events only if those are a stream.
     fn past(&self, live: &Live, key: Option<&Key>, moment: Moment) -> Result<Replica, ViewError> {
         let position = self.position_of(moment)?;
-        let plan = live.plan().clone();
-        let confines = self.confines(&plan, key, moment);
-        let mut replica = self.replica(plan, confines);
-        block_on(replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}))?;
-        Ok(replica)
+        let plan = live.plan();
+        loop {
+            let confines = self.confines(plan, key, moment);
+            // What it is confined to may be one key's events.
+            let key = key.filter(|_| confines.stream.is_some());
+            let mut replica = self.replica(plan.clone(), confines);
+            match block_on(self.advance_from_snapshot(live, &mut replica, key, moment, position)) {
+                Err(ViewError::Snapshot(error)) => self.snapshots.discard(&error),
+                done => return done.map(|()| replica),
+            }
+        }
+    }
+
+    async fn advance_from_snapshot(
+        &self,
+        live: &Live,
+        replica: &mut Replica,
+        key: Option<&Key>,
+        moment: Moment,
+        position: Position,
+    ) -> Result<(), ViewError> {
+        if let Some(snapshot) = self.snapshot(live, key, moment, position).await {
+            replica.begin_from(snapshot, key).await?;
+        }
+        replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}).await?;
+        if key.is_none() { replica.load_all().await } else { Ok(()) }
+    }
+
+    /// The newest snapshot that knows of nothing later than the moment.
+    async fn snapshot(
+        &self,
+        live: &Live,
+        key: Option<&Key>,
+        moment: Moment,
+        position: Position,
+    ) -> Option<Arc<Snapshot>> {
+        let wanted = live.wanted(position.0, moment.valid_until.map(|time| time.0));
+        match key {
+            None => self.snapshots.newest(wanted).await,
+            Some(key) => self.snapshots.newest_of_key(wanted, key, &live.plan().bound.fold).await,
+        }
+    }
+
+    /// Whether the answer to a question about one key is nearer in its stream than in the rows that are kept up to date.
+    fn is_far_behind(&self, live: &Live, wanted: Position) -> bool {
+        let near = mark_positions(self.settings.snapshot_events);
+        live.plan().bound.by_stream && live.position().saturating_add(near) < wanted.0
     }
 
     fn position_of(&self, moment: Moment) -> Result<Position, ViewError> {
@@ -295,11 +351,8 @@ impl Inner {
     fn why_absent(&self, live: &Live, key: &Key, moment: Moment) -> Result<Absent, ViewError> {
         let (mut first_time, mut first_position) = (None, None);
         let plan = live.plan().clone();
-        let now = self.past(live, Some(key), Moment::default())?;
-        if now.table.find(key.as_bytes()).is_none() {
-            return Ok(Absent::Never);
-        }
-        let mut replica = self.replica(plan, now.confines().clone());
+        let confines = self.confines(&plan, Some(key), Moment::default());
+        let mut replica = self.replica(plan, confines);
         let mut watch = |step: Step<'_>, events: &Events| {
             if step.table.row(step.slot).key == *key {
                 let (time, position) = (events.times[step.event], events.positions[step.event]);
@@ -310,8 +363,9 @@ impl Inner {
                 first_position = Some(first_position.map_or(position, |first: u64| first.min(position)));
             }
         };
-        block_on(replica.advance(now.position, &mut watch))?;
+        block_on(replica.advance(self.store.head().0, &mut watch))?;
         Ok(match (first_time, first_position) {
+            (_, None) => Absent::Never,
             (_, Some(position)) if moment.position.is_some_and(|asked| asked.0 < position) => {
                 Absent::RecordedLater(Position(position))
             }
@@ -324,10 +378,10 @@ impl Inner {
 }
 
 /// The row of a key in a replica; an error if the key stopped.
-fn row_of(live: &Live, replica: &Replica, key: &Key, text: &str) -> Result<Option<RowState>, ViewError> {
-    let Some(slot) = replica.table.find(key.as_bytes()) else { return Ok(None) };
-    let row = replica.table.row(slot);
-    if let Some(stopped) = &row.stopped {
+fn row_of(live: &Live, replica: &mut Replica, key: &Key, text: &str) -> Result<Option<RowState>, ViewError> {
+    let Some(slot) = block_on(replica.find(key.as_bytes()))? else { return Ok(None) };
+    let row = replica.table().row(slot);
+    if let Some(stopped) = row.stopped {
         return Err(ViewError::Stopped {
             entity: live.name.to_string(),
             key: text.to_owned(),
@@ -339,20 +393,20 @@ fn row_of(live: &Live, replica: &Replica, key: &Key, text: &str) -> Result<Optio
         return Ok(None);
     }
     let mut values = key.values().unwrap_or_default();
-    values.extend_from_slice(replica.table.state(slot));
+    values.extend(replica.table().state(slot).to_vec());
     Ok(Some(RowState { values, position: Position(row.position), event_time: Time(row.event_time) }))
 }
 
 fn step_row(
     step: Step<'_>,
     events: &Events,
-    row: &Row,
+    row: &Row<'_>,
     before: Option<Vec<Value<'static>>>,
     after: Option<Vec<Value<'static>>>,
 ) -> StepRow {
-    let stopped_here = row.stopped.as_ref().filter(|_| step.effect == Effect::Stopped);
+    let stopped_here = row.stopped.filter(|_| step.effect == Effect::Stopped);
     StepRow {
-        key: row.key.clone(),
+        key: row.key.to_key(),
         position: Position(events.positions[step.event]),
         event_time: Time(events.times[step.event]),
         append_time: Time(events.appended[step.event]),

@@ -12,16 +12,22 @@ use std::sync::Arc;
 use recount_entity::fold::{Effect, Events, Step};
 use recount_entity::key::Key;
 use recount_entity::lookup::LookupTable;
-use recount_entity::table::{Slot, Table};
+use recount_entity::table::{Frozen, Slot, Table};
 use recount_store::columns::stream_key;
 use recount_store::schema::TopicDefinition;
 use recount_store::{Scope, Store};
-use recount_types::{Position, StreamName, Time, TopicName};
+use recount_types::{Position, StreamName, Time, TopicId, TopicName};
 
 use crate::bind::Bound;
 use crate::budget::Share;
 use crate::error::ViewError;
-use crate::feed::{Feed, Span, cursor, read_rows, rounded_down};
+use crate::feed::{Feed, Span, cursor, read_rows};
+
+mod base;
+mod mark;
+
+use base::Base;
+use mark::Marks;
 
 pub(crate) mod series;
 
@@ -33,6 +39,7 @@ const REFOLD_STREAMS: usize = 64;
 /// A topic that a replica reads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Source {
+    pub(crate) id: TopicId,
     pub(crate) name: TopicName,
     pub(crate) definition: TopicDefinition,
 }
@@ -45,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) lookups: Arc<[Source]>,
     /// Events that the entity passes over; sorted.
     pub(crate) skipped: Arc<[Position]>,
+    /// What is folded, as one hash: those of one hash fold the same but for what they pass over.
+    pub(crate) hash: [u8; 32],
 }
 
 /// Of which events.
@@ -74,20 +83,43 @@ pub(crate) struct Replica {
     confines: Confines,
     seed: u64,
     memory: Share,
-    pub(crate) table: Table,
+    table: Table,
     lookups: Vec<LookupTable>,
     pub(crate) position: u64,
     /// Events that do not fit the topic's columns.
     pub(crate) unfit: u64,
+    /// Events of the topic up to here, whatever became of them.
+    events: u64,
+    /// The last of them: its position, and its append time, µs.
+    last: (u64, i64),
+    marks: Marks,
+    /// Rows of keys that had events and have none any more, unless others came.
+    vacant: HashSet<Slot>,
+    /// What it began from, as long as not all rows of that are in the table.
+    base: Option<Base>,
 }
 
 impl Replica {
     /// A replica before the first event. `seed` as for [`Table::new`].
     pub(crate) fn new(store: &Store, plan: Plan, confines: Confines, seed: u64, memory: Share) -> Replica {
-        let table = Table::new(plan.bound.fold.state.len(), seed);
+        let table = Table::new(&plan.bound.fold.state, seed);
         let lookups = plan.lookups.iter().map(|_| LookupTable::new(seed)).collect();
-        let store = store.clone();
-        Replica { store, plan, confines, seed, memory, table, lookups, position: 0, unfit: 0 }
+        Replica {
+            store: store.clone(),
+            plan,
+            confines,
+            seed,
+            memory,
+            table,
+            lookups,
+            position: 0,
+            unfit: 0,
+            events: 0,
+            last: (0, i64::MIN),
+            marks: Marks::default(),
+            vacant: HashSet::new(),
+            base: None,
+        }
     }
 
     /// Of which events.
@@ -100,16 +132,20 @@ impl Replica {
         &self.plan
     }
 
-    /// Where an epoch on the way to `wanted` may end, some positions further: where an append ends, so that nobody sees
-    /// half of one.
-    pub(crate) async fn epoch_end(&self, wanted: u64, positions: u64) -> Result<u64, ViewError> {
-        let until = self.position + positions;
-        if until >= wanted {
-            return Ok(wanted);
-        }
-        let end = rounded_down(&self.store, Position(until)).await?.0;
-        // A transaction may be longer than that.
-        if end > self.position { Ok(end) } else { Ok(wanted) }
+    /// The rows that are in memory.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The rows that are in memory, as they are now.
+    pub(crate) fn freeze_loaded(&mut self) -> Frozen {
+        self.table.freeze()
+    }
+
+    /// All rows, as they are now.
+    pub(crate) async fn freeze(&mut self) -> Result<Frozen, ViewError> {
+        self.load_all().await?;
+        Ok(self.table.freeze())
     }
 
     /// One epoch, up to `until`. `watch` sees each step; steps of keys that turn out late are told as such, and
@@ -130,6 +166,7 @@ impl Replica {
             if events.is_empty() {
                 break;
             }
+            self.load_for(&events).await?;
             let told = &mut late;
             self.plan.bound.fold.apply(&mut self.table, &self.lookups, &events, |step| {
                 if step.effect == Effect::Late {
@@ -139,6 +176,8 @@ impl Replica {
             })?;
             self.check_memory(0)?;
         }
+        self.events += feed.seen;
+        self.last = feed.last_seen.unwrap_or(self.last);
         self.unfit += feed.unfit;
         self.position = until;
         let mut late: Vec<Slot> = late.into_iter().collect();
@@ -171,8 +210,11 @@ impl Replica {
         watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
     ) -> Result<(), ViewError> {
         let slots: Vec<Slot> = match key {
-            Some(key) => self.table.find(key.as_bytes()).into_iter().collect(),
-            None => self.table.slots().collect(),
+            Some(key) => self.find(key.as_bytes()).await?.into_iter().collect(),
+            None => {
+                self.load_all().await?;
+                self.table.slots().collect()
+            }
         };
         self.refold(&slots, watch).await
     }
@@ -195,6 +237,7 @@ impl Replica {
         }
         let Some(least) = least else { return Ok(HashSet::new()) };
         self.check_memory(0)?;
+        self.load_looked_up_since(least).await?;
         let table = &mut self.table;
         Ok(table.slots().filter(|&slot| table.mark_late(slot, least)).collect())
     }
@@ -229,6 +272,14 @@ impl Replica {
         watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
     ) -> Result<(), ViewError> {
         let (held, members) = self.gather(slots).await?;
+        for &slot in slots {
+            if members.binary_search_by_key(&slot, |member| member.slot).is_err() {
+                // All of its events turned out not to count: the key is as if it had never been.
+                let fold = &self.plan.bound.fold;
+                fold.refold(&mut self.table, slot, &self.lookups, &held, [], |step| watch(step, &held));
+                self.vacant.insert(slot);
+            }
+        }
         for of_slot in members.chunk_by(|a, b| a.slot == b.slot) {
             let order = of_slot.iter().map(|member| member.event);
             let fold = &self.plan.bound.fold;

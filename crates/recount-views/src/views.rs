@@ -17,9 +17,10 @@ use crate::bind::{Bound, RowColumn, bind};
 use crate::budget::Budget;
 use crate::error::ViewError;
 use crate::key_text;
-use crate::live::{Live, Status};
+use crate::live::{Beside, Live, Status};
 use crate::lock;
 use crate::replica::{Confines, Plan, Replica, Source};
+use crate::snapshot::{Snapshots, plan_hash};
 
 /// How entities are kept.
 #[derive(Debug, Clone)]
@@ -28,11 +29,13 @@ pub struct Settings {
     pub entity_bytes: usize,
     /// How long a question waits for an entity that is behind.
     pub wait_ms: u64,
+    /// Events of an entity from one snapshot of its rows to the next, at least.
+    pub snapshot_events: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { entity_bytes: 2 << 30, wait_ms: 10_000 }
+        Settings { entity_bytes: 2 << 30, wait_ms: 10_000, snapshot_events: 1 << 20 }
     }
 }
 
@@ -59,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     seed: u64,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) snapshots: Arc<Snapshots>,
     known: Mutex<Known>,
     /// Wakes the task beside.
     wake: Arc<Signal>,
@@ -116,12 +120,14 @@ impl Views {
     pub fn open(store: Store, env: Env, settings: Settings) -> Views {
         let seed = u64::from_le_bytes(env.random());
         let budget = Budget::new(settings.entity_bytes);
+        let snapshots = Snapshots::new(env.clone(), store.root().join("snapshots"), store.id());
         let inner = Inner {
             store,
             env,
             settings,
             seed,
             budget,
+            snapshots: Arc::new(snapshots),
             known: Mutex::default(),
             wake: Arc::new(Signal::new()),
             stop: AtomicBool::new(false),
@@ -133,10 +139,12 @@ impl Views {
         views
     }
 
-    /// Ends the task beside. Questions are still answered.
+    /// Ends the task beside, and keeps snapshots of what would have to be folded again. Questions are still answered.
     pub fn close(&self) {
         self.inner.stop.store(true, Ordering::Release);
         self.inner.wake.notify();
+        let live: Vec<_> = lock(&self.inner.known).live.values().cloned().collect();
+        live.iter().for_each(|live| live.keep_on_closing());
     }
 
     /// Runs a statement that defines something: a topic or an entity.
@@ -250,7 +258,7 @@ impl Views {
     }
 
     /// The keys that stopped at an event, of every version.
-    pub fn stopped(&self) -> Vec<StoppedKey> {
+    pub fn stopped(&self) -> Result<Vec<StoppedKey>, ViewError> {
         let mut all = Vec::new();
         for live in self.inner.refresh() {
             live.each_stopped(&mut |key, position, reason| {
@@ -261,9 +269,9 @@ impl Views {
                     position: Position(position),
                     reason: reason.to_owned(),
                 });
-            });
+            })?;
         }
-        all
+        Ok(all)
     }
 
     /// The rows of several entities at one position, at or behind `wanted` and the head.
@@ -355,6 +363,11 @@ impl Inner {
         Replica::new(&self.store, plan, confines, self.seed, self.budget.share())
     }
 
+    fn beside(&self) -> Beside {
+        let interval = self.settings.snapshot_events;
+        Beside { clock: self.env.clock.clone(), snapshots: self.snapshots.clone(), interval }
+    }
+
     /// Follows the catalogue; what is kept up to date by it.
     fn refresh(&self) -> Vec<Arc<Live>> {
         let mut known = lock(&self.known);
@@ -389,12 +402,7 @@ impl Inner {
 
 impl Known {
     fn follow(&mut self, inner: &Inner, catalogue: &Arc<Catalogue>) {
-        let is_there = |(id, version): &(EntityId, u32)| {
-            catalogue
-                .entity_by_id(*id)
-                .is_some_and(|entity| !entity.dropped && entity.versions.contains_key(version))
-        };
-        self.live.retain(|at, _| is_there(at));
+        self.live.retain(|(id, version), _| is_there(catalogue, *id, *version));
         self.broken.clear();
         for entity in catalogue.entities() {
             for (&number, version) in &entity.versions {
@@ -407,10 +415,12 @@ impl Known {
                         continue;
                     }
                 };
-                if self.live.get(&at).is_none_or(|live| *live.plan() != plan) {
+                let known = self.live.get(&at);
+                if known.is_none_or(|live| *live.plan() != plan) {
+                    let before = known.filter(|live| live.plan().hash == plan.hash).cloned();
                     let replica = inner.replica(plan, Confines::default());
-                    let clock = inner.env.clock.clone();
-                    let live = Live::new(entity.id, entity.name.clone(), number, replica, clock);
+                    let beside = inner.beside();
+                    let live = Live::new(entity.id, entity.name.clone(), number, replica, beside, before);
                     self.live.insert(at, Arc::new(live));
                 }
             }
@@ -418,8 +428,14 @@ impl Known {
     }
 }
 
+fn is_there(catalogue: &Catalogue, id: EntityId, version: u32) -> bool {
+    let entity = catalogue.entity_by_id(id);
+    entity.is_some_and(|entity| !entity.dropped && entity.versions.contains_key(&version))
+}
+
 /// The task beside: folds what is new, some at a time, as long as there are entities and somebody holds them.
 async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<Signal>) {
+    let mut followed: Option<Arc<Catalogue>> = None;
     loop {
         let (woken, moved) = (wake.generation(), visible.generation());
         let Some(held) = inner.upgrade() else { return };
@@ -428,13 +444,20 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
         }
         let head = held.store.head().0;
         let mut more = false;
-        for live in held.refresh() {
+        let all = held.refresh();
+        let catalogue = held.store.catalogue();
+        if !followed.as_ref().is_some_and(|followed| Arc::ptr_eq(followed, &catalogue)) {
+            held.snapshots.retain(&|id, version| is_there(&catalogue, id, version));
+            followed = Some(catalogue);
+        }
+        for live in all {
             match live.epoch(head) {
                 Ok(behind) => more |= behind,
                 Err(error) => {
                     tracing::debug!(entity = %live.name, version = live.version, %error, "does not go on");
                 }
             }
+            live.keep_taken();
         }
         held.switch(head);
         let idle = !more && held.store.head().0 == head;
@@ -457,14 +480,16 @@ fn plan(catalogue: &Catalogue, entity: &EntityState, version: &EntityVersion) ->
     };
     let source = |id: &TopicId| {
         let topic = catalogue.by_id(*id).ok_or_else(|| format!("topic number {id} is gone"))?;
-        Ok(Source { name: topic.name.clone(), definition: topic.definition.clone() })
+        Ok(Source { id: topic.id, name: topic.name.clone(), definition: topic.definition.clone() })
     };
     let topic = source(&version.topic)?;
     // The ids of the topics that are looked up, each once.
     let known: Result<Vec<Source>, String> = version.lookups.iter().map(source).collect();
     let sources = Sources { topic, lookups: in_order(&statement, &known?)? };
     let bound = bind_all(&statement, &sources).map_err(|error| error.to_string())?;
+    let hash = plan_hash(&version.text, &bound, &sources.topic, &sources.lookups);
     Ok(Plan {
+        hash,
         bound: Arc::new(bound),
         topic: Arc::new(sources.topic),
         lookups: sources.lookups.into(),
@@ -500,7 +525,7 @@ fn sources_by_name(catalogue: &Catalogue, entity: &CreateEntity) -> Result<Sourc
             };
             return Err(DdlError::Syntax(ddl::ParseError::at(name.at, message).to_string()));
         };
-        Ok(Source { name: topic.name.clone(), definition: topic.definition.clone() })
+        Ok(Source { id: topic.id, name: topic.name.clone(), definition: topic.definition.clone() })
     };
     let topic = source(&entity.topic)?;
     let lookups: Result<Vec<Source>, DdlError> =
@@ -525,7 +550,7 @@ fn still_bound(
             let source = |id: &TopicId| {
                 let topic = catalogue.by_id(*id)?;
                 let definition = if *id == altered { definition } else { &topic.definition };
-                Some(Source { name: topic.name.clone(), definition: definition.clone() })
+                Some(Source { id: topic.id, name: topic.name.clone(), definition: definition.clone() })
             };
             let lookups: Option<Vec<Source>> = version.lookups.iter().map(source).collect();
             let lookups = lookups.and_then(|known| in_order(&statement, &known).ok());

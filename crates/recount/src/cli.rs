@@ -16,6 +16,7 @@ mod remote;
 mod serve;
 mod sql;
 mod target;
+mod test;
 mod topic;
 mod verify;
 mod why;
@@ -60,6 +61,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Show how the row of an entity came to be: each event, the state before and after it, the rule, what was looked up
     Why(why::Arguments),
+    /// Run tests of your own rules: given these events, then these rows
+    Test(test::Arguments),
     /// Import a CSV or JSON lines file; run it again to go on where it stopped
     Import(import::Arguments),
     /// Write events as JSON lines
@@ -96,6 +99,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sql(arguments) => sql::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

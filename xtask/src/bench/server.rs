@@ -34,7 +34,12 @@ impl Recount {
     /// Builds it with the release profile.
     pub(crate) fn build() -> Result<Self> {
         run::loud(&mut run::cargo(["build", "--release", "--locked", "--bin", "recount"]))?;
-        Ok(Self { program: run::target()?.join("release/recount") })
+        Ok(Self::of(run::target()?.join("release/recount")))
+    }
+
+    /// One that is built.
+    pub(crate) fn of(program: PathBuf) -> Self {
+        Self { program }
     }
 
     /// Serves a database, with its topic made if it is new.

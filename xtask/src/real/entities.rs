@@ -8,8 +8,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::berka::{Berka, Row, decimal};
+use super::berka::{Berka, Row};
 use crate::run;
+use crate::written::decimal;
 
 const SCRIPT: &str = "CREATE TOPIC transactions (account_id BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL,
     at TIMESTAMPTZ NOT NULL, balance DECIMAL(18,2) NOT NULL) KEY (account_id) TIMESTAMP BY at;
@@ -36,7 +37,7 @@ pub(super) fn check(berka: &Berka, program: &Path, dir: &Path) -> Result<()> {
     let csv = dir.join("entities.csv");
     let mut text = "account_id,amount,at,balance\n".to_owned();
     for row in &berka.rows {
-        let (amount, balance) = (decimal(row.cents), decimal(row.balance_cents));
+        let (amount, balance) = (decimal(row.cents, 2), decimal(row.balance_cents, 2));
         text.push_str(&format!("{},{amount},{}T00:00:00Z,{balance}\n", row.account, row.date));
     }
     fs::write(&csv, text).with_context(|| csv.display().to_string())?;
@@ -86,7 +87,7 @@ fn sums<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     for row in rows {
         *sums.entry(row.account).or_default() += row.cents;
     }
-    sums.into_iter().map(|(account, cents)| format!("{account},{}", decimal(cents))).collect()
+    sums.into_iter().map(|(account, cents)| format!("{account},{}", decimal(cents, 2))).collect()
 }
 
 /// The last day of each month that the data covers.

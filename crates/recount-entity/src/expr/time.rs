@@ -40,7 +40,7 @@ pub(super) fn midnight(day: i64) -> Result<i64, EvalError> {
 
 /// The first µs of the unit that a time lies in.
 pub(super) fn truncate(unit: TimeUnit, micros: i64) -> Result<i64, EvalError> {
-    let cut = |unit_us: i64| Ok(micros - micros.rem_euclid(unit_us));
+    let cut = |unit_us: i64| micros.checked_sub(micros.rem_euclid(unit_us)).ok_or(EvalError::Time);
     match unit {
         TimeUnit::Second => cut(1_000_000),
         TimeUnit::Minute => cut(60_000_000),
@@ -85,6 +85,15 @@ fn first_of_month(year: i64, month: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The beginning of the first second that 64 bits count lies before it: its subtraction wrapped, or panicked.
+    #[test]
+    fn a_unit_that_begins_before_all_times_is_an_error() {
+        use TimeUnit::*;
+        for unit in [Second, Minute, Hour, Day, Week, Month, Quarter, Year] {
+            assert_eq!(truncate(unit, i64::MIN), Err(EvalError::Time), "{unit:?}");
+        }
+    }
 
     /// Every day of four centuries and more, counted one by one.
     #[test]

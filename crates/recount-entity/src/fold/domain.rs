@@ -84,6 +84,15 @@ pub(super) fn plain(datum: Datum<'_>) -> Option<Value<'_>> {
     })
 }
 
+/// A datum as an integer; `None` if it is something else.
+pub(super) fn integer(datum: Datum<'_>) -> Option<Option<i64>> {
+    match datum {
+        Datum::Null => Some(None),
+        Datum::Integer(value) => Some(Some(value)),
+        _ => None,
+    }
+}
+
 fn with_point(value: &Number, scale: u8) -> String {
     let digits = value.wide().to_string();
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));

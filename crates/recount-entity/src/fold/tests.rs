@@ -45,12 +45,13 @@ fn fold() -> Fold {
         ],
         otherwise: Action::Error("unknown".to_owned()),
         by_event_time: false,
+        prepared: Prepared::default(),
     }
 }
 
 /// Each step, and the rows at the end.
 fn check(fold: &Fold, of: &[(i64, u16, i64, i64)], expected: Expect) {
-    let mut table = Table::new(fold.state.len(), 1);
+    let mut table = Table::new(&fold.state, 1);
     let mut shown = String::new();
     fold.apply(&mut table, &[], &events(of), |step| {
         let row = step.table.row(step.slot);
@@ -61,10 +62,8 @@ fn check(fold: &Fold, of: &[(i64, u16, i64, i64)], expected: Expect) {
     .unwrap();
     for slot in table.slots() {
         let row = table.row(slot);
-        let stopped = row
-            .stopped
-            .as_ref()
-            .map(|stopped| format!(" stopped at {}: {}", stopped.position, stopped.reason));
+        let stopped =
+            row.stopped.map(|stopped| format!(" stopped at {}: {}", stopped.position, stopped.reason));
         shown.push_str(&format!(
             "{:?} present {} position {} time {} events {} late {}{}\n",
             row.key,
@@ -131,7 +130,7 @@ fn by_event_time_what_comes_late_makes_its_key_wait_to_be_folded_again() {
         Key([Integer(2)]) present true position 5 time 3 events 2 late false
     "#]],
     );
-    let (mut table, events) = (Table::new(2, 1), events(&of));
+    let (mut table, events) = (Table::new(&fold.state, 1), events(&of));
     fold.apply(&mut table, &[], &events, |_| {}).unwrap();
     let slot = table.find(events.key(0)).unwrap();
     fold.refold(&mut table, slot, &[], &events, [1, 0, 2], |_| {});
@@ -145,7 +144,7 @@ fn events_without_a_key_belong_to_no_row() {
     let mut events = events(&[(1, 0, 1, 1)]);
     events.keys.clear();
     events.key_ends = vec![0];
-    let mut table = Table::new(2, 1);
+    let mut table = Table::new(&fold().state, 1);
     fold().apply(&mut table, &[], &events, |_| panic!("there is no step")).unwrap();
     assert!(table.is_empty());
 }
@@ -155,17 +154,17 @@ fn where_batches_are_cut_makes_no_difference() {
     let fold = fold();
     let of: Vec<_> = (0..1000).map(|n| (n % 7, (n % 11 / 10) as u16, n, n % 13 - 6)).collect();
     let whole = events(&of);
-    let mut expected = Table::new(2, 1);
+    let mut expected = Table::new(&fold.state, 1);
     fold.apply(&mut expected, &[], &whole, |_| {}).unwrap();
     for size in [1, 3, 128, 129, 500] {
-        let mut table = Table::new(2, 9);
+        let mut table = Table::new(&fold.state, 9);
         for first in (0..of.len()).step_by(size) {
             let mut part = Events::default();
             (first..(first + size).min(of.len())).for_each(|event| part.push_from(&whole, event));
             fold.apply(&mut table, &[], &part, |_| {}).unwrap();
         }
         let rows = |table: &Table| {
-            let rows = table.slots().map(|slot| (table.row(slot).clone(), table.state(slot).to_vec()));
+            let rows = table.slots().map(|slot| format!("{:?} {:?}", table.row(slot), table.state(slot)));
             rows.collect::<Vec<_>>()
         };
         assert_eq!(rows(&table), rows(&expected), "batches of {size}");

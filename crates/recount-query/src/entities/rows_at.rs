@@ -1,7 +1,7 @@
 //! The rows of an entity at a moment.
 
-use recount_entity::key::Key;
-use recount_entity::table::{Frozen, Row};
+use recount_entity::key::{Key, KeyRef};
+use recount_entity::table::{Frozen, Row, State};
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Value};
 use recount_views::EntityInfo;
@@ -35,8 +35,8 @@ impl RowsAt {
         if stopped == Stopped::Skip {
             let mut left_out = LeftOut::default();
             for (row, _) in rows.frozen.rows() {
-                if let Some(stopped) = row.stopped.as_ref().filter(|_| rows.is_wanted(&row.key)) {
-                    left_out.add(&rows.info, &row.key, stopped.position);
+                if let Some(stopped) = row.stopped.filter(|_| rows.is_wanted(&row.key)) {
+                    left_out.add(&rows.info, &row.key.to_key(), stopped.position);
                 }
             }
             rows.left_out = Some(left_out);
@@ -44,8 +44,8 @@ impl RowsAt {
         rows
     }
 
-    fn is_wanted(&self, key: &Key) -> bool {
-        self.key.as_ref().is_none_or(|wanted| wanted == key)
+    fn is_wanted(&self, key: &KeyRef<'_>) -> bool {
+        self.key.as_ref().is_none_or(|wanted| *key == *wanted)
     }
 }
 
@@ -59,17 +59,22 @@ impl Rows for RowsAt {
         while let Some(rows) = self.frozen.page(self.page) {
             self.page += 1;
             for (row, state) in rows {
-                if self.key.as_ref().is_some_and(|key| *key != row.key) {
+                if !self.is_wanted(&row.key) {
                     continue;
                 }
-                if let Some(stopped) = &row.stopped {
+                if let Some(stopped) = row.stopped {
                     if self.left_out.is_some() {
                         continue;
                     }
-                    return Err(stopped_error(&self.info, &row.key, stopped.position, &stopped.reason));
+                    return Err(stopped_error(
+                        &self.info,
+                        &row.key.to_key(),
+                        stopped.position,
+                        &stopped.reason,
+                    ));
                 }
                 if row.present {
-                    push_row(&mut columns, &self.shape, row, state);
+                    push_row(&mut columns, &self.shape, &row, state);
                 }
             }
             if columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
@@ -80,11 +85,14 @@ impl Rows for RowsAt {
     }
 }
 
-fn push_row(columns: &mut [Column], shape: &[(ColumnType, Place)], row: &Row, state: &[Value<'static>]) {
+fn push_row(columns: &mut [Column], shape: &[(ColumnType, Place)], row: &Row<'_>, state: State<'_>) {
     let key = row.key.values().unwrap_or_default();
     for (column, (_, place)) in columns.iter_mut().zip(shape) {
         match place {
-            Place::Own(at) => column.push(key.get(*at).unwrap_or_else(|| &state[at - key.len()])),
+            Place::Own(at) => match key.get(*at) {
+                Some(value) => column.push(value),
+                None => column.push(&state.get(at - key.len())),
+            },
             Place::Position => column.push(&Value::Integer(row.position as i64)),
             Place::EventTime => column.push(&Value::Integer(row.event_time)),
             _ => column.push(&Value::Null),

@@ -125,7 +125,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
         self.skip_space();
         let start = self.at;
         match self.bytes.get(start) {
-            Some(b'"') => self.string().map(Raw::String),
+            Some(b'"') => self.string().map(|(inner, _)| Raw::String(inner)),
             Some(b'-' | b'0'..=b'9') => self.number().map(Raw::Number),
             Some(b'{') => {
                 self.object(depth + 1, live)?;
@@ -159,7 +159,10 @@ impl<'a, 'p> Scanner<'a, 'p> {
             if self.bytes.get(key_at) != Some(&b'"') {
                 return Err(self.expected("a key in double quotes"));
             }
-            let key = unescaped(self.string()?);
+            let key = match self.string()? {
+                (key, true) => unescaped(key),
+                (key, false) => Cow::Borrowed(key),
+            };
             let is_new = match &mut many {
                 Some(many) => many.insert(key.clone()),
                 None => !self.keys[first_key..].contains(&key),
@@ -251,18 +254,19 @@ impl<'a, 'p> Scanner<'a, 'p> {
         }
     }
 
-    /// What stands between the quotes of the string that begins here.
-    fn string(&mut self) -> Result<&'a str, BadJson> {
+    /// What stands between the quotes of the string that begins here, and whether it has escapes.
+    fn string(&mut self) -> Result<(&'a str, bool), BadJson> {
         let start = self.at + 1;
-        let mut at = start;
+        let (mut at, mut has_escapes) = (start, false);
         let wrong = |what| BadJson::String { at: start, what };
         loop {
             match self.bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(&self.text[start..at]);
+                    return Ok((&self.text[start..at], has_escapes));
                 }
                 Some(b'\\') => {
+                    has_escapes = true;
                     let after = read_escape(&self.text[at + 1..]).map(|(_, after)| after.len());
                     let after = after.ok_or_else(|| wrong("has an escape that stands for no character"))?;
                     at = self.bytes.len() - after;

@@ -1,6 +1,6 @@
 //! The cursor of a read: events in order, decoded one group at a time.
 
-use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use recount_index::{FrameKey, Term, TermKind};
@@ -10,23 +10,39 @@ use recount_types::{Event, Position, Revision, TopicId};
 use super::walk::{TermWalk, UnionWalk};
 use super::{Direction, From, ReadRequest, Scope};
 use crate::catalogue::{Catalogue, TopicState};
-use crate::condition::{QueryItem, any_matches};
+use crate::condition::QueryItem;
 use crate::error::ReadError;
-use crate::locate::{self, Frames, PlacedGroup};
-use crate::record;
+use crate::locate::{self, Finder, Frames, PlacedGroup, Stretch};
+use crate::record::{self, EventView};
 use crate::store::{Inner, lock};
 
-/// Reads events one after another.
+/// Reads events one after another: [`EventCursor::next`] makes each its own, [`EventCursor::load`] and
+/// [`EventCursor::take`] show them where they lie.
 pub struct EventCursor {
     inner: Arc<Inner>,
     catalogue: Arc<Catalogue>,
     source: Source,
+    direction: Direction,
     topics: Topics,
     filter: Vec<QueryItem>,
     remaining: Option<usize>,
     as_of: Position,
-    /// The group that the last event was in.
+    finder: Finder,
+    /// The group that the last position was in.
     group: Option<PlacedGroup>,
+    /// Positions of that group which come next, not looked at yet.
+    window: Range<u64>,
+    /// The revision of the first of them, where the index knows it.
+    revision: Option<Revision>,
+    /// Before those.
+    ready: Option<Ready>,
+}
+
+/// Events that are to be shown, whose records lie together.
+struct Ready {
+    positions: Range<u64>,
+    stretch: Stretch,
+    topic: Arc<TopicState>,
 }
 
 impl std::fmt::Debug for EventCursor {
@@ -40,11 +56,11 @@ enum Source {
     /// The index names every candidate.
     Hits(UnionWalk),
     /// The index names, for each topic, the first of its positions in every group; the others are in that group.
-    Groups { walk: UnionWalk, ready: VecDeque<u64>, after: u64, until: u64 },
+    Groups { walk: UnionWalk, after: u64, until: u64 },
     /// Every group in order.
     Forward { cursor: FrameCursor, next: u64, until: u64 },
     /// Every group, from a stretch of them at a time.
-    Backward { ready: Vec<(Location, u64, u64)>, position: u64, after: u64 },
+    Backward { frames: Vec<(Location, u64, u64)>, position: u64, after: u64 },
 }
 
 /// Whose events are shown.
@@ -63,18 +79,68 @@ impl EventCursor {
 
     /// The next event, or `None` at the end. Does file I/O on the calling thread.
     pub async fn next(&mut self) -> Result<Option<Event>, ReadError> {
+        loop {
+            if let Some(event) = self.take()? {
+                return Ok(Some(event.to_event()));
+            }
+            if !self.load().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads on until there are events to take; false at the end. Does file I/O on the calling thread.
+    pub async fn load(&mut self) -> Result<bool, ReadError> {
+        if self.remaining == Some(0) {
+            return Ok(false);
+        }
+        while self.ready.is_none() {
+            if !self.window.is_empty() {
+                self.next_stretch().await?;
+            } else if !self.next_window().await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next of the events that were read, or `None` when [`EventCursor::load`] is to be asked for more.
+    pub fn take(&mut self) -> Result<Option<EventView<'_>>, ReadError> {
         if self.remaining == Some(0) {
             return Ok(None);
         }
-        loop {
-            let Some((position, revision)) = self.next_position().await? else { return Ok(None) };
-            if let Some(event) = self.event(position, revision).await? {
+        while let Some(position) = self.take_position() {
+            if self.filter.is_empty() || self.matches(position)? {
                 if let Some(remaining) = &mut self.remaining {
                     *remaining -= 1;
                 }
-                return Ok(Some(event));
+                return self.view(position).map(Some);
             }
         }
+        self.ready = None;
+        Ok(None)
+    }
+
+    fn take_position(&mut self) -> Option<u64> {
+        let positions = &mut self.ready.as_mut()?.positions;
+        match self.direction {
+            Direction::Forward => positions.next(),
+            Direction::Backward => positions.next_back(),
+        }
+    }
+
+    fn matches(&mut self, position: u64) -> Result<bool, ReadError> {
+        let filter = std::mem::take(&mut self.filter);
+        let matches = self.view(position).map(|event| event.matches(&filter));
+        self.filter = filter;
+        matches
+    }
+
+    fn view(&mut self, position: u64) -> Result<EventView<'_>, ReadError> {
+        let (Some(group), Some(Ready { stretch, topic, .. })) = (&mut self.group, &self.ready) else {
+            unreachable!("positions are taken out of what is ready")
+        };
+        record::view(&group.record(stretch, position)?, topic, self.revision)
     }
 
     /// Goes on up to `until`, which is a whole append's end: there may be more by now. Forward only.
@@ -92,135 +158,121 @@ impl EventCursor {
         }
     }
 
-    async fn next_position(&mut self) -> Result<Option<(u64, Option<Revision>)>, ReadError> {
+    /// Makes those events ready that lie together at the beginning of the window, if they are to be shown.
+    async fn next_stretch(&mut self) -> Result<(), ReadError> {
+        let Some(group) = &mut self.group else { unreachable!("a window is part of a group") };
+        let position = match self.direction {
+            Direction::Forward => self.window.start,
+            Direction::Backward => self.window.end - 1,
+        };
+        let local = group.local_entry(position);
+        if local.is_none_or(|entry| self.topics.topic(&self.catalogue, entry.topic).is_some()) {
+            locate::reach(&*self.inner, &self.inner.reader, group, position).await?;
+        }
+        let stretch = group.stretch(position)?;
+        let positions =
+            stretch.positions.start.max(self.window.start)..stretch.positions.end.min(self.window.end);
+        match self.direction {
+            Direction::Forward => self.window.start = positions.end,
+            Direction::Backward => self.window.end = positions.start,
+        }
+        if let Some(topic) = self.topics.topic(&self.catalogue, stretch.entry.topic) {
+            self.finder.load(&self.inner.pieces, group, &stretch, &positions).await?;
+            self.ready = Some(Ready { positions, topic: topic.clone(), stretch });
+        }
+        Ok(())
+    }
+
+    /// Goes to the next positions that come into question, and reads their group; false at the end.
+    async fn next_window(&mut self) -> Result<bool, ReadError> {
         match &mut self.source {
             Source::Hits(walk) => {
-                Ok(walk.next(&self.inner).await?.map(|hit| (hit.position, hit.rank.map(Revision))))
+                let Some(hit) = walk.next(&self.inner).await? else { return Ok(false) };
+                self.load_group(hit.position).await?;
+                self.window = hit.position..hit.position + 1;
+                self.revision = hit.rank.map(Revision);
+                Ok(true)
             }
-            Source::Groups { .. } => Ok(self.next_of_groups().await?.map(|position| (position, None))),
-            Source::Forward { .. } => Ok(self.next_forward().await?.map(|position| (position, None))),
-            Source::Backward { .. } => Ok(self.next_backward().await?.map(|position| (position, None))),
+            Source::Groups { walk, after, until } => {
+                let (after, until) = (*after, *until);
+                let Some(hit) = walk.next(&self.inner).await? else { return Ok(false) };
+                let (first, end) = self.load_group(hit.position).await?;
+                self.window = first.max(after + 1)..end.min(until.saturating_add(1));
+                Ok(true)
+            }
+            Source::Forward { .. } => self.next_forward().await,
+            Source::Backward { .. } => self.next_backward().await,
         }
     }
 
-    async fn next_of_groups(&mut self) -> Result<Option<u64>, ReadError> {
-        loop {
-            let Source::Groups { walk, ready, after, until } = &mut self.source else { return Ok(None) };
-            if let Some(position) = ready.pop_front() {
-                return Ok(Some(position));
-            }
-            let Some(hit) = walk.next(&self.inner).await? else { return Ok(None) };
-            let (after, until, backward) = (*after, *until, walk.direction == Direction::Backward);
-            self.load_group(hit.position).await?;
-            let Some(group) = &self.group else { return Ok(None) };
-            let (first, end) = group.positions();
-            let range = first.max(after + 1)..end.min(until.saturating_add(1));
-            let topics = self.topics.clone();
-            let wanted = |&position: &u64| match (&topics, group.local_entry(position)) {
-                (Topics::One(topic), Some(entry)) => entry.topic == *topic,
-                _ => true,
-            };
-            let mut positions: VecDeque<u64> = range.filter(wanted).collect();
-            if backward {
-                positions.make_contiguous().reverse();
-            }
-            if let Source::Groups { ready, .. } = &mut self.source {
-                *ready = positions;
-            }
+    async fn next_forward(&mut self) -> Result<bool, ReadError> {
+        let Source::Forward { cursor, next, until } = &mut self.source else { return Ok(false) };
+        if *next > *until {
+            return Ok(false);
         }
-    }
-
-    async fn next_forward(&mut self) -> Result<Option<u64>, ReadError> {
-        loop {
-            let Source::Forward { cursor, next, until } = &mut self.source else { return Ok(None) };
-            if *next > *until {
-                return Ok(None);
-            }
-            let here = self.group.as_ref().is_some_and(|group| {
-                let (first, end) = group.positions();
-                (first..end).contains(next)
-            });
-            if here {
-                *next += 1;
-                return Ok(Some(*next - 1));
-            }
-            let wanted = *next;
+        let wanted = *next;
+        if !self.group.as_ref().is_some_and(|group| group.gives(wanted)) {
             let holds = |header: &recount_journal::FrameHeader| {
                 header.kind.uses_lsn() && header.first_position.0 + u64::from(header.count) > wanted
             };
-            let Some(frame) = cursor.next_where(holds).await? else { return Ok(None) };
+            if let Some(before) = self.group.take() {
+                before.give_back(cursor);
+            }
+            let Some(frame) = cursor.next_where(holds).await? else { return Ok(false) };
             self.group = Some(PlacedGroup::new(&self.inner.reader, frame)?);
         }
+        let (_, end) = self.group.as_ref().map_or((wanted, wanted), PlacedGroup::positions);
+        self.window = wanted..end.min(until.saturating_add(1));
+        *next = self.window.end;
+        Ok(true)
     }
 
-    async fn next_backward(&mut self) -> Result<Option<u64>, ReadError> {
+    async fn next_backward(&mut self) -> Result<bool, ReadError> {
         loop {
-            let Source::Backward { ready, position, after } = &mut self.source else { return Ok(None) };
+            let Source::Backward { frames, position, after } = &mut self.source else { return Ok(false) };
             if *position <= *after {
-                return Ok(None);
+                return Ok(false);
             }
             let wanted = *position;
-            let here = self.group.as_ref().is_some_and(|group| {
-                let (first, end) = group.positions();
-                (first..end).contains(&wanted)
-            });
-            if here {
-                *position -= 1;
-                return Ok(Some(wanted));
+            if let Some(group) = self.group.as_ref().filter(|group| group.gives(wanted)) {
+                self.window = group.positions().0.max(*after + 1)..wanted + 1;
+                *position = self.window.start - 1;
+                return Ok(true);
             }
-            while ready.last().is_some_and(|&(_, first, _)| first > wanted) {
-                ready.pop();
+            while frames.last().is_some_and(|&(_, first, _)| first > wanted) {
+                frames.pop();
             }
-            match ready.last() {
+            match frames.last() {
                 Some(&(location, _, end)) if wanted < end => {
                     let mut cursor = self.inner.reader.frames(location);
-                    let Some(frame) = cursor.next().await? else { return Ok(None) };
+                    let Some(frame) = cursor.next().await? else { return Ok(false) };
                     self.group = Some(PlacedGroup::new(&self.inner.reader, frame)?);
                 }
                 _ => {
                     let stretch = stretch_before(&self.inner, wanted).await?;
                     if stretch.last().is_none_or(|&(_, first, end)| !(first..end).contains(&wanted)) {
-                        return Ok(None);
+                        return Ok(false);
                     }
-                    if let Source::Backward { ready, .. } = &mut self.source {
-                        *ready = stretch;
+                    if let Source::Backward { frames, .. } = &mut self.source {
+                        *frames = stretch;
                     }
                 }
             }
         }
     }
 
-    async fn load_group(&mut self, position: u64) -> Result<(), ReadError> {
-        let loaded = self.group.as_ref().is_some_and(|group| {
-            let (first, end) = group.positions();
-            (first..end).contains(&position)
-        });
-        if !loaded {
-            self.group = locate::group_of_position(&*self.inner, &self.inner.reader, position).await?;
+    /// Reads the group of a position that the index names; the positions that it gives.
+    async fn load_group(&mut self, position: u64) -> Result<(u64, u64), ReadError> {
+        if !self.group.as_ref().is_some_and(|group| group.gives(position)) {
+            let before = self.group.take();
+            self.group = self.finder.group(&*self.inner, &self.inner.reader, position, before).await?;
         }
-        Ok(())
-    }
-
-    /// The event at a position, if it is to be shown.
-    async fn event(&mut self, position: u64, revision: Option<Revision>) -> Result<Option<Event>, ReadError> {
-        self.load_group(position).await?;
-        let Some(group) = &mut self.group else {
-            return Err(ReadError::Corrupt {
-                what: format!(
-                    "the index names position {position}, which the journal does not have: delete the folder index and open again"
-                ),
-            });
-        };
-        if let Some(entry) = group.local_entry(position)
-            && self.topics.topic(&self.catalogue, entry.topic).is_none()
-        {
-            return Ok(None);
-        }
-        let placed = locate::placed(&*self.inner, &self.inner.reader, group, position).await?;
-        let Some(topic) = self.topics.topic(&self.catalogue, placed.entry.topic) else { return Ok(None) };
-        let event = record::decode(placed, topic, revision)?;
-        let shown = any_matches(&self.filter, event.event_type.as_deref(), &event.tags);
-        Ok(shown.then_some(event))
+        let group = self.group.as_ref().ok_or_else(|| ReadError::Corrupt {
+            what: format!(
+                "the index names position {position}, which the journal does not have: delete the folder index and open again"
+            ),
+        })?;
+        Ok(group.positions())
     }
 }
 
@@ -298,9 +350,9 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
         let term = Term::of(TermKind::Topic, topic, &[]).as_bytes().to_vec();
         let walks = vec![TermWalk::new(term, group_start, until, request.direction)];
         let walk = UnionWalk { walks, direction: request.direction };
-        Source::Groups { walk, ready: VecDeque::new(), after, until }
+        Source::Groups { walk, after, until }
     } else if backward {
-        Source::Backward { ready: Vec::new(), position: until, after }
+        Source::Backward { frames: Vec::new(), position: until, after }
     } else {
         let near = inner.frame_at(FrameKey::Position(after + 1)).await?;
         let location = locate::location(&inner.reader, near)?;
@@ -310,11 +362,16 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
         inner: inner.clone(),
         catalogue,
         source,
+        direction: request.direction,
         topics,
         filter: request.filter,
         remaining: request.limit,
         as_of,
+        finder: Finder::default(),
         group: None,
+        window: 0..0,
+        revision: None,
+        ready: None,
     })
 }
 

@@ -1,12 +1,15 @@
 //! What events say by their topic's definition, and how records keep it.
 
 use expect_test::{Expect, expect};
+use recount_types::batch::{BatchBuilder, RecordIndex};
 use recount_types::name::KeyText;
-use recount_types::{Offset, Partition, Position, TopicName};
+use recount_types::{Event, Offset, Partition, Position, Revision, Time, TopicName};
 
 use super::*;
+use crate::catalogue::TopicState;
 use crate::ddl::{Statement, parse};
 use crate::group::Entry;
+use crate::locate::Placed;
 use crate::schema::TopicDefinition;
 
 fn topic(sql: &str) -> TopicDefinition {
@@ -275,21 +278,45 @@ fn limits_and_reserved_names() {
     check(TYPED, &event(&long), expect!["the event type has 256 bytes, the limit is 255"]);
 }
 
-fn stored(encoded: &Encoded) -> RawRecord {
-    RawRecord {
-        offset: Offset(4),
-        timestamp_ms: encoded.own_time.then_some(encoded.timestamp_ms),
-        key: encoded.key.clone(),
-        value: Some(encoded.value.clone()),
-        headers: encoded
-            .headers
-            .iter()
-            .map(|(name, value)| (Bytes::copy_from_slice(name.as_bytes()), Some(value.clone())))
-            .collect(),
+/// A record as it lies in a batch.
+struct Stored {
+    batch: Bytes,
+    own_time: bool,
+}
+
+type Headers<'a> = Vec<(&'a [u8], Option<&'a [u8]>)>;
+
+impl Stored {
+    fn new(key: Option<&[u8]>, value: &[u8], time: Option<i64>, headers: Headers<'_>) -> Stored {
+        let mut builder = BatchBuilder::new(4);
+        builder.push(time.unwrap_or(0), key, Some(value), headers.into_iter());
+        Stored { batch: builder.finish().into(), own_time: time.is_some() }
+    }
+
+    fn record(&self) -> RawRecord<'_> {
+        let record = RecordIndex::new(&self.batch).unwrap().get(&self.batch, 0).unwrap();
+        RawRecord {
+            offset: Offset(4),
+            timestamp_ms: self.own_time.then_some(record.timestamp_ms),
+            key: record.key,
+            value: record.value,
+            headers: record.headers(),
+            batch: &self.batch,
+        }
+    }
+
+    fn decode(&self, revision: Option<Revision>) -> Result<Event, ReadError> {
+        decode(&placed(self.record()), &state(), revision)
     }
 }
 
-fn placed(record: RawRecord) -> Placed {
+fn stored(encoded: &Encoded) -> Stored {
+    let headers = encoded.headers.iter().map(|(name, value)| (name.as_bytes(), Some(&value[..]))).collect();
+    let time = encoded.own_time.then_some(encoded.timestamp_ms);
+    Stored::new(encoded.key.as_deref(), &encoded.value, time, headers)
+}
+
+fn placed(record: RawRecord<'_>) -> Placed<'_> {
     let entry = Entry {
         topic: TopicId(16),
         partition: Partition(0),
@@ -363,9 +390,9 @@ fn what_is_written_is_read() {
             let encoded = write(&event);
             let has_text = encoded.headers.iter().any(|(name, _)| name == TIME);
             assert_eq!(has_text, time.is_some_and(|time| time.0 % 1000 != 0));
-            let record = stored(&encoded);
-            assert!(same(&record, &encoded));
-            let read = decode(placed(record), &state(), Some(Revision(3))).unwrap();
+            let stored = stored(&encoded);
+            assert!(same(&stored.record(), &encoded));
+            let read = stored.decode(Some(Revision(3))).unwrap();
             assert_eq!(read.event_time, time.unwrap_or(Time(77)));
             let back = NewEvent {
                 payload: read.payload,
@@ -384,14 +411,15 @@ fn what_is_written_is_read() {
         }
     }
     for plain in ["application/json", "Application/JSON; charset=utf-8"] {
-        let record = stored(&write(&NewEvent { content_type: Some(plain.into()), ..event("1") }));
-        assert_eq!(decode(placed(record), &state(), None).unwrap().content_type, None);
+        let stored = stored(&write(&NewEvent { content_type: Some(plain.into()), ..event("1") }));
+        assert_eq!(stored.decode(None).unwrap().content_type, None);
     }
 }
 
 #[test]
 fn the_same_and_another() {
-    let record = stored(&write(&full()));
+    let full_one = stored(&write(&full()));
+    let record = full_one.record();
     for change in [
         |event: &mut NewEvent| event.payload = "<b/>".into(),
         |event: &mut NewEvent| event.content_type = Some("text/html".into()),
@@ -413,13 +441,13 @@ fn the_same_and_another() {
     assert!(!same(&record, &other_key));
     // A time of 0 is a time; no time is none.
     let (zero, none) = (NewEvent { time: Some(Time(0)), ..event("1") }, event("1"));
-    assert!(!same(&stored(&write(&zero)), &write(&none)));
-    assert!(!same(&stored(&write(&none)), &write(&zero)));
+    assert!(!same(&stored(&write(&zero)).record(), &write(&none)));
+    assert!(!same(&stored(&write(&none)).record(), &write(&zero)));
 }
 
 #[test]
 fn terms_of_a_record() {
-    let terms = all_terms(TopicId(16), &stored(&write(&full()))).unwrap();
+    let terms = all_terms(TopicId(16), &stored(&write(&full())).record()).unwrap();
     let mut term = Term::new();
     let expected = vec![
         term.stream(TopicId(16), b"k").to_vec(),
@@ -429,15 +457,13 @@ fn terms_of_a_record() {
         term.tag(TopicId(16), "b:\"x\"\n").to_vec(),
     ];
     assert_eq!(terms, expected);
-    let bare = RawRecord { key: None, ..stored(&write(&event("1"))) };
-    assert!(all_terms(TopicId(16), &bare).unwrap().is_empty());
+    let bare = Stored::new(None, b"1", None, Vec::new());
+    assert!(all_terms(TopicId(16), &bare.record()).unwrap().is_empty());
 }
 
 #[test]
 fn damaged_headers() {
-    let header = |name: &'static str, value: Option<&'static [u8]>| {
-        (Bytes::from_static(name.as_bytes()), value.map(Bytes::from_static))
-    };
+    let header = |name: &'static str, value: Option<&'static [u8]>| (name.as_bytes(), value);
     for (headers, name) in [
         (vec![header(ID, Some(b"\xff"))], ID),
         (vec![header(TYPE, None)], TYPE),
@@ -447,10 +473,9 @@ fn damaged_headers() {
         (vec![header(TAGS, Some(b"[\"a\"]"))], TAGS),
         (vec![header(TAGS, Some(b"[\"a:1\",2]"))], TAGS),
         (vec![header(ID, Some(b"1")), header(ID, Some(b"2"))], ID),
-        (vec![(Bytes::from_static(b"\xff"), None)], "name"),
+        (vec![(&b"\xff"[..], None)], "name"),
     ] {
-        let record = RawRecord { headers, ..stored(&write(&event("1"))) };
-        let error = decode(placed(record), &state(), None).unwrap_err();
+        let error = Stored::new(None, b"1", None, headers).decode(None).unwrap_err();
         assert_eq!(
             error,
             ReadError::Corrupt {
@@ -458,10 +483,9 @@ fn damaged_headers() {
             }
         );
     }
-    let record = RawRecord { timestamp_ms: Some(i64::MAX), ..stored(&write(&event("1"))) };
-    assert!(decode(placed(record), &state(), None).is_err());
-    let record = RawRecord { headers: vec![header(TAGS, Some(b"[1]"))], ..stored(&write(&event("1"))) };
-    assert!(all_terms(TopicId(16), &record).is_err());
+    assert!(Stored::new(None, b"1", Some(i64::MAX), Vec::new()).decode(None).is_err());
+    let tagged = Stored::new(None, b"1", None, vec![header(TAGS, Some(b"[1]"))]);
+    assert!(all_terms(TopicId(16), &tagged.record()).is_err());
 }
 
 /// `cargo test --profile sim -p recount-store --lib speed -- --ignored --nocapture` prints events per second.
@@ -473,7 +497,8 @@ fn speed() {
          KEY (accountId) TIMESTAMP BY timestamp",
     );
     let event = event(r#"{"accountId": 4711, "amount": -20.05, "timestamp": 1702468800, "note": "rent"}"#);
-    let record = stored(&encode(facts(&definition, &event).unwrap(), Some("4711".into()), &event).unwrap());
+    let stored = stored(&encode(facts(&definition, &event).unwrap(), Some("4711".into()), &event).unwrap());
+    let record = stored.record();
     let state = state();
     let clock = recount_env::real::env().clock;
     let measure = |what: &str, run: &dyn Fn()| {
@@ -484,6 +509,7 @@ fn speed() {
     };
     measure("validate", &|| json::validate(std::hint::black_box(&event.payload)).unwrap());
     measure("facts", &|| drop(std::hint::black_box(facts(&definition, &event))));
-    measure("decode", &|| drop(std::hint::black_box(decode(placed(record.clone()), &state, None))));
+    measure("view", &|| drop(std::hint::black_box(view(&placed(record.clone()), &state, None))));
+    measure("decode", &|| drop(std::hint::black_box(decode(&placed(record.clone()), &state, None))));
     measure("terms", &|| drop(std::hint::black_box(all_terms(TopicId(16), &record))));
 }

@@ -4,6 +4,7 @@
 
 mod appends;
 mod entities;
+mod equal_reads;
 mod files;
 mod reads;
 mod subscriptions;

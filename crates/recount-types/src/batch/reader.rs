@@ -168,11 +168,83 @@ pub fn verify(batch: &[u8]) -> Result<BatchHeader, BatchError> {
 
 /// The records of an uncompressed batch. Does not check the CRC.
 pub fn records(batch: &[u8]) -> Result<Records<'_>, BatchError> {
-    let header = BatchHeader::parse(batch)?;
-    if header.codec() != Codec::None {
-        return Err(BatchError::Compressed(header.codec()));
-    }
+    let header = uncompressed(batch)?;
     Ok(Records { rest: batch.get(HEADER_BYTES..).unwrap_or_default(), header, next: 0, failed: false })
+}
+
+fn uncompressed(batch: &[u8]) -> Result<BatchHeader, BatchError> {
+    let header = BatchHeader::parse(batch)?;
+    match header.codec() {
+        Codec::None => Ok(header),
+        codec => Err(BatchError::Compressed(codec)),
+    }
+}
+
+/// Finds records of an uncompressed batch by their number. Of those before the one that is wanted only the lengths are
+/// read, once. Does not check the CRC.
+#[derive(Debug, Clone)]
+pub struct RecordIndex {
+    header: BatchHeader,
+    /// The first record that is there.
+    first: u32,
+    /// Where each record from that one on begins, as far as they were passed.
+    starts: Vec<u32>,
+}
+
+impl RecordIndex {
+    /// Reads the header of a batch.
+    pub fn new(batch: &[u8]) -> Result<RecordIndex, BatchError> {
+        Ok(RecordIndex { header: uncompressed(batch)?, first: 0, starts: vec![HEADER_BYTES as u32] })
+    }
+
+    /// The same for bytes that begin with record `first` of a batch with that header, which may end before the batch.
+    pub fn of_part(header: BatchHeader, first: u32) -> RecordIndex {
+        RecordIndex { header, first, starts: vec![0] }
+    }
+
+    /// The header.
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// A record out of the bytes that this was made for.
+    #[inline]
+    pub fn get<'a>(&mut self, bytes: &'a [u8], index: u32) -> Result<Record<'a>, BatchError> {
+        let start = self.start(bytes, index)? as usize;
+        let mut rest = bytes.get(start..).unwrap_or_default();
+        let record = split_record(&mut rest, index)?;
+        self.passed(bytes, index, rest)?;
+        Record::parse(record, index, &self.header)
+    }
+
+    /// Where a record begins in the bytes that this was made for.
+    #[inline]
+    pub fn start(&mut self, bytes: &[u8], index: u32) -> Result<u32, BatchError> {
+        let within = index.checked_sub(self.first).filter(|_| index < self.header.record_count());
+        let within = within.ok_or(BatchError::Count { stated: self.header.count })?;
+        loop {
+            if let Some(&start) = self.starts.get(within as usize) {
+                return Ok(start);
+            }
+            let last = self.starts.last().map_or(bytes.len(), |&start| start as usize);
+            let mut rest = bytes.get(last..).unwrap_or_default();
+            let number = self.first + self.starts.len() as u32 - 1;
+            split_record(&mut rest, number)?;
+            self.passed(bytes, number, rest)?;
+        }
+    }
+
+    /// Behind a record lies `rest`.
+    #[inline]
+    fn passed(&mut self, bytes: &[u8], index: u32, rest: &[u8]) -> Result<(), BatchError> {
+        if index + 1 == self.header.record_count() && !rest.is_empty() {
+            return Err(BatchError::Count { stated: self.header.count });
+        }
+        if self.starts.len() as u32 == index - self.first + 1 {
+            self.starts.push((bytes.len() - rest.len()) as u32);
+        }
+        Ok(())
+    }
 }
 
 /// Iterates over the records of a batch; ends after an error.
@@ -221,17 +293,30 @@ impl<'a> Iterator for Records<'a> {
 
 impl<'a> Records<'a> {
     fn take(&mut self) -> Result<Record<'a>, BatchError> {
-        let index = self.next;
+        let record = split_record(&mut self.rest, self.next)?;
+        Record::parse(record, self.next, &self.header)
+    }
+}
+
+/// Takes the bytes of the next record, which has a number in its batch, off the front.
+#[inline]
+fn split_record<'a>(rest: &mut &'a [u8], index: u32) -> Result<&'a [u8], BatchError> {
+    let malformed = |what| BatchError::Record { index, what };
+    let length = varint::take_i32(rest).map_err(|_| malformed(BAD_NUMBER))?;
+    let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+    let (record, after) = split.ok_or(malformed("it is longer than the batch"))?;
+    *rest = after;
+    Ok(record)
+}
+
+const BAD_NUMBER: &str = "a number is cut or too long";
+
+impl<'a> Record<'a> {
+    #[inline]
+    fn parse(bytes: &'a [u8], index: u32, batch: &BatchHeader) -> Result<Record<'a>, BatchError> {
         let malformed = |what| BatchError::Record { index, what };
-        let bad = |_: BadVarint| malformed("a number is cut or too long");
-        let length = varint::take_i32(&mut self.rest).map_err(bad)?;
-        let (mut record, rest) = usize::try_from(length)
-            .ok()
-            .and_then(|length| self.rest.split_at_checked(length))
-            .ok_or(malformed("it is longer than the batch"))?;
-        self.rest = rest;
-        let (_, after) = record.split_first().ok_or(malformed("it is empty"))?;
-        record = after;
+        let bad = |_: BadVarint| malformed(BAD_NUMBER);
+        let (_, mut record) = bytes.split_first().ok_or(malformed("it is empty"))?;
         let timestamp_delta = varint::take_i64(&mut record).map_err(bad)?;
         let offset_delta = varint::take_i32(&mut record).map_err(bad)?;
         let key = take_sized(&mut record).ok_or(malformed("its key is cut"))?;
@@ -245,16 +330,14 @@ impl<'a> Records<'a> {
         if offset_delta != index as i32 {
             return Err(malformed("its offset is out of sequence"));
         }
-        let timestamp_ms = if self.header.is_log_append_time() {
-            self.header.max_timestamp
+        let timestamp_ms = if batch.is_log_append_time() {
+            batch.max_timestamp
         } else {
-            self.header.base_timestamp.wrapping_add(timestamp_delta)
+            batch.base_timestamp.wrapping_add(timestamp_delta)
         };
         Ok(Record { offset_delta, timestamp_ms, key, value, index, header_count, headers: record })
     }
-}
 
-impl<'a> Record<'a> {
     /// Number of headers.
     pub fn header_count(&self) -> usize {
         self.header_count as usize
@@ -297,6 +380,7 @@ impl<'a> Iterator for RecordHeaders<'a> {
 }
 
 /// Bytes with a length before them; a negative length is null. The outer `None` = cut.
+#[inline]
 fn take_sized<'a>(input: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let length = varint::take_i32(input).ok()?;
     let Ok(length) = usize::try_from(length) else { return Some(None) };

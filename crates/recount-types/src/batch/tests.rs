@@ -148,7 +148,13 @@ fn forged_records_are_refused() {
         (&[16, 0, 0, 0, 1, 1, 2, 1, 1], 1, record("a header is cut, or has no name")),
         (&[14, 0, 0, 0, 1, 1, 0, 0], 1, record("it has bytes after its headers")),
     ] {
-        assert_eq!(verify(&forge(records, count)).map(|_| ()), expected, "{records:?}");
+        let batch = forge(records, count);
+        assert_eq!(verify(&batch).map(|_| ()), expected, "{records:?}");
+        let mut index = RecordIndex::new(&batch).unwrap();
+        let found = (0..count).try_for_each(|number| {
+            index.get(&batch, number)?.headers().try_for_each(|header| header.map(drop))
+        });
+        assert_eq!(found, expected, "{records:?}");
     }
     assert_eq!(verify(&forge(&[], 0)).map(|_| ()), Err(BatchError::Count { stated: 0 }));
 }
@@ -165,6 +171,24 @@ proptest! {
             (record.timestamp_ms, record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec), headers.collect())
         }).collect();
         prop_assert_eq!(again, owned);
+    }
+
+    /// A record is the same however it is reached, also in a part of its batch.
+    #[test]
+    fn records_by_number(owned in prop::collection::vec(any::<Owned>(), 1..9), order in prop::collection::vec(0u32..9, 1..12), cut in 0u32..9) {
+        let batch = build(7, &owned);
+        let mut index = RecordIndex::new(&batch).unwrap();
+        let first = cut % owned.len() as u32;
+        let start = RecordIndex::new(&batch).unwrap().start(&batch, first).unwrap() as usize;
+        let mut part = RecordIndex::of_part(*index.header(), first);
+        for number in order {
+            let expected = records(&batch).unwrap().nth(number as usize).map(|record| record.unwrap());
+            let shown = |record: Record<'_>| format!("{record:?}");
+            let expected = expected.map(shown);
+            prop_assert_eq!(index.get(&batch, number).ok().map(shown), expected.clone());
+            let in_part = part.get(&batch[start..], number).ok().map(shown);
+            prop_assert_eq!(in_part, expected.filter(|_| number >= first));
+        }
     }
 
     #[test]

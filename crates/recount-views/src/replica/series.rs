@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use recount_entity::fold::{Effect, Events, Step};
 use recount_entity::key::Key;
 use recount_entity::lookup::LookupTable;
-use recount_entity::table::{Row, Slot, Stopped, Table};
+use recount_entity::table::{Row, Slot, State, Stopped, Table};
 use recount_types::column::Value;
 
 use super::{Member, Replica, Span, read_rows};
@@ -79,7 +79,7 @@ impl Replica {
         let mut keys: Vec<(Slot, Vec<Point>)> = of.into_iter().map(|(slot, of)| (slot, of.points)).collect();
         keys.sort_unstable_by_key(|(slot, _)| *slot);
         let keys =
-            keys.into_iter().map(|(slot, points)| (self.table.row(slot).key.clone(), points)).collect();
+            keys.into_iter().map(|(slot, points)| (self.table.row(slot).key.to_key(), points)).collect();
         Ok(Series { times, keys, _memory: memory })
     }
 
@@ -183,10 +183,10 @@ impl<'a> Points<'a> {
         let (row, state) = (table.row(slot), table.state(slot));
         let points = &mut self.of.entry(slot).or_default().points;
         match points.last_mut() {
-            Some(last) if last.from == from => last.set(row, state),
+            Some(last) if last.from == from => last.set(&row, state),
             _ => {
                 let mut point = Point::new(from);
-                point.set(row, state);
+                point.set(&row, state);
                 self.bytes += point.bytes();
                 points.push(point);
                 self.made += 1;
@@ -228,9 +228,9 @@ impl Point {
         Point { from, present: false, stopped: None, position: 0, event_time: 0, state: Vec::new() }
     }
 
-    fn set(&mut self, row: &Row, state: &[Value<'static>]) {
+    fn set(&mut self, row: &Row<'_>, state: State<'_>) {
         (self.present, self.position, self.event_time) = (row.present, row.position, row.event_time);
-        self.stopped = row.stopped.as_deref().cloned();
+        self.stopped = row.stopped.cloned();
         self.state = state.to_vec();
     }
 

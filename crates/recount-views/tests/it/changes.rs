@@ -64,9 +64,9 @@ fn apply<'a>(rows: &mut Rows, changes: impl IntoIterator<Item = &'a Change>) {
 /// The rows as of a position, asked in the other way.
 fn rows(bank: &Bank, entity: &str, position: u64) -> Rows {
     let (_, frozen) = bank.views.rows(entity, None, None, at(position)).unwrap();
-    let row = |(row, state): (&recount_entity::table::Row, &[Value<'static>])| {
+    let row = |(row, state): (recount_entity::table::Row<'_>, recount_entity::table::State<'_>)| {
         let shown = (row.present && row.stopped.is_none()).then(|| state.to_vec());
-        (name(&row.key), (shown, row.stopped.as_deref().cloned()))
+        (name(&row.key.to_key()), (shown, row.stopped.cloned()))
     };
     frozen.rows().map(row).filter(|(_, state)| *state != (None, None)).collect()
 }

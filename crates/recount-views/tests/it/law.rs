@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 mod ast;
 mod expression;
 mod generate;
+mod kept;
 mod naive;
 mod run;
 mod shown;

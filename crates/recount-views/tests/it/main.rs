@@ -6,4 +6,5 @@ mod changes;
 mod entities;
 mod law;
 mod series;
+mod snapshots;
 mod support;

@@ -54,8 +54,8 @@ fn as_of(bank: &Bank, entity: &str, moment: Moment) -> Rows {
     let (_, frozen) = bank.views.rows(entity, None, None, moment).unwrap();
     let mut rows = Rows::new();
     for (row, state) in frozen.rows() {
-        let state = state.iter().map(shown).collect();
-        let shown = text(row.present, row.stopped.as_deref(), state, (row.position, row.event_time));
+        let state = state.iter().map(|value| shown(&value)).collect();
+        let shown = text(row.present, row.stopped, state, (row.position, row.event_time));
         rows.extend(shown.map(|shown| (format!("{:?}", row.key.values().unwrap()), shown)));
     }
     rows

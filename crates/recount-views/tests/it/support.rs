@@ -1,9 +1,11 @@
 //! A database with entities, and its answers as texts.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use recount_env::{Clock, Env, block_on, memory};
+use recount_env::{Clock, Env, OpenMode, block_on, memory};
 use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
 use recount_types::column::Value;
 use recount_types::{NewEvent, Position, Time};
@@ -15,6 +17,7 @@ pub(crate) struct Bank {
     pub(crate) store: Store,
     pub(crate) views: Views,
     clock: Arc<Seconds>,
+    pub(crate) settings: Settings,
 }
 
 #[derive(Debug)]
@@ -42,20 +45,42 @@ impl Bank {
     pub(crate) fn with(settings: Settings) -> Bank {
         let clock = Arc::new(Seconds(AtomicI64::new(1_700_000_000_000_000)));
         let env = Env { clock: clock.clone(), ..memory::memory_env() };
-        let store =
-            block_on(Store::open(env.clone(), std::path::Path::new("db"), OpenOptions::default())).unwrap();
-        let views = Views::open(store.clone(), env.clone(), settings);
-        Bank { env, store, views, clock }
+        let store = block_on(Store::open(env.clone(), Path::new("db"), OpenOptions::default())).unwrap();
+        let views = Views::open(store.clone(), env.clone(), settings.clone());
+        Bank { env, store, views, clock, settings }
     }
 
     pub(crate) fn reopen(self) -> Bank {
         self.views.close();
         block_on(self.store.close()).unwrap();
-        let store =
-            block_on(Store::open(self.env.clone(), std::path::Path::new("db"), OpenOptions::default()))
-                .unwrap();
-        let views = Views::open(store.clone(), self.env.clone(), Settings::default());
+        let store = block_on(Store::open(self.env.clone(), Path::new("db"), OpenOptions::default())).unwrap();
+        let views = Views::open(store.clone(), self.env.clone(), self.settings.clone());
         Bank { store, views, ..self }
+    }
+
+    /// Every file of the database, or of a folder of it.
+    pub(crate) fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        block_on(read_all(&self.env, folder, &mut files));
+        files
+    }
+
+    /// Another database with these files.
+    pub(crate) fn of_files(files: &BTreeMap<String, Vec<u8>>, settings: Settings) -> Bank {
+        let clock = Arc::new(Seconds(AtomicI64::new(1_800_000_000_000_000)));
+        let env = Env { clock: clock.clone(), ..memory::memory_env() };
+        block_on(async {
+            for (path, bytes) in files {
+                let path = Path::new(path);
+                for folder in path.parent().unwrap().ancestors().collect::<Vec<_>>().into_iter().rev() {
+                    let _ = env.files.create_dir(folder).await;
+                }
+                put(&env, path, bytes).await;
+            }
+        });
+        let store = block_on(Store::open(env.clone(), Path::new("db"), OpenOptions::default())).unwrap();
+        let views = Views::open(store.clone(), env.clone(), settings.clone());
+        Bank { env, store, views, clock, settings }
     }
 
     /// The clock goes on by a second.
@@ -118,8 +143,8 @@ impl Bank {
             .map(|(row, state)| {
                 let values = row.key.values().unwrap();
                 let stopped = if row.stopped.is_some() { " stopped" } else { "" };
-                let texts: Vec<_> = values.iter().chain(state).map(shown).collect();
-                (row.key.clone(), texts.join(" ") + stopped)
+                let texts: Vec<_> = values.iter().chain(&state.to_vec()).map(shown).collect();
+                (row.key.to_key(), texts.join(" ") + stopped)
             })
             .collect();
         rows.sort();
@@ -161,6 +186,26 @@ impl Bank {
         self.views.steps(name, None, Some(&key), Moment::default(), &mut visit).unwrap();
         text
     }
+}
+
+async fn read_all(env: &Env, folder: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for name in env.files.list(Path::new(folder)).await.unwrap_or_default() {
+        let path = format!("{folder}/{name}");
+        match env.files.open(Path::new(&path), OpenMode::Read).await {
+            Ok(file) => {
+                let mut bytes = vec![0; file.len().await.unwrap() as usize];
+                file.read_at(0, &mut bytes).await.unwrap();
+                files.insert(path, bytes);
+            }
+            Err(_) => Box::pin(read_all(env, &path, files)).await,
+        }
+    }
+}
+
+/// Writes a file anew.
+pub(crate) async fn put(env: &Env, path: &Path, bytes: &[u8]) {
+    let _ = env.files.remove(path).await;
+    env.files.open(path, OpenMode::CreateNew).await.unwrap().write_at(0, bytes).await.unwrap();
 }
 
 pub(crate) fn shown(value: &Value<'_>) -> String {

@@ -52,6 +52,27 @@ impl Failure {
             broken => broken,
         }
     }
+
+    /// The same, where a command that it advises to run names the database.
+    pub(crate) fn of_database(self, database: &str) -> Failure {
+        const ADVICE: &str = "Look at it with recount why ";
+        match self {
+            Failure::Of { what, kind } => {
+                let advice = format!("{ADVICE}{} ", shell_word(database));
+                Failure::Of { what: what.replacen(ADVICE, &advice, 1), kind }
+            }
+            broken => broken,
+        }
+    }
+}
+
+/// A text as one word for a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:[]".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// An error with its sources.

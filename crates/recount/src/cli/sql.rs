@@ -20,6 +20,8 @@ mod prompt;
 mod script;
 mod table;
 
+pub(super) use script::end_of_statement;
+
 /// Arguments of `sql`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -60,6 +62,8 @@ enum Shape {
 
 /// Runs statements on a target.
 struct Session<'a> {
+    /// As the command line names it.
+    database: &'a str,
     target: &'a Target,
     shape: Shape,
     timing: bool,
@@ -85,8 +89,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plain = if io::stdout().is_terminal() { Shape::Table } else { Shape::Jsonl };
     let shape = arguments.format.unwrap_or(plain);
     Target::with(&arguments.database, true, |target| {
-        let settings = SessionSettings::default();
-        let mut session = Session { target, shape, timing: arguments.timing, settings };
+        let (database, settings) = (&arguments.database, SessionSettings::default());
+        let mut session = Session { database, target, shape, timing: arguments.timing, settings };
         match &script {
             None => prompt::run(&mut session),
             Some(script) => {

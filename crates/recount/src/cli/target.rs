@@ -26,6 +26,7 @@ impl Target {
         create: bool,
         work: impl FnOnce(&Target) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        let work = |target: &Target| work(target).map_err(|failure| failure.of_database(argument));
         if argument.starts_with("http://") {
             return work(&Target::Remote(Remote::new(argument)));
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use recount::{Moment, Position};
+use recount::{Database, Moment, Position};
 use recount_env::block_on;
 use recount_store::time::{format_rfc3339, parse_rfc3339};
 use recount_types::Time;
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-/// Which steps.
+/// Which version, and as of when.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub(super) version: Option<u32>,
@@ -64,26 +64,31 @@ pub(super) struct Asked {
     pub(super) valid_as_of: Option<Time>,
 }
 
+impl Asked {
+    /// The moment in a database that is here.
+    pub(super) fn moment(&self, database: &Database) -> Result<Moment, Failure> {
+        let position = match self.system_as_of {
+            Some(time) => Some(block_on(database.store().position_at(time))?),
+            None => self.position.map(Position),
+        };
+        Ok(Moment { position, valid_until: self.valid_as_of })
+    }
+}
+
 /// The steps of a key, as the answer in JSON that has them.
 pub(super) fn steps(target: &Target, entity: &str, key: &str, asked: &Asked) -> Result<Value, Failure> {
-    let arguments = asked;
     match target {
         Target::Local(database) => {
-            let position = match arguments.system_as_of {
-                Some(time) => Some(block_on(database.store().position_at(time))?),
-                None => arguments.position.map(Position),
-            };
-            let moment = Moment { position, valid_until: arguments.valid_as_of };
-            let answer =
-                steps_answer(database.views(), (entity, arguments.version, key), moment, Position::ZERO)?;
+            let of = (entity, asked.version, key);
+            let answer = steps_answer(database.views(), of, asked.moment(database)?, Position::ZERO)?;
             serde_json::from_str(&answer).map_err(|error| Failure::new(error.to_string()))
         }
         Target::Remote(remote) => {
             let mut query = vec![("steps", "true".to_owned())];
-            query.extend(arguments.version.map(|version| ("version", version.to_string())));
-            query.extend(arguments.position.map(|position| ("position", position.to_string())));
-            query.extend(arguments.system_as_of.map(|time| ("system_as_of", format_rfc3339(time))));
-            query.extend(arguments.valid_as_of.map(|time| ("valid_as_of", format_rfc3339(time))));
+            query.extend(asked.version.map(|version| ("version", version.to_string())));
+            query.extend(asked.position.map(|position| ("position", position.to_string())));
+            query.extend(asked.system_as_of.map(|time| ("system_as_of", format_rfc3339(time))));
+            query.extend(asked.valid_as_of.map(|time| ("valid_as_of", format_rfc3339(time))));
             let path = format!("/entities/{}/{}", encoded(entity.as_bytes()), encoded(key.as_bytes()));
             let lines: Result<Vec<String>, _> = remote.get(&path, &query, "application/json")?.collect();
             serde_json::from_str(&lines?.join("\n")).map_err(|error| Failure::new(error.to_string()))
@@ -114,25 +119,33 @@ fn print(answer: &Value) -> Result<(), Failure> {
         writeln!(out, "no event has this key")?;
     }
     for step in steps {
-        let text = |member: &str| step.get(member).map_or(String::new(), plain);
-        writeln!(
-            out,
-            "{:>8}  {}  {} → {}  {}{}",
-            text("position"),
-            text("eventTime"),
-            text("before"),
-            text("after"),
-            text("rule"),
-            match text("effect").as_str() {
-                "set" => String::new(),
-                effect => format!("  {effect} {}", text("reason")),
-            }
-        )?;
-        for found in step.get("lookups").and_then(Value::as_array).unwrap_or(&none) {
-            writeln!(out, "{:>8}  looked up {}", "", plain(found))?;
+        for line in step_lines(step) {
+            writeln!(out, "{line}")?;
         }
     }
     Ok(())
+}
+
+/// A step in words: a line of it, and one of each row that was looked up.
+pub(super) fn step_lines(step: &Value) -> Vec<String> {
+    let text = |member: &str| step.get(member).map_or(String::new(), plain);
+    let effect = match text("effect").as_str() {
+        "set" => String::new(),
+        effect => format!("  {effect} {}", text("reason")),
+    };
+    let mut lines = vec![format!(
+        "{:>8}  {}  {} → {}  {}{effect}",
+        text("position"),
+        text("eventTime"),
+        text("before"),
+        text("after"),
+        text("rule"),
+    )];
+    let none = Vec::new();
+    for found in step.get("lookups").and_then(Value::as_array).unwrap_or(&none) {
+        lines.push(format!("{:>8}  looked up {}", "", plain(found)));
+    }
+    lines
 }
 
 /// A value in words: an object as its members, nothing as a dash.

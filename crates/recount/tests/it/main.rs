@@ -5,8 +5,10 @@
 mod basics;
 mod damage;
 mod demo;
+mod documents;
 mod embedded;
 mod import;
 mod program;
 mod served;
 mod sql;
+mod test_files;

@@ -94,6 +94,24 @@ fn statements_from_a_file_the_command_line_and_standard_input() {
 }
 
 #[test]
+fn what_a_stopped_key_advises_can_be_run() {
+    let directory = Directory::new("sql-stopped");
+    let stopping = SCRIPT.replace("WHEN ANY", "WHEN (amount < 0) THEN ERROR 'overdrawn' WHEN ANY");
+    directory.write("bank.sql", &stopping);
+    directory.run(&["sql", "bank.db", "--file", "bank.sql"], "");
+    directory.run(&["sql", "it's a bank.db", "--file", "bank.sql"], "");
+    let select = "SELECT * FROM account";
+    directory.check(&["sql", "bank.db", "-c", select], "", expect![[""]]);
+    directory.check(&["sql", "it's a bank.db", "-c", select], "", expect![[""]]);
+    let server = directory.serve("bank.db");
+    let said = directory.run(&["sql", &server.url, "-c", select], "");
+    assert!(said.contains(&format!("recount why {} account/1;", server.url)), "{said}");
+    // A directory that a server holds is reached through it, and is what the command line names.
+    let said = directory.run(&["sql", "bank.db", "-c", select], "");
+    assert!(said.contains("recount why bank.db account/1;"), "{said}");
+}
+
+#[test]
 fn why_and_diff() {
     let directory = bank("sql-why");
     directory.check(&["why", "bank.db", "account/1"], "", expect![[r#"

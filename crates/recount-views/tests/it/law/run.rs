@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use recount_store::{AppendRequest, EventWrite};
 use recount_types::column::Value;
 use recount_types::{NewEvent, Position, Time};
-use recount_views::{Absent, Effect, Moment, ViewError};
+use recount_views::{Absent, Effect, Moment, Settings, ViewError};
 
 use super::ast::{Entity, Kind, Topic, V};
 use super::generate::{self, Rng, TIMES, clock, json};
@@ -29,6 +29,8 @@ pub(crate) struct Counts {
     pub(crate) replaced: u64,
     pub(crate) reopened: u64,
     pub(crate) skipped: u64,
+    pub(crate) spoiled: u64,
+    pub(crate) snapshots: u64,
 }
 
 impl Counts {
@@ -38,7 +40,7 @@ impl Counts {
         }
     }
 
-    fn all(&mut self) -> [&mut u64; 13] {
+    fn all(&mut self) -> [&mut u64; 15] {
         [
             &mut self.cases,
             &mut self.events,
@@ -53,6 +55,8 @@ impl Counts {
             &mut self.replaced,
             &mut self.reopened,
             &mut self.skipped,
+            &mut self.spoiled,
+            &mut self.snapshots,
         ]
     }
 
@@ -61,21 +65,21 @@ impl Counts {
     }
 }
 
-struct Case {
+pub(super) struct Case {
     is_crowd: bool,
-    rng: Rng,
-    bank: Option<Bank>,
+    pub(super) rng: Rng,
+    pub(super) bank: Option<Bank>,
     topics: Vec<Topic>,
     /// The versions of each entity.
-    entities: Vec<Vec<Entity>>,
+    pub(super) entities: Vec<Vec<Entity>>,
     skipped: Vec<Vec<u64>>,
     all: Vec<Event>,
     /// What happened, to be read by whoever looks for a mistake.
     told: String,
-    counts: Counts,
+    pub(super) counts: Counts,
 }
 
-type Done = Result<(), String>;
+pub(super) type Done = Result<(), String>;
 
 /// Runs a case; the error tells all about a mismatch.
 pub(crate) fn run(seed: u64) -> Result<Counts, String> {
@@ -89,10 +93,12 @@ pub(crate) fn run(seed: u64) -> Result<Counts, String> {
     if is_crowd {
         topics[0].columns[0].kind = Kind::BigInt;
     }
+    // In some cases hardly any, in others one at every append.
+    let snapshot_events = [1, 2, 7, 30, 1000][rng.below(5)];
     let mut case = Case {
         is_crowd,
         rng,
-        bank: Some(Bank::new()),
+        bank: Some(Bank::with(Settings { snapshot_events, ..Settings::default() })),
         topics,
         entities: Vec::new(),
         skipped: Vec::new(),
@@ -126,7 +132,7 @@ impl Case {
         for at in 0..self.entities.len() {
             self.ask(at, None, Moment::default())?;
         }
-        Ok(())
+        if self.counts.spoiled == 0 && self.rng.percent(30) { self.same_snapshots() } else { Ok(()) }
     }
 
     fn step(&mut self) -> Done {
@@ -149,7 +155,8 @@ impl Case {
                 let moment = if self.rng.percent(50) { Moment::default() } else { self.moment() };
                 self.steps(entity, version, moment)
             }
-            90..93 => self.reopen(),
+            90..92 => self.reopen(),
+            92 => self.spoil(),
             93..95 => self.replace(entity),
             95..98 => self.skip(entity),
             _ => self.status(entity, version),
@@ -160,7 +167,7 @@ impl Case {
         self.bank.as_ref().expect("it is open")
     }
 
-    fn tell(&mut self, text: &str) {
+    pub(super) fn tell(&mut self, text: &str) {
         let _ = writeln!(self.told, "{text}");
     }
 
@@ -325,10 +332,11 @@ impl Case {
         // The text of a key is read as that key.
         let info = self.bank().views.entity(&name, version).map_err(|error| error.to_string())?;
         for (row, _) in frozen.rows() {
-            let text = recount_views::key_text(&row.key, &info.columns[..info.key_width]);
+            let key = row.key.to_key();
+            let text = recount_views::key_text(&key, &info.columns[..info.key_width]);
             let again = self.bank().views.key(&name, version, &text);
-            if again.as_ref() != Ok(&row.key) {
-                let what = format!("the key {:?} is shown as {text}, which is {again:?}", row.key);
+            if again.as_ref() != Ok(&key) {
+                let what = format!("the key {:?} is shown as {text}, which is {again:?}", key);
                 return self.differs(entity, version, moment, &what);
             }
         }

@@ -15,7 +15,7 @@ pub(super) fn shown(frozen: &Frozen) -> Vec<String> {
             "{:?} {} {:?} stopped {stopped:?} at {} latest {} of {}{}",
             row.key.values().unwrap_or_default().iter().map(written).collect::<Vec<_>>(),
             row.present,
-            cells.iter().map(written).collect::<Vec<_>>(),
+            cells.iter().map(|value| written(&value)).collect::<Vec<_>>(),
             row.position,
             row.event_time,
             row.events,

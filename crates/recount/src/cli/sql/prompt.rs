@@ -71,7 +71,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<(), Failure> {
                 match command(session, line.trim()) {
                     Ok(true) => {}
                     Ok(false) => break,
-                    Err(failure) => eprintln!("{failure}"),
+                    Err(failure) => eprintln!("{}", failure.of_database(session.database)),
                 }
                 editor.set_helper(Some(Typing { names: names(session.target) }));
             }

@@ -20,7 +20,7 @@ pub(super) fn statements(script: &str) -> Vec<Statement<'_>> {
 }
 
 /// Where the first statement of a text ends: at a semicolon that is in no text, name or comment.
-pub(super) fn end_of_statement(text: &str) -> Option<usize> {
+pub(in crate::cli) fn end_of_statement(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {

@@ -1,0 +1,187 @@
+//! Tables.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use super::*;
+use crate::fold::Domain;
+use crate::key::Key;
+
+fn key(number: i64) -> Vec<u8> {
+    Key::of([Value::Integer(number)]).unwrap().as_bytes().to_vec()
+}
+
+fn table(domains: &[Domain]) -> Table {
+    let column = |domain: &Domain| StateColumn {
+        name: "c".to_owned(),
+        domain: *domain,
+        nullable: true,
+        default: Value::Null,
+    };
+    Table::new(&domains.iter().map(column).collect::<Vec<_>>(), 7)
+}
+
+const INTEGER: Domain = Domain::Integer(i64::MIN, i64::MAX);
+
+#[test]
+fn rows_are_found_by_key_and_stay_in_their_place() {
+    let mut table = table(&[INTEGER, Domain::Text]);
+    assert!(table.is_empty() && table.find(&key(0)).is_none());
+    let state = [Value::Integer(0), Value::Null];
+    // Short keys and long ones, some of which differ in their last byte only.
+    let key = |number: i64| if number % 3 == 0 { [&[5; 40], &*key(number)].concat() } else { key(number) };
+    for number in 0..1000 {
+        let slot = table.find_or_add(&key(number), &state).unwrap();
+        table.edit(slot).set(0, Value::Integer(number * 10));
+        assert_eq!(table.find_or_add(&key(number), &state), Ok(slot), "found, not added");
+    }
+    assert_eq!(table.len(), 1000);
+    for number in 0..1000 {
+        let slot = table.find(&key(number)).unwrap();
+        assert_eq!(table.state(slot), [Value::Integer(number * 10), Value::Null]);
+        assert_eq!(table.row(slot).key.as_bytes(), key(number));
+    }
+    assert_eq!(table.find(&key(1000)), None);
+    assert_eq!(table.find(&key(1002)), None);
+    assert_eq!(table.slots().count(), 1000);
+}
+
+/// Keys that are looked for together: known, new, twice among the same, empty; while the index grows.
+#[test]
+fn many_keys_are_found_as_one_by_one() {
+    let (mut together, mut single) = (table(&[INTEGER]), table(&[INTEGER]));
+    let mut search = Search::default();
+    let state = [Value::Integer(0)];
+    for first in (0..3000).step_by(100) {
+        let numbers = (first..first + 128).map(|number| number / 2 * 7 % 1500);
+        let keys: Vec<Vec<u8>> =
+            numbers.map(|number| if number == 11 { Vec::new() } else { key(number) }).collect();
+        together.find_or_add_all(keys.iter().map(Vec::as_slice), &state, &mut search).unwrap();
+        let expected: Vec<_> = keys
+            .iter()
+            .map(|key| (!key.is_empty()).then(|| single.find_or_add(key, &state).unwrap()))
+            .collect();
+        assert_eq!(search.slots, expected);
+    }
+    assert_eq!(together.len(), 1499);
+}
+
+/// Values of every domain, at the ends of their range, null, and again; more columns than the first word of nulls has.
+#[test]
+fn states_come_back_as_they_were_set() {
+    let domains = [
+        Domain::Boolean,
+        INTEGER,
+        Domain::Decimal(18, 2),
+        Domain::Decimal(38, 2),
+        Domain::Double,
+        Domain::Text,
+    ];
+    let ten = |digits| 10i128.pow(digits);
+    let values: [[Value<'static>; 3]; 6] = [
+        [Value::Boolean(true), Value::Null, Value::Boolean(false)],
+        [Value::Integer(i64::MIN), Value::Null, Value::Integer(i64::MAX)],
+        [Value::Decimal(1 - ten(18)), Value::Null, Value::Decimal(ten(18) - 1)],
+        [Value::Decimal(1 - ten(38)), Value::Null, Value::Decimal(ten(38) - 1)],
+        [Value::Double(-0.5), Value::Null, Value::Double(f64::INFINITY)],
+        [Value::Text("ä".into()), Value::Null, Value::Text("".into())],
+    ];
+    for columns in [1, 6, 16, 17, 100] {
+        let of = |column: usize| column % domains.len();
+        let mut table = table(&(0..columns).map(|column| domains[of(column)]).collect::<Vec<_>>());
+        let state: Vec<_> = (0..columns).map(|column| values[of(column)][column / 6 % 3].clone()).collect();
+        let slots = [1, 2].map(|number| table.find_or_add(&key(number), &state).unwrap());
+        assert_eq!(table.state(slots[1]).to_vec(), state);
+        for column in 0..columns {
+            for value in &values[of(column)] {
+                table.edit(slots[0]).set(column, value.clone());
+                let mut expected = table.state(slots[0]).to_vec();
+                expected[column] = value.clone();
+                assert_eq!(table.state(slots[0]).to_vec(), expected, "column {column} of {columns}");
+                assert_eq!(table.state(slots[0]).get(column), *value);
+            }
+        }
+        assert_eq!(table.state(slots[1]).to_vec(), state, "the other row is as it was");
+        let row = table.row(slots[0]);
+        assert_eq!((row.present, row.late, row.events, row.position), (false, false, 0, 0));
+    }
+}
+
+/// A decimal of two words that is set as one of 64 bits keeps its sign, and nothing of what was there before.
+#[test]
+fn numbers_of_64_bits_fit_into_wide_columns() {
+    let mut table = table(&[Domain::Decimal(38, 2)]);
+    let slot = table.find_or_add(&key(1), &[Value::Decimal(10i128.pow(37))]).unwrap();
+    for number in [-1, i64::MIN, 7, i64::MAX, 0] {
+        let cell = table.layout.cells[0];
+        table.edit(slot).set_number(cell, Some(number));
+        assert_eq!(table.state(slot), [Value::Decimal(number.into())]);
+    }
+}
+
+#[test]
+fn what_was_frozen_does_not_change() {
+    let mut table = table(&[INTEGER, Domain::Text]);
+    for number in 0..300 {
+        let state = [Value::Integer(number), Value::Text("as it was".into())];
+        let slot = table.find_or_add(&key(number), &state).unwrap();
+        table.edit(slot).count_event(1);
+    }
+    let frozen = table.freeze();
+    let slot = table.find(&key(299)).unwrap();
+    let mut row = table.edit(slot);
+    row.set(0, Value::Integer(-1));
+    row.set(1, Value::Null);
+    row.set_present(true);
+    row.stop(Stopped { position: 1, reason: "why".to_owned() });
+    // One that has no events yet, and one that turns out to have none.
+    table.find_or_add(&key(300), &[Value::Null, Value::Null]).unwrap();
+    let slot = table.find(&key(0)).unwrap();
+    table.edit(slot).reset();
+    let rows: Vec<_> = frozen.rows().collect();
+    assert_eq!(rows.len(), 300);
+    assert!(rows.iter().all(|(row, _)| !row.present && row.stopped.is_none()));
+    assert_eq!(rows[299].1, [Value::Integer(299), Value::Text("as it was".into())]);
+    let after = table.freeze();
+    assert_eq!(after.rows().count(), 299);
+    assert_eq!(after.rows().nth(298).unwrap().1, [Value::Integer(-1), Value::Null]);
+    assert_eq!(after.rows().nth(298).unwrap().0.stopped.unwrap().reason, "why");
+    let pages: Vec<_> = (0..3).map(|number| frozen.page(number).map(|rows| rows.count())).collect();
+    assert_eq!(pages, [Some(256), Some(44), None]);
+}
+
+/// A page is copied only while somebody reads it.
+#[test]
+fn pages_that_nobody_reads_any_more_are_written_where_they_are() {
+    let mut table = table(&[INTEGER]);
+    let slot = table.find_or_add(&key(1), &[Value::Integer(1)]).unwrap();
+    table.edit(slot).count_event(1);
+    let place = |table: &Table| table.page(slot).row(&table.layout, 0).as_ptr();
+    let before = place(&table);
+    drop(table.freeze());
+    table.edit(slot).set(0, Value::Integer(2));
+    assert_eq!(place(&table), before);
+    let frozen = table.freeze();
+    table.edit(slot).set(0, Value::Integer(3));
+    assert_ne!(place(&table), before);
+    assert_eq!(frozen.rows().next().unwrap().1, [Value::Integer(2)]);
+    // Rows begin where lines of the cache do, in copies too.
+    assert_eq!((before.align_offset(64), place(&table).align_offset(64)), (0, 0));
+}
+
+#[test]
+fn memory_is_counted_and_given_back() {
+    let mut table = table(&[Domain::Text]);
+    let slot = table.find_or_add(&[5; 100], &[Value::Text("1234".into())]).unwrap();
+    let before = table.bytes();
+    table.edit(slot).set(0, Value::Text("x".repeat(1000).into()));
+    assert_eq!(table.bytes(), before + 996);
+    table.edit(slot).set(0, Value::Null);
+    assert_eq!(table.bytes(), before - 4);
+    let rows = page::PAGE_ROWS * (64 + 16);
+    assert!(before > rows + 104, "{before} with {rows} of a page, 100 of a key, 4 of a text");
+    table.edit(slot).stop(Stopped { position: 1, reason: "x".repeat(500) });
+    assert!(table.bytes() > before + 500);
+    table.edit(slot).reset();
+    assert_eq!(table.bytes(), before - 4);
+    assert_eq!(table.row(slot).stopped, None);
+}
