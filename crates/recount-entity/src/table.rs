@@ -391,6 +391,13 @@ impl Frozen {
         self.pages.iter().flat_map(|page| self.rows_of(page))
     }
 
+    /// What is known of the key of a row, with its state, if it was there.
+    pub fn at(&self, slot: Slot) -> Option<(Row<'_>, State<'_>)> {
+        let page = self.pages.get(slot.page()).filter(|page| slot.row() < page.rows())?;
+        let row = Row::of(page, &self.layout, slot.row());
+        (row.events > 0).then(|| (row, State::of(page, &self.layout, slot.row())))
+    }
+
     /// The same, a page at a time.
     pub fn page(&self, number: usize) -> Option<impl Iterator<Item = (Row<'_>, State<'_>)>> {
         Some(self.rows_of(self.pages.get(number)?))

@@ -13,6 +13,7 @@ pub(crate) enum Endpoint {
     ListTopics,
     ShowTopic,
     ListEntities,
+    ShowEntity,
     ReadEntity,
     Live,
     Ready,
@@ -39,7 +40,7 @@ pub(crate) enum Method {
 }
 
 /// How many there are.
-pub(crate) const ENDPOINT_COUNT: usize = 14;
+pub(crate) const ENDPOINT_COUNT: usize = 15;
 
 /// All endpoints, in the order of [`Endpoint`].
 pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
@@ -63,10 +64,16 @@ pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
     get(Endpoint::ShowTopic, "showTopic", "/topics/{topic}", "Show a topic"),
     get(Endpoint::ListEntities, "listEntities", "/entities", "List the entities, and how far each has come"),
     get(
+        Endpoint::ShowEntity,
+        "showEntity",
+        "/entities/{entity}",
+        "Show an entity, and how far it has come; or follow the changes of its rows",
+    ),
+    get(
         Endpoint::ReadEntity,
         "readEntity",
         "/entities/{entity}/{key}",
-        "Read the row of a key, now or as of any moment, or the steps that led to it",
+        "Read the row of a key, now or as of any moment, or the steps that led to it; or follow its changes",
     ),
     get(Endpoint::Live, "live", "/health/live", "Whether the process answers"),
     get(Endpoint::Ready, "ready", "/health/ready", "Whether appends and reads are served"),

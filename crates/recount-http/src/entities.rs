@@ -1,44 +1,77 @@
-//! `GET /entities` and `GET /entities/{entity}/{key}`: the row of a key, or the steps that led to it, now or as of
-//! any moment of either axis.
+//! `GET /entities`, `GET /entities/{entity}` and `GET /entities/{entity}/{key}`: the row of a key, or the steps that led to
+//! it, now or as of any moment of either axis; or, by `Accept: text/event-stream`, the changes of one or all rows.
 //!
 //! Folding blocks while it waits for a disk, so it runs on threads that may.
 
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, header as headers};
 use axum::response::{IntoResponse, Response};
 use recount_env::block_on;
 use recount_store::time::parse_rfc3339;
 use recount_types::{Kind, Position, Time};
 use recount_views::shown::{entity_json, row_answer, steps_answer};
-use recount_views::{Moment, ViewError};
+use recount_views::{EntityInfo, Moment, ViewError, Views};
 use serde_json::{Value, json};
 
 use crate::append::number;
 use crate::front::Front;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, header};
 use crate::path;
 use crate::problem::Problem;
-use crate::read::batch;
+use crate::read::{NOT_RESUMED, batch, is_subscription};
 use crate::topics::json_response;
+
+mod follow;
 
 /// The names of the parameters.
 const PARAMETERS: &[&str] = &["version", "position", "system_as_of", "valid_as_of", "min_position", "steps"];
+
+/// What a version is like.
+const VERSION: &str = "a version: 1 or more";
 
 /// Lists the entities.
 pub(crate) async fn list(front: &Arc<Front>, request: &Parts) -> Result<Response, Problem> {
     Parameters::parse(request.uri.query())?.finish(&[])?;
     let (views, head) = (front.views.clone(), front.store.head().0);
-    let entities: Result<Vec<Value>, ViewError> = batch(async move || {
-        let shown = |info: &recount_views::EntityInfo| {
-            let status = views.status(info.name.as_str(), Some(info.version))?;
-            Ok(entity_json(info, &status, head))
-        };
-        views.entities().iter().map(shown).collect()
+    let entities: Result<Vec<Value>, ViewError> =
+        batch(async move || views.entities().iter().map(|info| shown(&views, info, head)).collect()).await;
+    Ok(json_response(&json!({ "entities": entities? })))
+}
+
+/// Shows the versions of an entity, or follows its changes.
+pub(crate) async fn show(front: &Arc<Front>, request: &Parts) -> Result<Response, Problem> {
+    let entity = path::entity(request.uri.path())?;
+    if is_subscription(&request.headers) {
+        return follow::answer(front, request, entity, None).await;
+    }
+    refuse_to_resume(request)?;
+    let mut parameters = Parameters::parse(request.uri.query())?;
+    let version = parameters.take_as("version", VERSION, |text| text.parse().ok())?;
+    parameters.finish(&["version"])?;
+    let (views, head) = (front.views.clone(), front.store.head().0);
+    let versions: Result<Vec<Value>, ViewError> = batch(async move || {
+        let name = views.entity(&entity, version)?.name;
+        let wanted =
+            |info: &EntityInfo| info.name == name && version.is_none_or(|wanted| wanted == info.version);
+        views.entities().iter().filter(|info| wanted(info)).map(|info| shown(&views, info, head)).collect()
     })
     .await;
-    Ok(json_response(&json!({ "entities": entities? })))
+    Ok(json_response(&json!({ "entities": versions? })))
+}
+
+fn shown(views: &Views, info: &EntityInfo, head: u64) -> Result<Value, ViewError> {
+    let status = views.status(info.name.as_str(), Some(info.version))?;
+    Ok(entity_json(info, &status, head))
+}
+
+/// A read would ignore it, and answer from the beginning.
+fn refuse_to_resume(request: &Parts) -> Result<(), Problem> {
+    match header(&request.headers, "last-event-id")? {
+        Some(_) => Err(Problem::bad_request(NOT_RESUMED)),
+        None => Ok(()),
+    }
 }
 
 /// What is asked of an entity.
@@ -55,10 +88,15 @@ struct Asked {
 
 /// Reads a row, or its steps.
 pub(crate) async fn read(front: &Arc<Front>, request: &Parts) -> Result<Response, Problem> {
+    if is_subscription(&request.headers) {
+        let (entity, key) = path::entity_and_key(request.uri.path())?;
+        return follow::answer(front, request, entity, Some(key)).await;
+    }
+    refuse_to_resume(request)?;
     let asked = Asked::parse(request)?;
     let front = front.clone();
     let answer: Result<String, Problem> = batch(async move || asked.answer(&front)).await;
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], answer?).into_response())
+    Ok((StatusCode::OK, [(headers::CONTENT_TYPE, "application/json")], answer?).into_response())
 }
 
 impl Asked {
@@ -77,7 +115,7 @@ impl Asked {
         let asked = Asked {
             entity,
             key,
-            version: parameters.take_as("version", "a version: 1 or more", |text| text.parse().ok())?,
+            version: parameters.take_as("version", VERSION, |text| text.parse().ok())?,
             position: parameters.take_as("position", position, number)?.map(Position),
             system_as_of: parameters.take_as("system_as_of", time, instant)?,
             valid_as_of: parameters.take_as("valid_as_of", time, instant)?,

@@ -22,6 +22,11 @@ pub(crate) fn stream(path: &str) -> Result<StreamName, Problem> {
     Ok(StreamName { topic: decode_topic(topic)?, key: key.into() })
 }
 
+/// The entity of `/entities/{entity}`.
+pub(crate) fn entity(path: &str) -> Result<String, Problem> {
+    Ok(entity_and_key(path)?.0)
+}
+
 /// The entity and the key of `/entities/{entity}/{key}`; the key may have slashes.
 pub(crate) fn entity_and_key(path: &str) -> Result<(String, String), Problem> {
     let rest = path.strip_prefix("/entities/").unwrap_or_default();

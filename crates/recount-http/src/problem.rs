@@ -181,6 +181,11 @@ impl From<ViewError> for Problem {
                 (problem.name, problem.title) = ("stopped", "The key stopped at an event");
                 problem.with("position", position).with("reason", reason)
             }
+            ViewError::FoldedAnew { version, .. } => {
+                let mut problem = problem.with("version", version);
+                (problem.name, problem.title) = ("folded-anew", "The rows became others");
+                problem
+            }
             ViewError::Behind { position, wanted, .. } => {
                 problem.with("position", position).with("wanted", wanted)
             }

@@ -19,7 +19,7 @@ use crate::parameters::{Parameters, header};
 use crate::path;
 use crate::problem::Problem;
 
-mod follow;
+pub(crate) mod follow;
 mod lines;
 mod page;
 
@@ -41,8 +41,10 @@ pub(crate) const PARAMETERS: &[&str] = &[
 pub(crate) const LIMIT_DEFAULT: usize = 1000;
 /// Most events in an answer.
 pub(crate) const LIMIT_MAX: usize = 10_000;
+/// What is wrong with a read that has a `Last-Event-ID`.
+pub(crate) const NOT_RESUMED: &str = "Last-Event-ID resumes a subscription: ask for one with Accept: text/event-stream, or give after=POSITION";
 /// Bytes of JSON that are gathered before they are sent.
-const PIECE_BYTES: usize = 64 << 10;
+pub(crate) const PIECE_BYTES: usize = 64 << 10;
 
 /// The shapes of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +75,7 @@ async fn answer(front: &Arc<Front>, request: &Parts, scope: Scope) -> Result<Res
     let asked = Asked::parse(scope, Parameters::parse(request.uri.query())?)?;
     let last = header(&request.headers, "last-event-id")?;
     match shape(&request.headers) {
-        Shape::Page | Shape::Lines if last.is_some() => Err(Problem::bad_request(
-            "Last-Event-ID resumes a subscription: ask for one with Accept: text/event-stream, or give after=POSITION",
-        )),
+        Shape::Page | Shape::Lines if last.is_some() => Err(Problem::bad_request(NOT_RESUMED)),
         Shape::Page => page::answer(front, &request.uri, asked).await,
         Shape::Lines => lines::answer(front, asked).await,
         Shape::Subscription => {
@@ -85,16 +85,22 @@ async fn answer(front: &Arc<Front>, request: &Parts, scope: Scope) -> Result<Res
     }
 }
 
+/// Whether a request asks for a subscription.
+pub(crate) fn is_subscription(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/event-stream")
+}
+
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|one| one.split(';').next().unwrap_or_default().trim() == media_type)
+}
+
 fn shape(headers: &HeaderMap) -> Shape {
-    let accepts = |media_type: &str| {
-        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|one| one.split(';').next().unwrap_or_default().trim() == media_type)
-    };
-    if accepts("text/event-stream") {
+    if is_subscription(headers) {
         Shape::Subscription
-    } else if accepts("application/x-ndjson") || accepts("application/jsonl") {
+    } else if accepts(headers, "application/x-ndjson") || accepts(headers, "application/jsonl") {
         Shape::Lines
     } else {
         Shape::Page

@@ -61,6 +61,7 @@ async fn answer(front: &Arc<Front>, endpoint: Endpoint, request: Request) -> Res
         Endpoint::ListTopics => topics::list(front, &request),
         Endpoint::ShowTopic => topics::show(front, &request),
         Endpoint::ListEntities => entities::list(front, &request.into_parts().0).await,
+        Endpoint::ShowEntity => entities::show(front, &request.into_parts().0).await,
         Endpoint::ReadEntity => entities::read(front, &request.into_parts().0).await,
         Endpoint::Live => health::live(&request),
         Endpoint::Ready => health::ready(front, &request),

@@ -1,12 +1,16 @@
 //! `POST /sql`: runs a statement, given as text or as `{"sql": "…"}`. Rows are answered as JSON, JSON lines, CSV or an
 //! Arrow stream, by `Accept`, as they are computed.
+//!
+//! A request is a session of its own: its parameters, or SET statements before the statement, say what holds in it. What
+//! should be known about the rows is a member of JSON; of the other forms it is the header `Recount-Notice`, a line a notice,
+//! percent-encoded.
 
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use recount_query::{Answer, Format, Formatted, Outcome, SessionSettings};
+use recount_query::{Answer, Format, Formatted, Outcome, SessionSettings, Stopped};
 use recount_store::shown::executed_json;
 use recount_types::Position;
 use serde::Deserialize;
@@ -19,8 +23,9 @@ use crate::problem::Problem;
 use crate::topics::json_response;
 
 /// The names of the parameters.
-const PARAMETERS: &[&str] = &["position", "min_position"];
+const PARAMETERS: &[&str] = &["position", "min_position", "stopped"];
 const AS_OF: HeaderName = HeaderName::from_static("recount-as-of");
+const NOTICE: HeaderName = HeaderName::from_static("recount-notice");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,10 +59,19 @@ fn session(mut parameters: Parameters) -> Result<SessionSettings, Problem> {
     let session = SessionSettings {
         position: parameters.take_as("position", what, number)?.map(Position),
         min_position: parameters.take_as("min_position", what, number)?.map(Position),
+        stopped: parameters.take_as("stopped", "fail or skip", stopped)?.unwrap_or_default(),
         ..SessionSettings::default()
     };
     parameters.finish(PARAMETERS)?;
     Ok(session)
+}
+
+fn stopped(text: &str) -> Option<Stopped> {
+    match text {
+        "fail" => Some(Stopped::Fail),
+        "skip" => Some(Stopped::Skip),
+        _ => None,
+    }
 }
 
 /// The first format that is accepted; JSON if none is named.
@@ -80,6 +94,7 @@ async fn rows(answer: Answer, format: Format) -> Result<Response, Problem> {
     let as_of = answer.position().to_string();
     let mut formatted = Formatted::new(answer, format);
     let first = formatted.next().await?;
+    let notices = if format == Format::Json { Vec::new() } else { formatted.answer().notices().all() };
     let (pipe, body) = Pipe::new();
     tokio::spawn(async move {
         let mut piece = first;
@@ -97,5 +112,22 @@ async fn rows(answer: Answer, format: Format) -> Result<Response, Problem> {
         }
     });
     let head = [(header::CONTENT_TYPE, format.content_type().to_owned()), (AS_OF, as_of)];
-    Ok((head, body).into_response())
+    let mut response = (head, body).into_response();
+    for notice in notices {
+        response.headers_mut().append(NOTICE, header_text(&notice));
+    }
+    Ok(response)
+}
+
+/// A text as a header: what is not visible ASCII or a space is percent-encoded, and so is `%`.
+fn header_text(text: &str) -> HeaderValue {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'%' => encoded.push_str("%25"),
+            b' '..=b'~' => encoded.push(char::from(byte)),
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static(""))
 }

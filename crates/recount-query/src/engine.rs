@@ -25,7 +25,7 @@ use crate::plan::{self, Planner};
 use crate::relation::Relation;
 use crate::relations::{Periods, Pinned, Relations};
 use crate::scan::{self, Source, SourceTable};
-use crate::settings::{SessionSettings, Settings};
+use crate::settings::{SessionSettings, Settings, Stopped};
 use crate::statement::{self, Statement};
 use crate::temporal::{self, Cut};
 
@@ -56,13 +56,15 @@ struct Planned {
     pinned: Box<dyn Pinned>,
 }
 
-/// Where a statement reads.
+/// Where a statement reads, and how.
 #[derive(Debug, Clone, Copy)]
 struct ReadAt {
     /// At this position, or a later one.
     position: Position,
     /// At no later one.
     fixed: bool,
+    /// What it does about keys that stopped.
+    stopped: Stopped,
 }
 
 impl Engine {
@@ -175,13 +177,13 @@ impl Engine {
     /// The position that a statement reads at.
     async fn read_position(&self, session: &SessionSettings) -> Result<ReadAt, QueryError> {
         self.wait_for(session).await?;
-        let head = self.store.head();
+        let (head, stopped) = (self.store.head(), session.stopped);
         match session.position {
             Some(wanted) if wanted > head => {
                 Err(QueryError::Invalid(format!("position {wanted} has not come yet: the newest is {head}")))
             }
-            Some(wanted) => Ok(ReadAt { position: wanted, fixed: true }),
-            None => Ok(ReadAt { position: head, fixed: false }),
+            Some(wanted) => Ok(ReadAt { position: wanted, fixed: true, stopped }),
+            None => Ok(ReadAt { position: head, fixed: false, stopped }),
         }
     }
 
@@ -198,7 +200,7 @@ impl Engine {
         let mut planner = Planner { state: &state, sources: HashMap::new() };
         let mut timed = Vec::new();
         for Named { key, relation, clauses } in named {
-            timed.push((key, relation, moments::evaluate(&planner, clauses)?));
+            timed.push((key, relation, moments::evaluate(&planner, clauses).await?));
         }
         drop(planner);
         let mut past = Vec::new();
@@ -209,7 +211,8 @@ impl Engine {
         for (key, relation, times) in timed {
             let moment = times.resolve(&self.store, at.position).await?;
             let store = self.store.clone();
-            let source = Arc::new(Source { relation, moment, store, notices: notices.clone() });
+            let (notices, stopped) = (notices.clone(), at.stopped);
+            let source = Arc::new(Source { relation, moment, store, notices, stopped });
             past.extend(source.is_past_of_topic(at.position).then(|| source.clone()));
             sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
         }

@@ -8,6 +8,7 @@ use recount_store::time::format_rfc3339;
 
 use crate::relation::Kind;
 use crate::scan::Scan;
+use crate::settings::Stopped;
 
 /// The lines that explain a plan.
 pub(crate) fn lines(plan: &dyn ExecutionPlan) -> Vec<String> {
@@ -52,6 +53,9 @@ pub(crate) fn describe(scan: &Scan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, ", {}", scan.source.moment)?;
     if let Some(how) = scan.how() {
         write!(f, ", {how}")?;
+    }
+    if matches!(relation.kind, Kind::Kept { .. }) && scan.source.stopped == Stopped::Skip {
+        write!(f, ", without stopped keys")?;
     }
     let declared = scan.columns.iter().filter(|&&place| place < relation.visible).count();
     let fields = relation.schema.fields();

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  sql.rs         every statement: definitions, SHOW, and what the engine runs
+//!  set.rs         SET: what holds for the statements of a session
 //!  engine.rs      a query from its text to its answer
 //!  temporal.rs    cuts the clauses of time out of the tokens, before the parser sees them
 //!  names.rs       walks the statement: resolves names, expands `*`, so that nothing is silently ignored
@@ -30,6 +31,7 @@ mod explain;
 mod format;
 mod functions;
 mod insert;
+mod left_out;
 mod moment;
 mod names;
 mod narrow;
@@ -38,6 +40,7 @@ mod pseudo;
 mod relation;
 mod relations;
 mod scan;
+mod set;
 mod settings;
 mod show;
 mod sql;
@@ -54,5 +57,5 @@ pub use error::QueryError;
 pub use format::{Format, Formatted, type_name};
 pub use moment::{Moment, Span};
 pub use relations::{Described, DescribedColumn, NoRelations, Periods, Pinned, Relations, Rows, Wanted};
-pub use settings::{SessionSettings, Settings};
+pub use settings::{SessionSettings, Settings, Stopped};
 pub use sql::{Outcome, Sql};

@@ -12,6 +12,8 @@ pub struct Moment {
     pub position: Position,
     /// Of the events recorded by then, only those that happened until this time, inclusive.
     pub valid_time: Option<Time>,
+    /// Not the rows at a moment, but those at each of many such times.
+    pub valid_each: Option<Vec<Time>>,
     /// Not the rows at a moment, but their versions over a time of recording.
     pub system_span: Option<Span>,
     /// Not the rows at a moment, but their versions over a time of happening.
@@ -30,7 +32,7 @@ pub struct Span {
 impl Moment {
     /// As of a position, whatever happened when.
     pub fn at(position: Position) -> Moment {
-        Moment { position, valid_time: None, system_span: None, valid_span: None }
+        Moment { position, valid_time: None, valid_each: None, system_span: None, valid_span: None }
     }
 }
 
@@ -46,6 +48,12 @@ impl fmt::Display for Moment {
         write!(f, "as of position {}", self.position)?;
         if let Some(time) = self.valid_time {
             write!(f, ", what happened until {}", format_rfc3339(time))?;
+        }
+        if let Some(times) = &self.valid_each {
+            write!(f, ", in one pass at each of {} times", times.len())?;
+            if let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) {
+                write!(f, " from {} to {}", format_rfc3339(*first), format_rfc3339(*last))?;
+            }
         }
         if let Some(span) = self.system_span {
             write!(f, ", versions recorded {span}")?;

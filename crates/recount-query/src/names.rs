@@ -265,7 +265,8 @@ impl Names<'_> {
         }
         let clauses = cut.map(|cut| cut.clauses).unwrap_or_default();
         let spans = |axis: &Option<Axis>| matches!(axis, Some(Axis::Span(_)));
-        let periods = Periods { system: spans(&clauses.system), valid: spans(&clauses.valid) };
+        let each = matches!(clauses.valid, Some(Axis::Each(..)));
+        let periods = Periods { system: spans(&clauses.system), valid: spans(&clauses.valid), each };
         let relation = (self.find)(&known, clauses.version, periods)?;
         let item = Item { is_base: true, ..Item::new(shown, Some(relation.visible_columns())) };
         let key = format!("{known} @{}", self.named.len());

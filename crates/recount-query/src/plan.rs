@@ -131,7 +131,7 @@ impl ContextProvider for Planner<'_> {
         let schema = DFSchema::empty();
         let args = args
             .into_iter()
-            .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
+            .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)).map(in_ns))
             .collect::<Result<Vec<_>>>()?;
         let table = function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?;
         Ok(provider_as_source(table))
@@ -187,6 +187,20 @@ impl ContextProvider for Planner<'_> {
 
     fn udwf_names(&self) -> Vec<String> {
         self.state.window_functions().keys().cloned().collect()
+    }
+}
+
+/// A time as `generate_series` takes it.
+fn in_ns(arg: Expr) -> Expr {
+    match arg {
+        Expr::Literal(ScalarValue::TimestampMicrosecond(Some(us), zone), metadata) => {
+            let value = match us.checked_mul(1000) {
+                Some(ns) => ScalarValue::TimestampNanosecond(Some(ns), zone),
+                None => ScalarValue::TimestampMicrosecond(Some(us), zone),
+            };
+            Expr::Literal(value, metadata)
+        }
+        other => other,
     }
 }
 

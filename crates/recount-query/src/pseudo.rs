@@ -28,6 +28,8 @@ pub(crate) enum Pseudo {
     Key,
     Value,
     Headers,
+    /// Of what does not fit its topic: why.
+    Error,
     /// From when on the event is recorded.
     SystemFrom,
     /// Until when: for ever, NULL.
@@ -55,7 +57,17 @@ const OF_TOPICS: [Pseudo; 13] = [
     Pseudo::Headers,
 ];
 
+/// Of the events that do not fit, these are `*`.
+const OF_ERRORS: [Pseudo; 5] =
+    [Pseudo::Position, Pseudo::AppendTime, Pseudo::Stream, Pseudo::Value, Pseudo::Error];
+
 impl Pseudo {
+    /// Those of the events that do not fit a topic, and how many of them are `*`.
+    pub(crate) fn of_errors(periods: Periods) -> (Vec<Pseudo>, usize) {
+        let others = Pseudo::all(periods).into_iter().filter(|pseudo| !OF_ERRORS.contains(pseudo));
+        (OF_ERRORS.into_iter().chain(others).collect(), OF_ERRORS.len())
+    }
+
     /// Those of a topic that is read over such periods.
     pub(crate) fn all(periods: Periods) -> Vec<Pseudo> {
         let mut all = OF_TOPICS.to_vec();
@@ -83,6 +95,7 @@ impl Pseudo {
             Pseudo::Key => "_key",
             Pseudo::Value => "_value",
             Pseudo::Headers => "_headers",
+            Pseudo::Error => "error",
             Pseudo::SystemFrom => "_system_from",
             Pseudo::SystemTo => "_system_to",
             Pseudo::ValidFrom => "_valid_from",
@@ -104,6 +117,7 @@ impl Pseudo {
             Pseudo::SystemTo | Pseudo::ValidTo => (timestamptz(), true),
             Pseudo::Key => (DataType::Binary, true),
             Pseudo::Value => (DataType::Binary, false),
+            Pseudo::Error => (DataType::Utf8, false),
             Pseudo::Headers => (DataType::List(item(DataType::Struct(header_fields()))), false),
         };
         Field::new(self.name(), data_type, nullable)
@@ -128,7 +142,9 @@ impl PseudoBuilder {
                 PseudoBuilder::Int64(pseudo, Int64Builder::new())
             }
             Pseudo::Partition => PseudoBuilder::Int32(Int32Builder::new()),
-            Pseudo::Stream | Pseudo::Id | Pseudo::Type => PseudoBuilder::Text(pseudo, StringBuilder::new()),
+            Pseudo::Stream | Pseudo::Id | Pseudo::Type | Pseudo::Error => {
+                PseudoBuilder::Text(pseudo, StringBuilder::new())
+            }
             Pseudo::Tags => {
                 PseudoBuilder::Tags(ListBuilder::new(StringBuilder::new()).with_field(item(DataType::Utf8)))
             }
@@ -151,8 +167,10 @@ impl PseudoBuilder {
         }
     }
 
-    pub(crate) fn push(&mut self, event: &EventView<'_>) {
+    /// Adds the value of an event; `error` = why it does not fit.
+    pub(crate) fn push(&mut self, event: &EventView<'_>, error: &str) {
         match self {
+            PseudoBuilder::Text(Pseudo::Error, builder) => builder.append_value(error),
             PseudoBuilder::Int64(pseudo, builder) => builder.append_option(match pseudo {
                 Pseudo::Position => Some(event.position.0 as i64),
                 Pseudo::Revision => event.revision.map(|revision| revision.0 as i64),

@@ -29,10 +29,22 @@ pub(crate) struct Relation {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// A topic: its columns, then its pseudo-columns.
-    Topic { topic: TopicInfo, columns: Vec<(String, ColumnType)>, pseudo: Vec<Pseudo> },
+    Topic { topic: TopicInfo, columns: Vec<(String, ColumnType)>, pseudo: Vec<Pseudo>, shown: Shown },
     /// A relation that others keep, and for each column of the schema its place there.
     Kept { described: Described, places: Vec<usize> },
 }
+
+/// Which events of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Those that fit its columns.
+    Fitting,
+    /// The others.
+    Misfits,
+}
+
+/// What the relation of a topic's misfits ends with.
+const ERRORS: &str = "_errors";
 
 impl Relation {
     /// The relation of a name.
@@ -49,11 +61,35 @@ impl Relation {
                     "{name} is a topic: it has no versions of a definition. Leave FOR VERSION out"
                 )));
             }
+            if periods.each {
+                return Err(each_of_events(name));
+            }
             return Ok(Relation::of_topic(topic, periods));
         }
-        match relations.describe(name, version, periods)? {
-            Some(described) => Ok(Relation::kept(name, version, described)),
+        if let Some(described) = relations.describe(name, version, periods)? {
+            return Ok(Relation::kept(name, version, described));
+        }
+        let of_errors = name.strip_suffix(ERRORS).and_then(|name| store.topic(name));
+        match of_errors.filter(|topic| !topic.name.is_system()) {
+            Some(_) if version.is_some() => Err(QueryError::Invalid(format!(
+                "{name} shows the events of a topic: it has no versions of a definition. Leave FOR VERSION out"
+            ))),
+            Some(_) if periods.each => Err(each_of_events(name)),
+            Some(topic) => Ok(Relation::of_misfits(topic, periods)),
             None => Err(unknown(store, relations, name)),
+        }
+    }
+
+    /// The events that do not fit a topic.
+    fn of_misfits(topic: TopicInfo, periods: Periods) -> Relation {
+        let (pseudo, visible) = Pseudo::of_errors(periods);
+        let fields: Vec<Field> = pseudo.iter().map(|pseudo| pseudo.field()).collect();
+        Relation {
+            name: errors_of(topic.name.as_str()),
+            version: None,
+            visible,
+            kind: Kind::Topic { topic, columns: Vec::new(), pseudo, shown: Shown::Misfits },
+            schema: Arc::new(Schema::new(fields)),
         }
     }
 
@@ -69,7 +105,7 @@ impl Relation {
             name: topic.name.to_string(),
             version: None,
             visible: columns.len(),
-            kind: Kind::Topic { topic, columns, pseudo },
+            kind: Kind::Topic { topic, columns, pseudo, shown: Shown::Fitting },
             schema: Arc::new(Schema::new(fields)),
         }
     }
@@ -110,6 +146,17 @@ impl Relation {
             }
         }
     }
+}
+
+fn each_of_events(name: &str) -> QueryError {
+    QueryError::Invalid(format!(
+        "{name} has events, and AS OF EACH is for entities: events up to a time are those WHERE _event_time <= it"
+    ))
+}
+
+/// The relation of what does not fit a topic.
+pub(crate) fn errors_of(topic: &str) -> String {
+    format!("{topic}{ERRORS}")
 }
 
 /// The error of an unknown name, with the names that are most like it.

@@ -7,6 +7,7 @@ use recount_types::{Column, Position, Value};
 
 use crate::error::QueryError;
 use crate::moment::Moment;
+use crate::settings::Stopped;
 
 /// What there is beside topics. Names are folded; topics and relations share one set of names.
 pub trait Relations: Send + Sync + Debug {
@@ -48,6 +49,8 @@ pub struct Periods {
     pub system: bool,
     /// `FOR VALID_TIME FROM … | BETWEEN … | ALL`.
     pub valid: bool,
+    /// `FOR VALID_TIME AS OF EACH …`: the rows at many times.
+    pub each: bool,
 }
 
 /// What a relation is like.
@@ -89,12 +92,19 @@ pub struct Wanted {
     /// Only rows whose columns of the key have these values, in the key's order. Others may be given: they are
     /// filtered again.
     pub key: Option<Vec<Value<'static>>>,
+    /// What to do about rows that stand still, because something went wrong with them.
+    pub stopped: Stopped,
 }
 
 /// The rows of a relation. Dropped when nobody wants more.
 pub trait Rows: Send {
     /// The next rows: of each wanted column as many. `None` at the end.
     fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError>;
+
+    /// What should be known about them, before the first of them comes.
+    fn notice(&self) -> Option<String> {
+        None
+    }
 }
 
 /// No relations but topics.

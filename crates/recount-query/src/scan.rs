@@ -37,6 +37,7 @@ use crate::narrow::Narrow;
 use crate::pseudo::Pseudo;
 use crate::relation::{Kind, Relation};
 use crate::relations::{Pinned, Rows, Wanted};
+use crate::settings::Stopped;
 use crate::topic::{TopicColumn, TopicScan};
 
 /// How many batches a scan is ahead.
@@ -49,6 +50,7 @@ pub(crate) struct Source {
     pub(crate) moment: Moment,
     pub(crate) store: Store,
     pub(crate) notices: Notices,
+    pub(crate) stopped: Stopped,
 }
 
 impl Source {
@@ -135,13 +137,13 @@ impl Scan {
 
     fn new(source: Arc<Source>, columns: Vec<usize>, narrow: Narrow, limit: Option<usize>) -> Result<Scan> {
         let schema = Arc::new(source.relation.schema.project(&columns)?);
-        if matches!(source.relation.kind, Kind::Topic { .. })
+        if let Kind::Topic { topic, .. } = &source.relation.kind
             && narrow.stream.is_none()
             && schema.column_with_name(Pseudo::Revision.name()).is_some()
         {
             return Err(QueryError::Invalid(format!(
                 "_revision is known only where one stream is read: add WHERE _stream = '{}/…', or leave it out",
-                source.relation.name
+                topic.name
             ))
             .into());
         }
@@ -186,11 +188,12 @@ impl Scan {
             moment: self.source.moment.clone(),
             columns,
             key: self.narrow.values(&described.key),
+            stopped: self.source.stopped,
         })
     }
 
     fn topic_scan(&self) -> Option<TopicScan> {
-        let Kind::Topic { topic, columns, pseudo } = &self.source.relation.kind else { return None };
+        let Kind::Topic { topic, columns, pseudo, shown } = &self.source.relation.kind else { return None };
         let wanted = self.columns.iter().map(|&place| match columns.get(place) {
             Some((name, _)) => TopicColumn::Declared(name.clone()),
             None => TopicColumn::Pseudo(pseudo[place - columns.len()]),
@@ -198,6 +201,7 @@ impl Scan {
         Some(TopicScan {
             store: self.source.store.clone(),
             topic: topic.clone(),
+            shown: *shown,
             moment: self.source.moment.clone(),
             narrow: self.narrow.clone(),
             columns: wanted.collect(),
@@ -302,7 +306,9 @@ impl ExecutionPlan for Scan {
 pub(crate) fn take(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result<(), QueryError> {
     for scan in scans(plan) {
         if let Some(wanted) = scan.wanted() {
-            *lock(&scan.rows) = Some(pinned.rows(&wanted)?);
+            let rows = pinned.rows(&wanted)?;
+            rows.notice().into_iter().for_each(|notice| scan.source.notices.add(notice));
+            *lock(&scan.rows) = Some(rows);
         }
     }
     Ok(())

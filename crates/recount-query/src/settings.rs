@@ -26,10 +26,27 @@ pub struct SessionSettings {
     pub min_position: Option<Position>,
     /// How long they wait at most.
     pub wait: Duration,
+    /// What they do about keys of entities that stopped at an event.
+    pub stopped: Stopped,
+}
+
+/// What a statement does about keys that stopped at an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stopped {
+    /// It fails when it reaches one, and names it.
+    #[default]
+    Fail,
+    /// It leaves them out, and says so.
+    Skip,
 }
 
 impl Default for SessionSettings {
     fn default() -> SessionSettings {
-        SessionSettings { position: None, min_position: None, wait: Duration::from_secs(10) }
+        SessionSettings {
+            position: None,
+            min_position: None,
+            wait: Duration::from_secs(10),
+            stopped: Stopped::default(),
+        }
     }
 }

@@ -45,8 +45,14 @@ impl Sql {
         Ok(Sql { store, views, engine })
     }
 
-    /// Runs one statement.
+    /// Runs one statement, behind any SET statements, which hold for it.
     pub async fn run(&self, sql: &str, session: &SessionSettings) -> Result<Outcome, QueryError> {
+        let mut session = session.clone();
+        let Some(sql) = session.take_sets(sql)? else {
+            let what = "a setting holds for the statement behind it: SET stopped = 'skip'; SELECT …";
+            return Err(QueryError::Invalid(what.to_owned()));
+        };
+        let (sql, session) = (&*sql, &session);
         let route = route(sql)?;
         if !matches!(route, Route::Query) {
             if session.position.is_some() {

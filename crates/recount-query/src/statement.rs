@@ -10,7 +10,7 @@ use crate::temporal::{self, Cut};
 use crate::tokens;
 
 /// How deeply a statement may be nested.
-const DEPTH_MAX: usize = 50;
+pub(crate) const DEPTH_MAX: usize = 50;
 
 /// A statement.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ fn allowed(ast: Ast) -> Result<Statement, QueryError> {
             let text = other.to_string();
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
             Err(QueryError::Invalid(format!(
-                "{} is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY",
+                "{} is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY",
                 words.join(" ")
             )))
         }

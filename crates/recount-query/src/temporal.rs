@@ -3,6 +3,7 @@
 //! ```text
 //! name [FOR VERSION int] {FOR (SYSTEM_TIME|VALID_TIME) (AS OF e | FROM e TO e | BETWEEN e AND e | ALL) | AS OF POSITION int}
 //! e = a constant expression | END OF 'date'
+//! FOR VALID_TIME AS OF EACH "(" query ")"     many times at once: those that the query gives
 //! ```
 //!
 //! DataFusion ignores such clauses, and the parser takes `AS OF` for an alias. So a name with clauses is replaced by
@@ -11,13 +12,14 @@
 
 use recount_store::time::parse_date;
 use recount_types::Time;
-use sqlparser::ast::{Expr, Ident};
+use sqlparser::ast::{Expr, Ident, Query};
 use sqlparser::dialect::{Dialect, Precedence};
-use sqlparser::parser::Parser;
+use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 
 use crate::dialect::DIALECT;
 use crate::error::QueryError;
+use crate::statement::DEPTH_MAX;
 use crate::tokens::{is_word, word};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -49,6 +51,8 @@ pub(crate) struct Clauses {
 pub(crate) enum Axis {
     /// A moment.
     AsOf(TimeText),
+    /// Each of the moments that a query gives.
+    Each(Location, Box<Query>),
     /// A stretch, with or without its end; `None` = all.
     Span(Option<(TimeText, TimeText, End)>),
 }
@@ -257,6 +261,12 @@ impl Cutter<'_> {
                     twice(clauses.system.is_some(), "FOR SYSTEM_TIME")?;
                     self.next += 2;
                     clauses.system = Some(self.axis()?);
+                    if let Some(Axis::Each(at, _)) = &clauses.system {
+                        return Err(QueryError::at(
+                            *at,
+                            "EACH is for FOR VALID_TIME: FOR SYSTEM_TIME ALL has every version, from _system_from to before _system_to",
+                        ));
+                    }
                 }
                 Clause::Valid => {
                     twice(clauses.valid.is_some(), "FOR VALID_TIME")?;
@@ -288,6 +298,9 @@ impl Cutter<'_> {
         if self.is(0, "as") {
             self.next += 1;
             self.word("OF")?;
+            if self.is(0, "each") && *self.peek(1) == Token::LParen {
+                return self.each();
+            }
             return Ok(Axis::AsOf(self.instant()?));
         }
         let (between, end) =
@@ -296,6 +309,19 @@ impl Cutter<'_> {
         let from = self.instant()?;
         self.word(between)?;
         Ok(Axis::Span(Some((from, self.instant()?, end))))
+    }
+
+    /// `EACH (query)`.
+    fn each(&mut self) -> Result<Axis, QueryError> {
+        let at = self.location();
+        self.next += 1;
+        let query = self.parsed(|parser| {
+            parser.expect_token(&Token::LParen)?;
+            let query = parser.parse_query()?;
+            parser.expect_token(&Token::RParen)?;
+            Ok(query)
+        })?;
+        Ok(Axis::Each(at, query))
     }
 
     fn instant(&mut self) -> Result<TimeText, QueryError> {
@@ -311,13 +337,22 @@ impl Cutter<'_> {
             self.next += 1;
             return Ok(TimeText { at, written: Written::EndOf(Time((day + 1) * DAY_US - 1)) });
         }
+        let expr = self.parsed(|parser| parser.parse_subexpr(DIALECT.prec_value(Precedence::Between)))?;
+        Ok(TimeText { at, written: Written::Expr(Box::new(expr)) })
+    }
+
+    /// What the parser makes of the tokens from here on; they are taken.
+    fn parsed<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    ) -> Result<T, QueryError> {
         let rest = self.tokens[self.place()..].to_vec();
-        let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(rest);
-        let expr =
-            parser.parse_subexpr(DIALECT.prec_value(Precedence::Between)).map_err(QueryError::from_parser)?;
+        let mut parser =
+            Parser::new(&DIALECT).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(rest);
+        let parsed = parse(&mut parser).map_err(QueryError::from_parser)?;
         let end = self.place() + parser.index();
         self.next = self.places.partition_point(|&place| place < end);
-        Ok(TimeText { at, written: Written::Expr(Box::new(expr)) })
+        Ok(parsed)
     }
 
     fn word(&mut self, wanted: &str) -> Result<(), QueryError> {

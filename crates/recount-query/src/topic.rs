@@ -16,6 +16,7 @@ use crate::moment::Moment;
 use crate::narrow::Narrow;
 use crate::plan::BATCH_ROWS;
 use crate::pseudo::{Pseudo, PseudoBuilder};
+use crate::relation::{Shown, errors_of, in_sql};
 
 /// Most bytes of payloads behind one batch.
 const BATCH_BYTES: usize = 4 << 20;
@@ -25,6 +26,7 @@ const BATCH_BYTES: usize = 4 << 20;
 pub(crate) struct TopicScan {
     pub(crate) store: Store,
     pub(crate) topic: TopicInfo,
+    pub(crate) shown: Shown,
     pub(crate) moment: Moment,
     pub(crate) narrow: Narrow,
     pub(crate) columns: Vec<TopicColumn>,
@@ -80,10 +82,11 @@ impl TopicScan {
             }
             if rows.misfits > 0 {
                 let name = &self.topic.name;
-                self.notices.add(match rows.misfits {
+                let what = match rows.misfits {
                     1 => format!("1 event of {name} does not fit its columns and is left out"),
                     count => format!("{count} events of {name} do not fit its columns and are left out"),
-                });
+                };
+                self.notices.add(format!("{what}: see {}", in_sql(&errors_of(name.as_str()))));
             }
             Ok(())
         })
@@ -143,7 +146,7 @@ impl TopicRows<'_> {
             });
         }
         let declared = recount_store::columns::columns_of(&scan.topic.definition);
-        if scan.topic.definition.on_error == OnError::Keep {
+        if scan.topic.definition.on_error == OnError::Keep || scan.shown == Shown::Misfits {
             // Whether an event fits must not depend on which columns are read.
             let others = declared.iter().map(|(name, ..)| name.as_str());
             let others: Vec<&str> = others.filter(|name| !names.contains(name)).collect();
@@ -154,39 +157,49 @@ impl TopicRows<'_> {
         TopicRows { scan, decoder, decoded, places, count: 0, bytes: 0, misfits: 0 }
     }
 
-    /// Adds an event; false if it does not fit.
+    /// Adds an event; false if it is not one of those that are shown.
     fn push(&mut self, event: &EventView<'_>) -> Result<bool, QueryError> {
-        if !self.decode(event.position, event.event_type, event.payload)? {
+        let Some(error) = self.decode(event.position, event.event_type, event.payload)? else {
             return Ok(false);
-        }
+        };
         for place in &mut self.places {
             if let Err(builder) = place {
-                builder.push(event);
+                builder.push(event, &error);
             }
         }
         Ok(true)
     }
 
-    /// Adds what a payload says.
+    /// Adds what a payload says, or nulls and why it does not fit; none if such an event is not shown.
     fn decode(
         &mut self,
         position: Position,
         event_type: Option<&str>,
         payload: &[u8],
-    ) -> Result<bool, QueryError> {
-        if let Err(what) = self.decoder.decode(event_type, payload, &mut self.decoded) {
-            if self.scan.topic.definition.on_error == OnError::Keep {
-                self.misfits += 1;
-                return Ok(false);
+    ) -> Result<Option<String>, QueryError> {
+        let decoded = self.decoder.decode(event_type, payload, &mut self.decoded);
+        let error = match (decoded, self.scan.shown) {
+            (Ok(()), Shown::Fitting) => String::new(),
+            (Ok(()), Shown::Misfits) => {
+                self.decoded.iter_mut().for_each(Column::clear);
+                return Ok(None);
             }
-            return Err(QueryError::Failed(format!(
-                "the event at position {position} does not fit the columns of {}: {what}",
-                self.scan.topic.name
-            )));
-        }
+            (Err(what), Shown::Misfits) => what.to_string(),
+            (Err(what), Shown::Fitting) => {
+                let name = &self.scan.topic.name;
+                if self.scan.topic.definition.on_error == OnError::Keep {
+                    self.misfits += 1;
+                    return Ok(None);
+                }
+                return Err(QueryError::Failed(format!(
+                    "the event at position {position} does not fit the columns of {name}: {what}. All such events: {}",
+                    in_sql(&errors_of(name.as_str()))
+                )));
+            }
+        };
         self.count += 1;
         self.bytes += payload.len();
-        Ok(true)
+        Ok(Some(error))
     }
 
     fn is_full(&self) -> bool {
@@ -240,7 +253,8 @@ mod tests {
             schema: Arc::new(datafusion::arrow::datatypes::Schema::empty()),
             limit: None,
             notices: Notices::default(),
-            topic,
+            topic: topic.clone(),
+            shown: Shown::Fitting,
             store,
         };
         let mut rows = TopicRows::new(&scan);

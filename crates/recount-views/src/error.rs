@@ -54,6 +54,18 @@ pub enum ViewError {
         /// Why.
         reason: String,
     },
+    /// What was told of its changes is of rows that are no more.
+    #[error(
+        "the changes up to {place} are of another version of {entity}, or of before an event was passed over: read its rows again, then follow them from the position of that answer (version {version} answers now)"
+    )]
+    FoldedAnew {
+        /// The entity.
+        entity: String,
+        /// The version that answers.
+        version: u32,
+        /// What was told.
+        place: String,
+    },
     /// Reading events failed.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -73,7 +85,7 @@ impl ViewError {
             ViewError::BadRequest(_) => Kind::Invalid,
             ViewError::Memory { .. } | ViewError::Full(_) | ViewError::Snapshot(_) => Kind::Unavailable,
             ViewError::Behind { .. } => Kind::Busy,
-            ViewError::Stopped { .. } => Kind::Conflict,
+            ViewError::Stopped { .. } | ViewError::FoldedAnew { .. } => Kind::Conflict,
             ViewError::Read(error) => error.kind(),
         }
     }

@@ -4,9 +4,10 @@
 //!  bind.rs     from a statement to a fold, checked against the topics
 //!  feed.rs     events of a topic, as a fold takes them
 //!  replica.rs  the rows of one entity up to a position
-//!  live.rs     one version of an entity, kept up to date
+//!  live.rs     one version of an entity, kept up to date; pace.rs how fast it does so
 //!  snapshot.rs rows at a position, kept in files
 //!  views.rs    all of them: the catalogue followed, questions answered
+//!  changes.rs  the rows as they change from a position on
 //! ```
 //!
 //! Everything here is derived: it is folded again from the events whenever it is not at hand.
@@ -15,22 +16,26 @@ use std::sync::{Mutex, MutexGuard};
 
 pub mod bind;
 mod budget;
+mod changes;
 mod error;
 mod feed;
 mod key_text;
 mod live;
+mod pace;
 mod past;
 mod replica;
 pub mod shown;
 mod snapshot;
 mod views;
 
+pub use changes::{After, BadPlace, Change, Changes, Ended, Place, Told};
 pub use error::ViewError;
 pub use key_text::shown as key_text;
 pub use live::Status;
 pub use past::{Absent, Answer, Moment, RowState, StepRow};
 pub use recount_entity::fold::Effect;
 pub use recount_entity::table::Frozen;
+pub use replica::series::{Point, Series};
 pub use snapshot::SnapshotError;
 pub use views::{EntityInfo, Settings, StoppedKey, Views};
 

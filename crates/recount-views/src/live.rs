@@ -15,6 +15,7 @@ use recount_types::{EntityId, TopicName};
 use crate::bind::RowColumn;
 use crate::error::ViewError;
 use crate::lock;
+use crate::pace::Pace;
 use crate::replica::{Confines, Plan, Replica};
 use crate::snapshot::{SnapshotError, Snapshots, Taken, Wanted};
 
@@ -44,6 +45,7 @@ pub(crate) struct Live {
     position: AtomicU64,
     /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
     failed: Mutex<Option<(ViewError, u64)>>,
+    pace: Mutex<Pace>,
 }
 
 /// What all versions share.
@@ -68,6 +70,8 @@ pub struct Status {
     pub bytes: usize,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
+    /// How many positions it comes nearer to the head in a second, if it is behind and that is known.
+    pub per_second: Option<u64>,
 }
 
 impl Live {
@@ -85,7 +89,7 @@ impl Live {
         let rules = bound.rules.clone();
         let plan = replica.plan().clone();
         let (replica, position, failed) = (Mutex::new(replica), AtomicU64::new(0), Mutex::new(None));
-        let (before, taken) = (Mutex::new(before), Mutex::new(None));
+        let (before, taken, pace) = (Mutex::new(before), Mutex::new(None), Mutex::default());
         Live {
             id,
             name,
@@ -101,6 +105,7 @@ impl Live {
             taken,
             position,
             failed,
+            pace,
         }
     }
 
@@ -170,6 +175,7 @@ impl Live {
         {
             return Err(error.clone());
         }
+        lock(&self.pace).begins(now, replica.position);
         let done = self.epoch_of(replica, wanted);
         if let Err(error) = &done {
             // An epoch that was cut short left rows of no position.
@@ -185,6 +191,7 @@ impl Live {
             *lock(&self.failed) = None;
         }
         self.position.store(replica.position, Ordering::Release);
+        lock(&self.pace).ends(self.beside.clock.boottime_us(), replica.position, replica.position >= wanted);
         done
     }
 
@@ -347,6 +354,7 @@ impl Live {
             stopped: stopped + replica.stopped_elsewhere() as usize,
             bytes: replica.bytes(),
             unfit: replica.unfit,
+            per_second: lock(&self.pace).per_second(),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::error::ViewError;
 use crate::feed::rounded_down;
 use crate::key_text;
 use crate::live::Live;
+use crate::replica::series::Series;
 use crate::replica::{Confines, Plan, Replica};
 use crate::snapshot::Snapshot;
 use crate::snapshot::schedule::mark_positions;
@@ -231,6 +232,27 @@ impl Views {
         Ok(until)
     }
 
+    /// The rows, or one key's, at each of some times: made of what had happened by then, as recorded up to a position.
+    pub fn series(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: Option<&Key>,
+        position: Option<Position>,
+        times: Vec<Time>,
+    ) -> Result<Series, ViewError> {
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        let moment = Moment { position, valid_until: None };
+        let until = inner.position_of(moment)?;
+        let plan = live.plan().clone();
+        let confines = inner.confines(&plan, key, moment);
+        let mut times: Vec<i64> = times.into_iter().map(|time| time.0).collect();
+        times.sort_unstable();
+        times.dedup();
+        block_on(inner.replica(plan, confines).series(until.0, times))
+    }
+
     /// The snapshot that rows as of a moment, or one key's, are folded from; `None` = from the first event.
     pub fn begins_at(
         &self,
@@ -318,7 +340,7 @@ impl Inner {
         }
     }
 
-    fn confines(&self, plan: &Plan, key: Option<&Key>, moment: Moment) -> Confines {
+    pub(crate) fn confines(&self, plan: &Plan, key: Option<&Key>, moment: Moment) -> Confines {
         let stream = key.filter(|_| plan.bound.by_stream).and_then(|key| {
             let key = stream_key(&plan.topic.definition, &key.values().ok()?)?;
             Some(StreamName { topic: plan.topic.name.clone(), key })

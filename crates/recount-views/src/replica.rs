@@ -29,6 +29,8 @@ mod mark;
 use base::Base;
 use mark::Marks;
 
+pub(crate) mod series;
+
 /// Events held at once while keys are folded again.
 const REFOLD_EVENTS: u64 = 500_000;
 /// So few keys are read stream by stream; more of them in one pass over the topic.
@@ -61,6 +63,17 @@ pub(crate) struct Confines {
     pub(crate) valid_until: Option<i64>,
     /// Only those of this stream.
     pub(crate) stream: Option<StreamName>,
+}
+
+/// An event among those that are held while keys are folded again. They sort into the fold's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    slot: Slot,
+    /// Its time, if the fold goes by that.
+    order: i64,
+    position: u64,
+    /// Its number among those that are held.
+    event: usize,
 }
 
 /// The rows of an entity at a position.
@@ -107,6 +120,11 @@ impl Replica {
             vacant: HashSet::new(),
             base: None,
         }
+    }
+
+    /// Of which events.
+    pub(crate) fn confines(&self) -> &Confines {
+        &self.confines
     }
 
     /// What it folds.
@@ -167,11 +185,12 @@ impl Replica {
         self.refold(&late, watch).await
     }
 
-    /// Where something was recorded, up to `until`, that could change a row: the events, and the rows that are looked
-    /// up. Each with its append time.
+    /// Where something was recorded, from its position up to `until`, that could change a row: the events, and the rows
+    /// that are looked up. Each with its append time.
     pub(crate) async fn recorded(&self, until: u64) -> Result<Vec<(Position, Time)>, ViewError> {
-        let mut spans = vec![self.span(0, until)];
-        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, 0, until)));
+        let after = self.position;
+        let mut spans = vec![self.span(after, until)];
+        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, after, until)));
         let mut found = Vec::new();
         for span in spans {
             let mut cursor = cursor(&self.store, &span).await?;
@@ -230,17 +249,21 @@ impl Replica {
     ) -> Result<(), ViewError> {
         let mut rest = slots;
         while !rest.is_empty() {
-            let mut count = 0;
-            let mut held = 0;
-            while count < rest.len() && (count == 0 || held < REFOLD_EVENTS) {
-                held += self.table.row(rest[count]).events;
-                count += 1;
-            }
-            let (chunk, after) = rest.split_at(count);
+            let (chunk, after) = rest.split_at(self.together(rest));
             self.refold_chunk(chunk, watch).await?;
             rest = after;
         }
         Ok(())
+    }
+
+    /// How many of these keys, the first ones, are folded again together.
+    fn together(&self, slots: &[Slot]) -> usize {
+        let (mut count, mut held) = (0, 0);
+        while count < slots.len() && (count == 0 || held < REFOLD_EVENTS) {
+            held += self.table.row(slots[count]).events;
+            count += 1;
+        }
+        count
     }
 
     async fn refold_chunk(
@@ -248,8 +271,29 @@ impl Replica {
         slots: &[Slot],
         watch: &mut (dyn FnMut(Step<'_>, &Events) + Send),
     ) -> Result<(), ViewError> {
+        let (held, members) = self.gather(slots).await?;
+        for &slot in slots {
+            if members.binary_search_by_key(&slot, |member| member.slot).is_err() {
+                // All of its events turned out not to count: the key is as if it had never been.
+                let fold = &self.plan.bound.fold;
+                fold.refold(&mut self.table, slot, &self.lookups, &held, [], |step| watch(step, &held));
+                self.vacant.insert(slot);
+            }
+        }
+        for of_slot in members.chunk_by(|a, b| a.slot == b.slot) {
+            let order = of_slot.iter().map(|member| member.event);
+            let fold = &self.plan.bound.fold;
+            fold.refold(&mut self.table, of_slot[0].slot, &self.lookups, &held, order, |step| {
+                watch(step, &held)
+            });
+        }
+        Ok(())
+    }
+
+    /// The events of some keys, in the fold's order.
+    async fn gather(&mut self, slots: &[Slot]) -> Result<(Events, Vec<Member>), ViewError> {
         let mut held = Events::default();
-        let mut members: Vec<(Slot, i64, u64, usize)> = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
         let streams = if slots.len() <= REFOLD_STREAMS { self.streams(slots) } else { None };
         let by_event_time = self.plan.bound.fold.by_event_time;
         for span in self.spans(streams) {
@@ -266,31 +310,16 @@ impl Replica {
                     let Some(slot) = slot else { continue };
                     let (time, position) = (events.times[event], events.positions[event]);
                     let order = if by_event_time { time } else { 0 };
-                    members.push((slot, order, position, held.len()));
+                    members.push(Member { slot, order, position, event: held.len() });
                     held.push_from(&events, event);
                 }
-                let bytes = held.bytes() + members.len() * size_of::<(Slot, i64, u64, usize)>();
+                let bytes = held.bytes() + members.len() * size_of::<Member>();
                 self.check_memory(bytes)?;
             }
         }
         members.sort_unstable();
         self.check_memory(0)?;
-        for &slot in slots {
-            if members.binary_search_by_key(&slot, |member| member.0).is_err() {
-                // All of its events turned out not to count: the key is as if it had never been.
-                let fold = &self.plan.bound.fold;
-                fold.refold(&mut self.table, slot, &self.lookups, &held, [], |step| watch(step, &held));
-                self.vacant.insert(slot);
-            }
-        }
-        for of_slot in members.chunk_by(|a, b| a.0 == b.0) {
-            let order = of_slot.iter().map(|&(_, _, _, event)| event);
-            let fold = &self.plan.bound.fold;
-            fold.refold(&mut self.table, of_slot[0].0, &self.lookups, &held, order, |step| {
-                watch(step, &held)
-            });
-        }
-        Ok(())
+        Ok((held, members))
     }
 
     /// The streams of these keys, if keys are streams.

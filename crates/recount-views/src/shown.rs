@@ -9,8 +9,9 @@ use recount_types::column::Value;
 use recount_types::{Position, Time};
 
 use crate::bind::RowColumn;
+use crate::changes::Change;
 use crate::error::ViewError;
-use crate::key_text::decimal_text;
+use crate::key_text::{self, decimal_text};
 use crate::live::Status;
 use crate::past::{Absent, Moment, RowState, StepRow};
 use crate::views::{EntityInfo, Views};
@@ -126,6 +127,12 @@ pub fn entity_json(info: &EntityInfo, status: &Status, head: u64) -> serde_json:
             })
         })
         .collect();
+    let behind = head.saturating_sub(status.position);
+    let seconds_left = match status.per_second {
+        _ if behind == 0 => Some(0),
+        Some(per_second) => Some(behind.div_ceil(per_second)),
+        None => None,
+    };
     serde_json::json!({
         "name": info.name.as_str(),
         "version": info.version,
@@ -134,11 +141,42 @@ pub fn entity_json(info: &EntityInfo, status: &Status, head: u64) -> serde_json:
         "statement": info.text,
         "position": status.position,
         "head": head,
+        "behind": behind,
+        "eventsPerSecond": status.per_second,
+        "secondsLeft": seconds_left,
         "keys": status.keys,
         "stopped": status.stopped,
         "bytes": status.bytes,
         "unfitEvents": status.unfit,
     })
+}
+
+/// A change: where, when, and the row from then on; `null` if there is none, with the reason if it stopped.
+pub fn change_json(change: &Change, info: &EntityInfo) -> String {
+    let columns = &info.columns;
+    let row = change.state.as_ref().map(|state| {
+        let mut values = change.key.values().unwrap_or_default();
+        values.extend_from_slice(state);
+        values_json(&values, columns)
+    });
+    let mut out = format!(
+        "{{\"position\":{},\"appendTime\":{},\"eventTime\":{},\"key\":{},\"row\":{}",
+        change.place.position,
+        quoted(&format_rfc3339(change.append_time)),
+        quoted(&format_rfc3339(change.event_time)),
+        quoted(&key_text::shown(&change.key, &columns[..info.key_width])),
+        row.as_deref().unwrap_or("null"),
+    );
+    if let Some(stopped) = &change.stopped {
+        let _ = write!(
+            out,
+            ",\"stopped\":{{\"position\":{},\"reason\":{}}}",
+            stopped.position,
+            quoted(&stopped.reason)
+        );
+    }
+    out.push('}');
+    out
 }
 
 /// A step: the event, the state before and after it, the rule, and what was looked up.
@@ -198,6 +236,32 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_far_an_entity_has_come() {
+        let info = EntityInfo {
+            name: "account".parse().unwrap(),
+            version: 2,
+            current: false,
+            columns: Vec::new(),
+            key_width: 0,
+            text: String::new(),
+            lookups: Vec::new(),
+            rules: Vec::new(),
+        };
+        for (position, per_second, expected) in [
+            (250, Some(100), "[750,100,8]"),
+            (250, None, "[750,null,null]"),
+            (1000, None, "[0,null,0]"),
+            (1200, Some(7), "[0,7,0]"),
+        ] {
+            let status = Status { position, keys: 1, stopped: 0, bytes: 1, unfit: 0, per_second };
+            let shown = entity_json(&info, &status, 1000);
+            let progress =
+                serde_json::json!([shown["behind"], shown["eventsPerSecond"], shown["secondsLeft"]]);
+            assert_eq!(progress.to_string(), expected);
+        }
+    }
 
     #[test]
     fn values() {

@@ -25,12 +25,12 @@ use std::sync::{Arc, OnceLock};
 use recount_env::{Clock, Env, block_on, memory, real};
 use recount_query::arrow::array::RecordBatch;
 use recount_query::arrow::datatypes::SchemaRef;
-use recount_query::{Answer as Answered, Formatted, Outcome, SessionSettings, Sql};
+use recount_query::{Answer as Answered, Formatted, Outcome, Sql};
 use recount_types::Time;
 use recount_views::Settings;
 use tokio::runtime::{self, Runtime};
 
-pub use recount_query::{Format, QueryError, arrow};
+pub use recount_query::{Format, QueryError, SessionSettings, Stopped, arrow};
 pub use recount_store::{
     AppendError, AppendRequest, Appended, AppendedEvent, CloseError, Condition, DdlError, Defined, Delivery,
     Direction, EventCursor, EventQuery, EventWrite, Executed, Expected, From, OpenOptions, OpenStoreError,
@@ -151,8 +151,13 @@ impl Database {
 
     /// Runs a statement: a definition, a query, INSERT INTO a topic, SHOW. Rows are computed as they are taken.
     pub fn sql(&self, statement: &str) -> Result<Output, QueryError> {
+        self.sql_with(statement, &SessionSettings::default())
+    }
+
+    /// The same with settings, which SET statements before the statement may change.
+    pub fn sql_with(&self, statement: &str, settings: &SessionSettings) -> Result<Output, QueryError> {
         let queries = self.queries()?;
-        Ok(match queries.block_on(queries.sql.run(statement, &SessionSettings::default()))? {
+        Ok(match queries.block_on(queries.sql.run(statement, settings))? {
             Outcome::Executed(executed) => Output::Executed(executed),
             Outcome::Rows(answer) => Output::Rows(Rows { answer, queries: self.queries.clone() }),
         })
@@ -251,6 +256,13 @@ impl Iterator for Rows {
 pub struct Pieces {
     formatted: Formatted,
     queries: Arc<OnceLock<Queries>>,
+}
+
+impl Pieces {
+    /// What should be known about the rows given so far.
+    pub fn notices(&self) -> Vec<String> {
+        self.formatted.answer().notices().all()
+    }
 }
 
 impl Iterator for Pieces {

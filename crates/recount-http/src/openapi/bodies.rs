@@ -56,6 +56,13 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
         } }),
         Endpoint::Sql => json!({ "200": {
             "description": "A definition: done, and on disk. Anything else: its rows, in the form that was accepted.",
+            "headers": {
+                "Recount-As-Of": { "schema": named("Position"), "description": "Of rows: the position that they are read at." },
+                "Recount-Notice": {
+                    "schema": { "type": "string" },
+                    "description": "What should be known about the rows, percent-encoded, of forms that have no other place for it.",
+                },
+            },
             "content": {
                 "application/json": { "schema": { "oneOf": [named("Executed"), named("Rows")] } },
                 "application/x-ndjson": { "schema": { "type": "string", "description": "An object a row." } },
@@ -72,16 +79,11 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
             }),
         ),
         Endpoint::ShowTopic => ok("The topic.", named("Definition")),
-        Endpoint::ListEntities => ok(
-            "The versions of the entities, by name.",
-            json!({
-                "type": "object",
-                "required": ["entities"],
-                "properties": { "entities": { "type": "array", "items": { "type": "object" } } },
-            }),
-        ),
+        Endpoint::ListEntities => ok("The versions of the entities, by name.", entities()),
+        Endpoint::ShowEntity => or_changes(ok("The versions of the entity.", entities())),
         Endpoint::ReadEntity => {
-            ok("The row, or the steps.", json!({ "type": "object", "required": ["entity", "position"] }))
+            let row = json!({ "type": "object", "required": ["entity", "position"] });
+            or_changes(ok("The row, or the steps.", row))
         }
         Endpoint::Live => ok("It does.", status("live")),
         Endpoint::Ready => ok("They are.", status("ready")),
@@ -91,6 +93,23 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
         } }),
         Endpoint::OpenApi => ok("This.", json!({ "type": "object" })),
     }
+}
+
+fn entities() -> Value {
+    json!({
+        "type": "object",
+        "required": ["entities"],
+        "properties": { "entities": { "type": "array", "items": { "type": "object" } } },
+    })
+}
+
+/// The same, or a subscription.
+fn or_changes(mut answer: Value) -> Value {
+    answer["200"]["content"]["text/event-stream"] = json!({ "schema": {
+        "type": "string",
+        "description": "A subscription: a change a message, with position, appendTime, eventTime, key, and the row from then on, null if there is none; caught-up messages between; ended, with the reason, when the rows became others.",
+    } });
+    answer
 }
 
 fn ok(description: &str, schema: Value) -> Value {

@@ -22,10 +22,20 @@ pub(super) fn parameters(endpoint: Endpoint) -> Value {
         }
         Endpoint::ReadEverything => of_read([], true),
         Endpoint::ShowTopic => json!([topic()]),
+        Endpoint::ShowEntity => {
+            let mut list = vec![in_path("entity", named("Topic")), of_version()];
+            list.extend(of_changes());
+            Value::Array(list)
+        }
         Endpoint::ReadEntity => of_entity(),
         Endpoint::Sql => json!([
             in_query("position", "Read as of this position.", named("Position")),
             in_query("min_position", "Read at this position at least: wait for it.", named("Position")),
+            in_query(
+                "stopped",
+                "What to do about keys of entities that stopped at an event: fail, or leave them out with a notice.",
+                json!({ "enum": ["fail", "skip"], "default": "fail" })
+            ),
         ]),
         Endpoint::Append
         | Endpoint::ListEntities
@@ -39,10 +49,10 @@ pub(super) fn parameters(endpoint: Endpoint) -> Value {
 
 fn of_entity() -> Value {
     let key = json!({ "type": "string", "minLength": 1, "description": "As the stream's key is written; percent-encoded." });
-    json!([
+    let mut list = vec![
         in_path("entity", named("Topic")),
         in_path("key", key),
-        in_query("version", "Of this version.", json!({ "type": "integer", "minimum": 1 })),
+        of_version(),
         in_query("position", "As of this position.", named("Position")),
         in_query("system_as_of", "As recorded by this time.", named("Time")),
         in_query("valid_as_of", "As true at this time.", named("Time")),
@@ -50,9 +60,36 @@ fn of_entity() -> Value {
         in_query(
             "steps",
             "The steps that led to it, in the place of the row.",
-            json!({ "type": "boolean", "default": false })
+            json!({ "type": "boolean", "default": false }),
         ),
-    ])
+    ];
+    list.extend(of_changes());
+    Value::Array(list)
+}
+
+fn of_version() -> Value {
+    in_query("version", "Of this version.", json!({ "type": "integer", "minimum": 1 }))
+}
+
+/// Of subscriptions to changes.
+fn of_changes() -> [Value; 3] {
+    [
+        in_query(
+            "from",
+            "Changes from this position on; of an `Accept: text/event-stream` only.",
+            named("Position"),
+        ),
+        in_query(
+            "after",
+            "Changes behind this position; of an `Accept: text/event-stream` only.",
+            named("Position"),
+        ),
+        in_header(
+            "Last-Event-ID",
+            "Resume a subscription behind what was told with this id; of an `Accept: text/event-stream` only.",
+            json!({ "type": "string", "pattern": "^[0-9]+\\.[0-9]+:[0-9]+(\\+[0-9]+)?$" }),
+        ),
+    ]
 }
 
 fn of_append() -> [Value; 6] {

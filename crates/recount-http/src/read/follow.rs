@@ -28,7 +28,8 @@ use crate::body::{Gone, Pipe};
 use crate::front::Front;
 use crate::problem::Problem;
 
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Something is sent at least so often, so that whoever is between does not take the connection for dead.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Answers with a subscription, which ends when the server stops or the reader goes away.
 pub(super) fn answer(front: &Arc<Front>, request: SubscribeRequest) -> Result<Response, Problem> {

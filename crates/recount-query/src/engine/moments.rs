@@ -1,15 +1,22 @@
 //! Clauses of time as moments: their expressions evaluated, their times looked up.
 
+use std::future::poll_fn;
+
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use datafusion::physical_plan::execute_stream;
 use recount_store::Store;
 use recount_store::time::{parse_date, parse_rfc3339, parse_without_zone};
 use recount_types::{Position, Time};
+use sqlparser::ast::Query;
 use sqlparser::tokenizer::Location;
 
 use super::blocking;
 use crate::error::QueryError;
 use crate::moment::{Moment, Span};
+use crate::names;
 use crate::plan::Planner;
+use crate::relations::Periods;
 use crate::temporal::{Axis, Clauses, End, TimeText, Written};
 
 /// Clauses whose expressions are evaluated.
@@ -19,19 +26,25 @@ pub(super) struct Times {
     system_time: Option<Time>,
     system_span: Option<Span>,
     valid_time: Option<Time>,
+    valid_each: Option<Vec<Time>>,
     valid_span: Option<Span>,
 }
 
+/// Most times that EACH is for.
+const TIMES_MAX: usize = 10_000;
+
 /// Evaluates the expressions of clauses.
-pub(super) fn evaluate(planner: &Planner<'_>, clauses: Clauses) -> Result<Times, QueryError> {
+pub(super) async fn evaluate(planner: &Planner<'_>, clauses: Clauses) -> Result<Times, QueryError> {
     let mut times = Times { position: clauses.position.map(Position), ..Times::default() };
     match clauses.system {
         Some(Axis::AsOf(instant)) => times.system_time = Some(time(planner, instant)?),
         Some(Axis::Span(stretch)) => times.system_span = Some(span(planner, stretch)?),
-        None => {}
+        // It was refused when it was read.
+        Some(Axis::Each(..)) | None => {}
     }
     match clauses.valid {
         Some(Axis::AsOf(instant)) => times.valid_time = Some(time(planner, instant)?),
+        Some(Axis::Each(at, query)) => times.valid_each = Some(each(planner, at, *query).await?),
         Some(Axis::Span(stretch)) => times.valid_span = Some(span(planner, stretch)?),
         None => {}
     }
@@ -45,6 +58,7 @@ impl Times {
             && self.system_time.is_none()
             && self.system_span.is_none()
             && self.valid_time.is_none()
+            && self.valid_each.is_none()
             && self.valid_span.is_none()
     }
 
@@ -67,6 +81,7 @@ impl Times {
         Ok(Moment {
             position,
             valid_time: self.valid_time,
+            valid_each: self.valid_each,
             system_span: self.system_span,
             valid_span: self.valid_span,
         })
@@ -97,18 +112,53 @@ fn time(planner: &Planner<'_>, instant: TimeText) -> Result<Time, QueryError> {
     let value = value.ok_or_else(|| {
         QueryError::at(at, format!("{shown} is not constant: a clause of time takes one time for all rows"))
     })?;
-    match &value {
+    time_of(&value, at, &shown)
+}
+
+/// The times that a query gives, which reads nothing of the database.
+async fn each(planner: &Planner<'_>, at: Location, mut query: Query) -> Result<Vec<Time>, QueryError> {
+    let failed = |error| match QueryError::from_datafusion(error, 0) {
+        QueryError::Invalid(what) => QueryError::at(at, format!("EACH: {what}")),
+        other => other,
+    };
+    let nothing = |name: &str, _: Option<u32>, _: Periods| {
+        let what =
+            "the times of EACH come from VALUES or generate_series, not from a topic or entity such as";
+        Err(QueryError::at(at, format!("{what} {name}")))
+    };
+    names::resolve(&mut query, Vec::new(), &nothing)?;
+    let plan = planner.query(query).map_err(failed)?;
+    let columns = plan.schema().fields().len();
+    if columns != 1 {
+        return Err(QueryError::at(at, format!("EACH wants one column of times, and is given {columns}")));
+    }
+    let physical = planner.state.create_physical_plan(&plan).await.map_err(failed)?;
+    let mut rows = execute_stream(physical, planner.state.task_ctx()).map_err(failed)?;
+    let mut times = Vec::new();
+    while let Some(batch) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
+        let batch = batch.map_err(failed)?;
+        if times.len() + batch.num_rows() > TIMES_MAX {
+            return Err(QueryError::at(at, format!("EACH is for at most {TIMES_MAX} times")));
+        }
+        for row in 0..batch.num_rows() {
+            let value = ScalarValue::try_from_array(batch.column(0), row).map_err(failed)?;
+            times.push(time_of(&value, at, &value.to_string())?);
+        }
+    }
+    Ok(times)
+}
+
+fn time_of(value: &ScalarValue, at: Location, shown: &str) -> Result<Time, QueryError> {
+    match value {
         ScalarValue::TimestampSecond(Some(s), Some(_)) => Ok(Time(s.saturating_mul(1_000_000))),
         ScalarValue::TimestampMillisecond(Some(ms), Some(_)) => Ok(Time(ms.saturating_mul(1000))),
         ScalarValue::TimestampMicrosecond(Some(us), Some(_)) => Ok(Time(*us)),
         ScalarValue::TimestampNanosecond(Some(ns), Some(_)) => Ok(Time(ns.div_euclid(1000))),
-        ScalarValue::Date32(Some(_)) | ScalarValue::Date64(Some(_)) => Err(a_day(at, &shown)),
+        ScalarValue::Date32(Some(_)) | ScalarValue::Date64(Some(_)) => Err(a_day(at, shown)),
         value if value.is_null() => Err(QueryError::at(at, format!("{shown} is NULL, which is no time"))),
         value => match value.try_as_str().flatten() {
-            Some(text) => text_time(at, text, &shown),
-            None if matches!(value.data_type(), datafusion::arrow::datatypes::DataType::Timestamp(..)) => {
-                Err(no_zone(at, &shown))
-            }
+            Some(text) => text_time(at, text, shown),
+            None if matches!(value.data_type(), DataType::Timestamp(..)) => Err(no_zone(at, shown)),
             None => {
                 Err(QueryError::at(at, format!("{shown} is not a time: write it as '2023-12-13T12:00:00Z'")))
             }

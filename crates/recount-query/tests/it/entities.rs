@@ -1,6 +1,7 @@
 //! Entities in SQL, on both axes of time.
 
 use expect_test::expect;
+use recount_query::Stopped;
 
 use crate::support::{BANK, Bench};
 
@@ -157,4 +158,123 @@ fn a_stopped_key_fails_what_reads_it() {
         "SELECT * FROM account FOR SYSTEM_TIME ALL WHERE accountid = 2",
         "SELECT * FROM account AS OF POSITION 3",
     ]));
+}
+
+/// What would have failed without them, and nothing else, is left out; the notice says so before the first row.
+#[test]
+fn stopped_keys_are_left_out_where_that_is_set() {
+    let (mut bench, views) = Bench::with_entities();
+    views.execute(BANK).unwrap();
+    let overdrawn = "WHEN (balance + amount < 0) THEN ERROR 'overdrawn' WHEN ANY";
+    views.execute(&ACCOUNT.replace("WHEN ANY", overdrawn)).unwrap();
+    for account in 1..=14 {
+        let event = format!(r#"{{"accountId": {account}, "amount": 5, "timestamp": 1701432000}}"#);
+        bench.append("transactions", &event);
+    }
+    bench.append("transactions", r#"{"accountId": 2, "amount": -7, "timestamp": 1702382400}"#);
+    let statements = [
+        "SELECT sum(balance), count(*) FROM account",
+        "SELECT count(*) FROM account WHERE accountid = 1",
+        "SELECT count(*) FROM account WHERE accountid = 2",
+        "SELECT count(*), max(_system_to) FROM account FOR SYSTEM_TIME ALL",
+        "SELECT count(*), max(_valid_to) FROM account FOR VALID_TIME ALL",
+        "SELECT count(*) FROM account FOR VALID_TIME AS OF '2023-12-11T00:00:00Z'",
+        "SELECT count(*) FROM account AS OF POSITION 16 AS then, account AS now WHERE then.accountid = now.accountid",
+        "SELECT count(*) FROM transactions",
+        "INSERT INTO transactions SELECT accountid, -balance, '2024-01-01T00:00:00Z' FROM account WHERE accountid < 3",
+        "EXPLAIN SELECT balance FROM account",
+    ];
+    let failing = bench.script(&statements[..1]);
+    assert!(failing.contains("error: account/2 stopped at position 17: overdrawn"), "{failing}");
+    bench.session.stopped = Stopped::Skip;
+    expect![[r#"
+        > SELECT sum(balance), count(*) FROM account
+        sum(balance) | count(*)
+        65.00 | 13
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
+        > SELECT count(*) FROM account WHERE accountid = 1
+        count(*)
+        1
+        > SELECT count(*) FROM account WHERE accountid = 2
+        count(*)
+        0
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
+        > SELECT count(*), max(_system_to) FROM account FOR SYSTEM_TIME ALL
+        count(*) | max(_system_to)
+        13 | NULL
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
+        > SELECT count(*), max(_valid_to) FROM account FOR VALID_TIME ALL
+        count(*) | max(_valid_to)
+        13 | NULL
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
+        > SELECT count(*) FROM account FOR VALID_TIME AS OF '2023-12-11T00:00:00Z'
+        count(*)
+        14
+        > SELECT count(*) FROM account AS OF POSITION 16 AS then, account AS now WHERE then.accountid = now.accountid
+        count(*)
+        13
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
+        > SELECT count(*) FROM transactions
+        count(*)
+        15
+        > INSERT INTO transactions SELECT accountid, -balance, '2024-01-01T00:00:00Z' FROM account WHERE accountid < 3
+        inserted | position
+        1 | 18
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
+        > EXPLAIN SELECT balance FROM account
+        plan
+        Scan: account version 1, whole, as of position 18, without stopped keys; 1 of 2 columns decoded: [balance]
+    "#]].assert_eq(&bench.script(&statements));
+    for account in 3..=14 {
+        let event = format!(r#"{{"accountId": {account}, "amount": -7, "timestamp": 1702382400}}"#);
+        bench.append("transactions", &event);
+    }
+    expect![[r#"
+        > SELECT balance FROM account
+        balance
+        0.00
+        notice: of account version 1, 13 keys that stopped are left out: 2 (position 17), 3 (position 19), 4 (position 20), 5 (position 21), 6 (position 22), 7 (position 23), 8 (position 24), 9 (position 25), 10 (position 26), 11 (position 27), and 3 more. See SHOW STOPPED
+    "#]].assert_eq(&bench.script(&["SELECT balance FROM account"]));
+}
+
+/// A late event may start a key again that had stopped: its versions fail in the middle, so none of them comes.
+#[test]
+fn a_key_that_stopped_for_a_while_is_left_out_of_versions() {
+    let (mut bench, views) = Bench::with_entities();
+    views.execute(BANK).unwrap();
+    let entity = "CREATE ENTITY account FROM transactions ORDER BY EVENT TIME STATE (balance DECIMAL(18,2) NOT NULL DEFAULT 0)
+        WHEN (balance + amount < 0) THEN ERROR 'overdrawn' WHEN ANY THEN SET balance = balance + amount";
+    views.execute(entity).unwrap();
+    for (account, amount, time) in [(1, 5, 2), (2, 1, 1), (2, -5, 3), (2, 6, 2)] {
+        let event = format!(r#"{{"accountId": {account}, "amount": {amount}, "timestamp": {time}}}"#);
+        bench.append("transactions", &event);
+    }
+    let statements = [
+        "SELECT * FROM account ORDER BY 1",
+        "SELECT * FROM account AS OF POSITION 5",
+        "SELECT *, _position FROM account FOR SYSTEM_TIME ALL",
+        "SELECT *, _position FROM account FOR VALID_TIME ALL ORDER BY 1, 3",
+    ];
+    bench.session.stopped = Stopped::Skip;
+    expect![[r#"
+        > SELECT * FROM account ORDER BY 1
+        accountid | balance
+        1 | 5.00
+        2 | 2.00
+        > SELECT * FROM account AS OF POSITION 5
+        accountid | balance
+        1 | 5.00
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 5). See SHOW STOPPED
+        > SELECT *, _position FROM account FOR SYSTEM_TIME ALL
+        accountid | balance | _position
+        1 | 5.00 | 3
+        notice: of account version 1, 1 key that stopped is left out: 2 (position 5). See SHOW STOPPED
+        > SELECT *, _position FROM account FOR VALID_TIME ALL ORDER BY 1, 3
+        accountid | balance | _position
+        1 | 5.00 | 3
+        2 | 1.00 | 4
+        2 | 2.00 | 5
+        2 | 7.00 | 6
+    "#]]
+    .assert_eq(&bench.script(&statements));
 }

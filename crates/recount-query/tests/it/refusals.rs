@@ -44,13 +44,13 @@ fn statements_that_there_are_not() {
         > COPY transactions TO '/tmp/x'
         error: COPY is not there: use INSERT INTO topic, an append, or recount import
         > SET datafusion.execution.batch_size = 1
-        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY
+        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY
         > SHOW TABLES
-        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY
+        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY
         > BEGIN
         error: every statement reads at one position and every INSERT is one append: there are no transactions over several statements
         > DROP TABLE transactions
-        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, and CREATE, ALTER and DROP of TOPIC and ENTITY
+        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY
         > EXPLAIN ANALYZE SELECT 1
         error: EXPLAIN ANALYZE is not there: use EXPLAIN
         > SELECT 1 INTO t

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 
-use recount::{Format, Output};
+use recount::{Format, Output, Stopped};
 use recount_views::shown::entity_json;
 use serde_json::{Map, Value, json};
 
@@ -148,7 +148,7 @@ impl<'a> Rows<'a> {
                 Output::Executed(_) => return Err(Failure::new("a query defined something")),
             },
             Target::Remote(remote) => {
-                Box::new(remote.run_sql(statement, Format::JsonLines.content_type())?.pieces)
+                Box::new(remote.run_sql(statement, Stopped::Fail, Format::JsonLines.content_type())?.pieces)
             }
         };
         Ok(Rows { pieces, begun: Vec::new(), ready: VecDeque::new() })

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use bytes::Bytes;
-use recount::Expected;
+use recount::{Expected, Stopped};
 use recount_types::Kind;
 use serde_json::Value;
 
@@ -74,16 +74,22 @@ impl Remote {
         Ok(parse(&text)?)
     }
 
-    /// Runs a statement; its rows in the format of a media type.
+    /// Runs a statement; its rows in the format of a media type. `stopped` as the server's parameter.
     pub(crate) fn run_sql(
         &self,
         statement: &str,
+        stopped: Stopped,
         accept: &str,
     ) -> Result<SqlAnswer<impl Iterator<Item = Result<Bytes, Failure>> + use<>>, Failure> {
-        let request = self.agent.post(format!("{}/sql", self.base)).header("Content-Type", "text/plain");
+        let mut request = self.agent.post(format!("{}/sql", self.base)).header("Content-Type", "text/plain");
+        if stopped == Stopped::Skip {
+            request = request.query("stopped", "skip");
+        }
         let answer = request.header("Accept", accept).send(statement.as_bytes());
         let answer = checked(answer.map_err(|error| self.unreachable(&error))?)?;
         let has_rows = answer.headers().contains_key("recount-as-of");
+        let notices = answer.headers().get_all("recount-notice").iter();
+        let notices = notices.map(|notice| decoded(notice.as_bytes())).collect();
         let mut reader = answer.into_body().into_reader();
         let mut executed = None;
         if !has_rows {
@@ -102,7 +108,7 @@ impl Remote {
                 Err(error) => Some(Err(Failure::new(format!("the answer broke off: {error}")))),
             }
         });
-        Ok(SqlAnswer { executed, pieces })
+        Ok(SqlAnswer { executed, notices, pieces })
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -115,6 +121,8 @@ impl Remote {
 pub(crate) struct SqlAnswer<I> {
     /// What it did, if it has no rows.
     pub(crate) executed: Option<Value>,
+    /// What should be known about its rows, unless that is among the bytes.
+    pub(crate) notices: Vec<String>,
     /// Its rows, as bytes.
     pub(crate) pieces: I,
 }
@@ -136,6 +144,19 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A text of which some bytes are written `%XX`.
+fn decoded(text: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let hex = text.get(at + 1..at + 3).filter(|_| text[at] == b'%');
+        let byte = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(text[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// What a stream is expected to be like, as headers and bodies say it.

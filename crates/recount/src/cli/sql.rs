@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use recount::{Database, Format, Output};
+use recount::{Database, Format, Output, SessionSettings, Stopped};
 use recount_store::shown::executed_json;
 use serde_json::Value;
 
@@ -67,6 +67,8 @@ struct Session<'a> {
     target: &'a Target,
     shape: Shape,
     timing: bool,
+    /// What SET statements said so far.
+    settings: SessionSettings,
 }
 
 /// Runs the statements.
@@ -87,7 +89,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plain = if io::stdout().is_terminal() { Shape::Table } else { Shape::Jsonl };
     let shape = arguments.format.unwrap_or(plain);
     Target::with(&arguments.database, true, |target| {
-        let mut session = Session { database: &arguments.database, target, shape, timing: arguments.timing };
+        let (database, settings) = (&arguments.database, SessionSettings::default());
+        let mut session = Session { database, target, shape, timing: arguments.timing, settings };
         match &script {
             None => prompt::run(&mut session),
             Some(script) => {
@@ -120,10 +123,22 @@ fn json(answer: &[u8]) -> Result<Value, Failure> {
     serde_json::from_slice(answer).map_err(|error| Failure::new(format!("the answer is not JSON: {error}")))
 }
 
+/// Says what should be known about rows in whose format there is no place for it.
+fn say(notices: &[String]) {
+    for notice in notices {
+        eprintln!("notice: {notice}");
+    }
+}
+
 impl Session<'_> {
-    /// Runs one statement and prints its answer.
-    fn run(&self, statement: &str) -> Result<(), Failure> {
+    /// Runs one statement and prints its answer. A SET holds from then on.
+    fn run(&mut self, statement: &str) -> Result<(), Failure> {
         let began = Instant::now();
+        let Some(statement) = self.settings.take_sets(statement)? else {
+            self.is_set();
+            return Ok(());
+        };
+        let statement = statement.as_ref();
         let format = match self.shape {
             Shape::Table | Shape::Json => Format::Json,
             Shape::Jsonl => Format::JsonLines,
@@ -131,20 +146,29 @@ impl Session<'_> {
             Shape::Arrow => Format::Arrow,
         };
         match self.target {
-            Target::Local(database) => match database.sql(statement)? {
+            Target::Local(database) => match database.sql_with(statement, &self.settings)? {
                 Output::Executed(executed) => {
                     if let (CREATED, Some(version)) = (executed.statement.as_str(), executed.version) {
                         build::wait(database, executed.name.as_str(), version)?;
                     }
                     self.executed(&executed_json(&executed))?;
                 }
-                Output::Rows(rows) => self.rows(rows.formatted(format).map(|piece| Ok(piece?)))?,
+                Output::Rows(rows) => {
+                    let mut pieces = rows.formatted(format);
+                    self.rows(pieces.by_ref().map(|piece| Ok(piece?)))?;
+                    if format != Format::Json {
+                        say(&pieces.notices());
+                    }
+                }
             },
             Target::Remote(remote) => {
-                let answer = remote.run_sql(statement, format.content_type())?;
+                let answer = remote.run_sql(statement, self.settings.stopped, format.content_type())?;
                 match answer.executed {
                     Some(executed) => self.executed(&executed)?,
-                    None => self.rows(answer.pieces)?,
+                    None => {
+                        self.rows(answer.pieces)?;
+                        say(&answer.notices);
+                    }
                 }
             }
         }
@@ -152,6 +176,17 @@ impl Session<'_> {
             eprintln!("{:.1} ms", began.elapsed().as_secs_f64() * 1000.0);
         }
         Ok(())
+    }
+
+    /// Says to a person what is set.
+    fn is_set(&self) {
+        if self.shape == Shape::Table {
+            let stopped = match self.settings.stopped {
+                Stopped::Fail => "fail",
+                Stopped::Skip => "skip",
+            };
+            println!("stopped is {stopped}");
+        }
     }
 
     fn executed(&self, executed: &Value) -> Result<(), Failure> {

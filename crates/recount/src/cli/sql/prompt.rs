@@ -19,6 +19,7 @@ const HELP: &str = "A statement ends with a semicolon. Besides:
   \\d            list topics and entities        \\d NAME   show one
   \\timing       say how long statements take    \\q        quit
   SHOW TOPICS; SHOW ENTITIES; SHOW STOPPED; EXPLAIN SELECT …;
+  SET stopped = 'skip';   leave out keys of entities that stopped at an event, until SET stopped = 'fail';
 As of another moment: FROM name FOR SYSTEM_TIME AS OF '…' | AS OF POSITION n | FOR VALID_TIME AS OF '…'";
 
 /// Words that begin or join statements.
@@ -42,6 +43,7 @@ const WORDS: &[&str] = &[
     "SHOW TOPICS",
     "SHOW ENTITIES",
     "SHOW STOPPED",
+    "SET stopped = 'skip'",
     "CREATE TOPIC",
     "CREATE ENTITY",
     "CREATE OR REPLACE ENTITY",
