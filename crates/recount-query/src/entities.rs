@@ -185,6 +185,9 @@ impl Pinned for PinnedEntities {
         if self.kept(wanted).is_some() {
             return Ok("kept up to date".to_owned());
         }
+        if moment.valid_each.is_some() {
+            return Ok("folded from the first event".to_owned());
+        }
         let key = wanted.key.clone().and_then(Key::of);
         let begins = self.views.begins_at(&wanted.name, wanted.version, key.as_ref(), as_of(moment))?;
         Ok(match begins {

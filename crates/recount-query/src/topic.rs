@@ -260,7 +260,7 @@ mod tests {
         let mut rows = TopicRows::new(&scan);
         let pushed =
             payloads.iter().map(|payload| match rows.decode(Position(7), None, payload.as_bytes()) {
-                Ok(fits) => format!("{fits}"),
+                Ok(error) => format!("{}", error.is_some()),
                 Err(error) => error.to_string(),
             });
         let shown = pushed.collect::<Vec<_>>().join("\n");

@@ -223,7 +223,7 @@ fn stopped_keys_are_left_out_where_that_is_set() {
         notice: of account version 1, 1 key that stopped is left out: 2 (position 17). See SHOW STOPPED
         > EXPLAIN SELECT balance FROM account
         plan
-        Scan: account version 1, whole, as of position 18, without stopped keys; 1 of 2 columns decoded: [balance]
+        Scan: account version 1, whole, as of position 18, kept up to date, without stopped keys; 1 of 2 columns decoded: [balance]
     "#]].assert_eq(&bench.script(&statements));
     for account in 3..=14 {
         let event = format!(r#"{{"accountId": {account}, "amount": -7, "timestamp": 1702382400}}"#);
