@@ -171,7 +171,7 @@ impl Pinned for PinnedEntities {
             return Ok(Box::new(AtEach::new(info, series, key, shape, wanted.stopped)));
         }
         let frozen = match self.kept(wanted) {
-            Some(frozen) => frozen.clone(),
+            Some(frozen) => frozen.clone().into(),
             None => self.views.rows(&wanted.name, wanted.version, key.as_ref(), as_of(moment))?.1,
         };
         Ok(Box::new(RowsAt::new(info, frozen, key, shape, wanted.stopped)))

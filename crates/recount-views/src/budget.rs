@@ -1,7 +1,10 @@
 //! Memory of entities: one limit for all rows that a database holds, those of questions about the past too.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use recount_entity::table::Frozen;
 
 use crate::error::ViewError;
 
@@ -56,6 +59,36 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Rows as they were at one moment, with the memory that they alone hold.
+#[derive(Debug)]
+pub struct HeldRows {
+    rows: Frozen,
+    /// Given back with the last of them; none if somebody else accounts for them.
+    _memory: Option<Share>,
+}
+
+impl HeldRows {
+    /// Rows of a replica that is gone.
+    pub(crate) fn alone(rows: Frozen, memory: Share) -> HeldRows {
+        HeldRows { rows, _memory: Some(memory) }
+    }
+}
+
+impl From<Frozen> for HeldRows {
+    /// Rows that are kept up to date elsewhere.
+    fn from(rows: Frozen) -> HeldRows {
+        HeldRows { rows, _memory: None }
+    }
+}
+
+impl Deref for HeldRows {
+    type Target = Frozen;
+
+    fn deref(&self) -> &Frozen {
+        &self.rows
     }
 }
 

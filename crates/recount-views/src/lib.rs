@@ -28,6 +28,7 @@ pub mod shown;
 mod snapshot;
 mod views;
 
+pub use budget::HeldRows;
 pub use changes::{After, BadPlace, Change, Changes, Ended, Place, Told};
 pub use error::ViewError;
 pub use key_text::shown as key_text;

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use recount_entity::fold::{Effect, Events, Step};
 use recount_entity::key::Key;
-use recount_entity::table::{Frozen, Row, Slot};
+use recount_entity::table::{Row, Slot};
 use recount_env::block_on;
 use recount_store::columns::stream_key;
 use recount_store::time::format_rfc3339;
 use recount_types::column::Value;
 use recount_types::{Position, StreamName, Time};
 
+use crate::budget::HeldRows;
 use crate::error::ViewError;
 use crate::feed::rounded_down;
 use crate::key_text;
@@ -144,19 +145,19 @@ impl Views {
         version: Option<u32>,
         key: Option<&Key>,
         moment: Moment,
-    ) -> Result<(Position, Frozen), ViewError> {
+    ) -> Result<(Position, HeldRows), ViewError> {
         if moment == Moment::default() {
             let (position, mut frozen) = self.freeze(&[(name, version)], Position::ZERO)?;
             let frozen =
                 frozen.pop().ok_or_else(|| ViewError::NotFound(format!("there is no entity {name}")))?;
-            return Ok((position, frozen));
+            return Ok((position, frozen.into()));
         }
         let inner = self.inner();
         let live = inner.find(name, version)?;
-        let mut replica = inner.past(&live, key, moment)?;
+        let replica = inner.past(&live, key, moment)?;
         let position = Position(replica.position);
         // Confined to a stream it has no more rows than that one.
-        Ok((position, block_on(replica.freeze())?))
+        Ok((position, block_on(replica.into_rows())?))
     }
 
     /// The steps of the fold as seen at the moment, each key's in the order in which they are folded: one for every

@@ -19,7 +19,7 @@ use recount_store::{Scope, Store};
 use recount_types::{Position, StreamName, Time, TopicId, TopicName};
 
 use crate::bind::Bound;
-use crate::budget::Share;
+use crate::budget::{HeldRows, Share};
 use crate::error::ViewError;
 use crate::feed::{Feed, Span, cursor, read_rows};
 
@@ -135,6 +135,12 @@ impl Replica {
     /// The rows that are in memory.
     pub(crate) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// All rows, and the end of the replica.
+    pub(crate) async fn into_rows(mut self) -> Result<HeldRows, ViewError> {
+        let rows = self.freeze().await?;
+        Ok(HeldRows::alone(rows, self.memory))
     }
 
     /// The rows that are in memory, as they are now.

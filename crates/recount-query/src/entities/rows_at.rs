@@ -1,10 +1,10 @@
 //! The rows of an entity at a moment.
 
 use recount_entity::key::{Key, KeyRef};
-use recount_entity::table::{Frozen, Row, State};
+use recount_entity::table::{Row, State};
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Value};
-use recount_views::EntityInfo;
+use recount_views::{EntityInfo, HeldRows};
 
 use super::{BATCH_ROWS, Place, empty, stopped_error};
 use crate::error::QueryError;
@@ -15,7 +15,7 @@ use crate::settings::Stopped;
 /// The rows at a moment.
 pub(super) struct RowsAt {
     info: EntityInfo,
-    frozen: Frozen,
+    frozen: HeldRows,
     page: usize,
     key: Option<Key>,
     shape: Vec<(ColumnType, Place)>,
@@ -26,7 +26,7 @@ pub(super) struct RowsAt {
 impl RowsAt {
     pub(super) fn new(
         info: EntityInfo,
-        frozen: Frozen,
+        frozen: HeldRows,
         key: Option<Key>,
         shape: Vec<(ColumnType, Place)>,
         stopped: Stopped,

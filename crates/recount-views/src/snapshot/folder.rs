@@ -94,7 +94,7 @@ impl Snapshots {
 
     /// The newest that can be used.
     pub(crate) async fn newest(&self, wanted: Wanted<'_>) -> Option<Arc<Snapshot>> {
-        for name in self.names_of(&wanted).await.into_iter().rev() {
+        for name in self.names_of(&wanted).into_iter().rev() {
             match self.open(name).await {
                 Ok(snapshot) if wanted.is_served_by(&snapshot.manifest) => return Some(snapshot),
                 Ok(_) => {}
@@ -113,7 +113,7 @@ impl Snapshots {
     ) -> Option<Arc<Snapshot>> {
         let Some(until) = wanted.valid_until else { return self.newest(wanted).await };
         let wanted = Wanted { valid_until: None, ..wanted };
-        let (names, defaults) = (self.names_of(&wanted).await, fold.defaults());
+        let (names, defaults) = (self.names_of(&wanted), fold.defaults());
         // What a key knows of only grows: found by halving, and looked at once more all the same.
         let (mut found, mut low, mut high) = (None, 0, names.len());
         while low < high {
@@ -162,7 +162,7 @@ impl Snapshots {
     }
 
     async fn write_and_thin(&self, taken: &Taken, interval: u64) -> Result<(), SnapshotError> {
-        self.names().await;
+        self.names();
         let manifest = &taken.manifest;
         let name = Name { entity: manifest.entity, version: manifest.version, position: manifest.position };
         self.create_directory().await?;
@@ -181,7 +181,7 @@ impl Snapshots {
     /// Removes all of versions that are not there any more.
     pub(crate) fn retain(&self, is_there: &dyn Fn(EntityId, u32) -> bool) {
         let _writing = lock(&self.writing);
-        for name in block_on(self.names()) {
+        for name in self.names() {
             if !is_there(name.entity, name.version) {
                 block_on(self.remove(name));
             }
@@ -280,7 +280,7 @@ impl Snapshots {
     async fn thin(&self, name: Name, plan: &[u8; 32], interval: u64) {
         let (mut candidates, mut others) = (Vec::new(), Vec::new());
         let of_version = |other: &Name| (other.entity, other.version) == (name.entity, name.version);
-        for other in self.names().await.into_iter().filter(of_version) {
+        for other in self.names().into_iter().filter(of_version) {
             match self.open(other).await {
                 Ok(snapshot) if snapshot.manifest.plan == *plan => {
                     let Manifest { position, events, append_time, closing, .. } = snapshot.manifest;
@@ -337,17 +337,24 @@ impl Snapshots {
     }
 
     /// The names of those that may serve, oldest first.
-    async fn names_of(&self, wanted: &Wanted<'_>) -> Vec<Name> {
+    fn names_of(&self, wanted: &Wanted<'_>) -> Vec<Name> {
         let first = Name { entity: wanted.entity, version: wanted.version, position: 0 };
         let last = Name { position: wanted.until, ..first };
-        self.names().await.into_iter().filter(|name| (first..=last).contains(name)).collect()
+        self.names().into_iter().filter(|name| (first..=last).contains(name)).collect()
     }
 
-    /// The names of all that are there.
-    async fn names(&self) -> Vec<Name> {
-        if let Some(known) = &*lock(&self.known) {
-            return known.keys().copied().collect();
-        }
+    /// The names of all that are there. Looks at the directory once, and lets nobody write meanwhile.
+    fn names(&self) -> Vec<Name> {
+        let mut known = lock(&self.known);
+        let known = known.get_or_insert_with(|| {
+            let names = block_on(self.look());
+            names.into_iter().map(|name| (name, None)).collect()
+        });
+        known.keys().copied().collect()
+    }
+
+    /// What is in the directory; what a crash left there is removed.
+    async fn look(&self) -> Vec<Name> {
         let files = self.env.files.list(&self.path).await.unwrap_or_default();
         let names: Vec<Name> = files
             .iter()
@@ -359,9 +366,7 @@ impl Snapshots {
         for file in files.iter().filter(is_left_over) {
             let _ = self.env.files.remove(&self.path.join(file)).await;
         }
-        let mut known = lock(&self.known);
-        let known = known.get_or_insert_with(|| names.into_iter().map(|name| (name, None)).collect());
-        known.keys().copied().collect()
+        names
     }
 
     async fn remove(&self, name: Name) {

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use recount_views::Moment;
+use recount_views::{Moment, ViewError};
 
 use crate::support::{Bank, at, valid};
 
@@ -346,4 +346,28 @@ fn a_state_that_doubles_stops_before_it_takes_all_memory() {
         bank.append("transactions", &transaction(1, "1", "2023-12-01T00:00:00Z"));
     }
     assert!(bank.row("loud", "1").contains("SET s: a text is longer than 1048576 bytes"));
+}
+
+/// Pages of an answer about the past were given back to the limit when the answer was made, and not when it was read:
+/// any number of slow readers could hold any number of copies of all rows.
+#[test]
+fn an_answer_about_the_past_counts_for_as_long_as_it_is_held() {
+    let mut bank = bank();
+    bank.run(ACCOUNT);
+    for account in 0..1000 {
+        bank.append("transactions", &transaction(account, "1", "2023-12-01T00:00:00Z"));
+    }
+    let before = bank.append("transactions", &transaction(1, "1", "2023-12-02T00:00:00Z"));
+    bank.append("transactions", &transaction(1, "1", "2023-12-03T00:00:00Z"));
+    assert_eq!(bank.rows_at("account", None, Moment::default()).len(), 1000);
+    bank.settings.entity_bytes = bank.views.status("account", None).unwrap().bytes * 5 / 2;
+    let bank = bank.reopen();
+    assert_eq!(bank.rows_at("account", None, Moment::default()).len(), 1000);
+    let ask = || bank.views.rows("account", None, None, at(before)).map(|(_, rows)| rows);
+    let held = ask().unwrap();
+    assert!(matches!(ask(), Err(ViewError::Memory { .. })));
+    assert_eq!(held.rows().count(), 1000);
+    drop(held);
+    assert_eq!(ask().unwrap().rows().count(), 1000);
+    bank.close();
 }
