@@ -4,6 +4,7 @@
 
 mod changes;
 mod entities;
+mod failing;
 mod law;
 mod series;
 mod snapshots;

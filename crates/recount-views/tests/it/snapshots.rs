@@ -3,10 +3,14 @@
 
 use std::path::Path;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use recount_env::block_on;
 use recount_types::Position;
 use recount_views::{Moment, Settings};
 
+use crate::failing::failing;
 use crate::support::{Bank, at, valid};
 
 const TRANSACTIONS: &str =
@@ -265,4 +269,48 @@ fn what_a_crash_or_a_dropped_entity_leaves_is_removed() {
     }
     assert!(names(&bank).contains(&"notes.txt".to_owned()));
     bank.close();
+}
+
+/// The folder of snapshots fails at each operation in turn, and from there on: the rows are right all the same, and whoever
+/// opens the files afterwards, as after a crash there, finds whole snapshots or none.
+#[test]
+fn rows_are_right_whatever_operation_on_snapshots_fails() {
+    let (bank, _) = bank(25);
+    bank.views.close();
+    block_on(bank.store.close()).unwrap();
+    let mut journal = bank.files("db");
+    journal.retain(|path, _| !path.starts_with("db/snapshots"));
+    let expected = ["1 13 13", "2 12 12"];
+    let mut operations = 0;
+    loop {
+        let left = Arc::new(AtomicI64::new(operations));
+        let bank = Bank::of_files_in(&journal, settings(), |env| failing(&env, "snapshots", left.clone()));
+        assert_eq!(bank.rows_at("account", None, Moment::default()), expected, "{operations} operations");
+        bank.views.close();
+        assert_eq!(
+            bank.rows_at("account", None, at(24)),
+            ["1 11 11", "2 11 11"],
+            "{operations} operations, then"
+        );
+        block_on(bank.store.close()).unwrap();
+        let failed = left.swap(i64::MAX, Ordering::AcqRel) < 0;
+        let after = Bank::of_files(&bank.files("db"), settings());
+        assert_eq!(
+            after.rows_at("account", None, at(24)),
+            ["1 11 11", "2 11 11"],
+            "{operations} operations, opened"
+        );
+        assert_eq!(
+            after.rows_at("account", None, Moment::default()),
+            expected,
+            "{operations} operations, opened"
+        );
+        assert!(!names(&after).iter().any(|name| name.ends_with(".tmp")));
+        after.close();
+        if !failed {
+            break;
+        }
+        operations += 1;
+    }
+    assert!(operations > 15, "it failed at {operations} operations at most");
 }

@@ -67,6 +67,15 @@ impl Bank {
 
     /// Another database with these files.
     pub(crate) fn of_files(files: &BTreeMap<String, Vec<u8>>, settings: Settings) -> Bank {
+        Bank::of_files_in(files, settings, |env| env)
+    }
+
+    /// The same, in a changed world.
+    pub(crate) fn of_files_in(
+        files: &BTreeMap<String, Vec<u8>>,
+        settings: Settings,
+        change: impl FnOnce(Env) -> Env,
+    ) -> Bank {
         let clock = Arc::new(Seconds(AtomicI64::new(1_800_000_000_000_000)));
         let env = Env { clock: clock.clone(), ..memory::memory_env() };
         block_on(async {
@@ -78,6 +87,7 @@ impl Bank {
                 put(&env, path, bytes).await;
             }
         });
+        let env = change(env);
         let store = block_on(Store::open(env.clone(), Path::new("db"), OpenOptions::default())).unwrap();
         let views = Views::open(store.clone(), env.clone(), settings.clone());
         Bank { env, store, views, clock, settings }
