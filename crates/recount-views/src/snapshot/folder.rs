@@ -416,6 +416,7 @@ fn seal(manifest: &Manifest, number: usize) -> Seal {
     crc = crc32c::crc32c_append(crc, &manifest.entity.0.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.version.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.position.to_le_bytes());
+    crc = crc32c::crc32c_append(crc, &manifest.append_time.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.plan);
     for position in &manifest.skipped {
         crc = crc32c::crc32c_append(crc, &position.to_le_bytes());

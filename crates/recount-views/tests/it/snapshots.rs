@@ -238,6 +238,46 @@ fn snapshots_of_events_that_the_journal_does_not_have_are_not_believed() {
     bank.close();
 }
 
+/// The same, where the topic of the entity has the events that its snapshot knows, and other topics do not: what was lost
+/// is a rate that was looked up, or a note that stood where now a payment stands.
+#[test]
+fn snapshots_are_not_believed_when_the_journal_lost_events_of_other_topics() {
+    let rates = "CREATE TOPIC rates (name TEXT NOT NULL, rate BIGINT NOT NULL, since TIMESTAMPTZ NOT NULL)
+        KEY (name) TIMESTAMP BY since";
+    let interest = "CREATE ENTITY account FROM transactions LOOKUP rates AS r ON r.name = 'all' AS OF at
+        STATE (balance BIGINT NOT NULL DEFAULT 0)
+        WHEN ANY THEN SET balance = balance + amount * coalesce(r.rate, 1)";
+    let rate = |rate: u32| format!(r#"{{"name": "all", "rate": {rate}, "since": "{}"}}"#, day(0));
+    let payment = format!(r#"{{"account": 1, "amount": 100, "at": "{}"}}"#, day(9));
+    let note = r#"{"text": "nothing"}"#.to_owned();
+    for (entity, lost, instead, row) in [
+        (interest, ("rates", rate(5)), ("rates", rate(3)), "1 15"),
+        (ACCOUNT, ("notes", note), ("transactions", payment), "1 105 6"),
+    ] {
+        let bank = Bank::with(settings());
+        for sql in [TRANSACTIONS, rates, "CREATE TOPIC notes", entity] {
+            bank.run(sql);
+        }
+        for number in 0..5 {
+            pay(&bank, 1, 1, number);
+        }
+        let older = bank.files("db");
+        bank.append(lost.0, &lost.1);
+        let bank = reopened(bank);
+        let taken = *manifests(&bank).last().unwrap();
+        assert_eq!(taken, bank.store.head().0, "on closing");
+        let mut mixed = older;
+        mixed.extend(bank.files("db/snapshots"));
+        bank.close();
+        let bank = Bank::of_files(&mixed, settings());
+        bank.append(instead.0, &instead.1);
+        assert_eq!(bank.store.head().0, taken, "events of another history lie where the lost ones did");
+        assert_eq!(bank.row("account", "1"), row, "{entity}");
+        assert_eq!(bank.rows_at("account", None, at(taken)), [row], "{entity}");
+        bank.close();
+    }
+}
+
 #[test]
 fn what_a_crash_or_a_dropped_entity_leaves_is_removed() {
     let (bank, _) = bank(25);
