@@ -203,6 +203,8 @@ fn what_is_damaged_or_gone_is_left_out_and_removed() {
     let path = "db/snapshots/0000000001-0000000001-00000000000000000020-0.part";
     block_on(bank.env.files.remove(Path::new(path))).unwrap();
     let bank = reopened(bank);
+    assert_eq!(bank.rows_at("account", None, at(20)), ["1 9 9", "2 9 9"]);
+    assert!(!manifests(&bank).contains(&20), "what is left of one that is not all there is removed");
     assert_eq!(bank.rows_at("account", None, at(42)), ["1 20 20", "2 20 20"]);
     assert_eq!(bank.row("account", "2"), "2 20 20");
     bank.close();
