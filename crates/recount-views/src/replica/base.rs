@@ -166,13 +166,21 @@ impl Replica {
         let defaults = plan.bound.fold.defaults();
         for block in 0..snapshot.blocks() {
             let (table, mut full) = (&mut self.table, Ok(()));
+            let (mut loaded, mut loaded_stopped) = (0, 0);
             let mut tell = |key: &[u8], row: SavedRow| {
                 if table.find(key).is_none() && full.is_ok() {
+                    let stopped = u64::from(row.stopped.is_some());
                     full = table.restore(key, row).map(drop);
+                    (loaded, loaded_stopped) = (loaded + 1, loaded_stopped + stopped);
                 }
             };
             snapshot.rows_of(block, &plan.bound.fold.state, &defaults, &mut tell).await?;
             full?;
+            // There may be no room for the next.
+            if let Some(base) = &mut self.base {
+                base.loaded += loaded;
+                base.loaded_stopped += loaded_stopped;
+            }
             if block % BLOCKS_BETWEEN_CHECKS == 0 {
                 self.check_memory(0)?;
             }
