@@ -10,9 +10,9 @@ use recount_entity::fold::{Events, NO_EVENT, key_of, push_key};
 use recount_entity::lookup::LookupTable;
 use recount_store::columns::{ColumnDecoder, form_of};
 use recount_store::schema::TopicDefinition;
-use recount_store::{EventCursor, EventView, From, ReadError, ReadRequest, Scope, Store};
+use recount_store::{Direction, EventCursor, EventView, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::column::{Column, Value};
-use recount_types::{Position, TopicName};
+use recount_types::{Event, Position, TopicName};
 
 use crate::bind::{Bound, BoundLookup, EventColumn};
 
@@ -42,9 +42,8 @@ pub(crate) struct Feed {
     decoder: ColumnDecoder,
     decoded: Vec<Column>,
     others: Vec<Column>,
-    /// Events that were read, whatever became of them; the last one's position, and its append time, µs.
+    /// Events that were read, whatever became of them.
     pub(crate) seen: u64,
-    pub(crate) last_seen: Option<(u64, i64)>,
     /// Events that do not fit the topic's columns, or whose key cannot be computed.
     pub(crate) unfit: u64,
 }
@@ -76,7 +75,6 @@ impl Feed {
             decoder,
             others,
             seen: 0,
-            last_seen: None,
             unfit: 0,
         })
     }
@@ -87,8 +85,7 @@ impl Feed {
         self.take_back(events);
         let mut bytes = 0;
         while events.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
-            let Feed { cursor, span, bound, skipped, decoder, decoded, others, unfit, seen, last_seen } =
-                &mut *self;
+            let Feed { cursor, span, bound, skipped, decoder, decoded, others, unfit, seen } = &mut *self;
             let Some(event) = cursor.take()? else {
                 if cursor.load().await? {
                     continue;
@@ -99,7 +96,6 @@ impl Feed {
                 break;
             }
             *seen += 1;
-            *last_seen = Some((event.position.0, event.append_time.0));
             if !span.happened(&event) || skipped.binary_search(&event.position).is_ok() {
                 continue;
             }
@@ -217,6 +213,14 @@ pub(crate) async fn cursor(store: &Store, span: &Span) -> Result<EventCursor, Re
     let mut request = ReadRequest::all(span.scope.clone());
     request.from = From::After(Position(span.after));
     store.read(request).await
+}
+
+/// The last event of any topic up to a position: it and its append time tell this history of the journal from others.
+pub(crate) async fn last_recorded(store: &Store, until: u64) -> Result<Option<Event>, ReadError> {
+    let mut request = ReadRequest::all(Scope::All { system: true });
+    (request.from, request.direction) = (From::Position(Position(until)), Direction::Backward);
+    request.limit = Some(1);
+    store.read(request).await?.next().await
 }
 
 /// The end of the last append that lies whole in positions up to this one.

@@ -90,8 +90,6 @@ pub(crate) struct Replica {
     pub(crate) unfit: u64,
     /// Events of the topic up to here, whatever became of them.
     events: u64,
-    /// The last of them: its position, and its append time, µs.
-    last: (u64, i64),
     marks: Marks,
     /// Rows of keys that had events and have none any more, unless others came.
     vacant: HashSet<Slot>,
@@ -115,7 +113,6 @@ impl Replica {
             position: 0,
             unfit: 0,
             events: 0,
-            last: (0, i64::MIN),
             marks: Marks::default(),
             vacant: HashSet::new(),
             base: None,
@@ -183,7 +180,6 @@ impl Replica {
             self.check_memory(0)?;
         }
         self.events += feed.seen;
-        self.last = feed.last_seen.unwrap_or(self.last);
         self.unfit += feed.unfit;
         self.position = until;
         let mut late: Vec<Slot> = late.into_iter().collect();

@@ -13,7 +13,7 @@ use recount_types::{Event, Position};
 
 use super::{Plan, Replica};
 use crate::error::ViewError;
-use crate::feed::{Feed, Span, cursor};
+use crate::feed::{Feed, Span, last_recorded};
 use crate::snapshot::{Manifest, Snapshot};
 
 /// So many rows, or so small a part of all, are looked up singly.
@@ -42,7 +42,6 @@ impl Replica {
         assert!(self.position == 0 && self.table.is_empty(), "a replica begins once");
         let manifest = &snapshot.manifest;
         (self.position, self.events, self.unfit) = (manifest.position, manifest.events, manifest.unfit);
-        self.last = (manifest.last, manifest.append_time);
         self.check_journal(&snapshot).await?;
         self.marks.begin(manifest);
         let (plan, valid_until) = (self.plan.clone(), self.confines.valid_until);
@@ -76,11 +75,11 @@ impl Replica {
     }
 
     /// Whether the journal has the events that a snapshot was folded from. It may be an older copy, or have lost its
-    /// tail, and have gone on with other events since.
+    /// tail, and have gone on with other events since. Asked is for the last event of any topic: those of its own may be
+    /// the same, and what is looked up, or what came in the place of other topics' events, may not.
     async fn check_journal(&self, snapshot: &Snapshot) -> Result<(), ViewError> {
-        let Manifest { last, append_time, .. } = snapshot.manifest;
-        let span = Span::of_topic(&self.plan.topic.name, last.saturating_sub(1), last);
-        let event = cursor(&self.store, &span).await?.next().await?;
+        let Manifest { position, last, append_time, .. } = snapshot.manifest;
+        let event = last_recorded(&self.store, position).await?;
         let is_it = |event: &Event| event.position.0 == last && event.append_time.0 == append_time;
         if event.as_ref().is_some_and(is_it) { Ok(()) } else { Err(snapshot.of_other_events().into()) }
     }
@@ -167,13 +166,21 @@ impl Replica {
         let defaults = plan.bound.fold.defaults();
         for block in 0..snapshot.blocks() {
             let (table, mut full) = (&mut self.table, Ok(()));
+            let (mut loaded, mut loaded_stopped) = (0, 0);
             let mut tell = |key: &[u8], row: SavedRow| {
                 if table.find(key).is_none() && full.is_ok() {
+                    let stopped = u64::from(row.stopped.is_some());
                     full = table.restore(key, row).map(drop);
+                    (loaded, loaded_stopped) = (loaded + 1, loaded_stopped + stopped);
                 }
             };
             snapshot.rows_of(block, &plan.bound.fold.state, &defaults, &mut tell).await?;
             full?;
+            // There may be no room for the next.
+            if let Some(base) = &mut self.base {
+                base.loaded += loaded;
+                base.loaded_stopped += loaded_stopped;
+            }
             if block % BLOCKS_BETWEEN_CHECKS == 0 {
                 self.check_memory(0)?;
             }

@@ -5,7 +5,7 @@ use recount_types::{EntityId, Position};
 
 use super::Replica;
 use crate::error::ViewError;
-use crate::feed::rounded_down;
+use crate::feed::{last_recorded, rounded_down};
 use crate::snapshot::schedule::{is_due, is_due_on_closing, mark_positions};
 use crate::snapshot::{Manifest, Taken};
 
@@ -67,6 +67,7 @@ impl Replica {
     }
 
     async fn take(&mut self, (entity, version): (EntityId, u32), closing: bool) -> Result<Taken, ViewError> {
+        let last = last_recorded(&self.store, self.position).await?;
         let rows = self.freeze().await?;
         self.marks.events_kept = self.events;
         let manifest = Manifest {
@@ -74,8 +75,8 @@ impl Replica {
             entity,
             version,
             position: self.position,
-            last: self.last.0,
-            append_time: self.last.1,
+            last: last.as_ref().map_or(0, |event| event.position.0),
+            append_time: last.as_ref().map_or(0, |event| event.append_time.0),
             plan: self.plan.hash,
             closing,
             events: self.events,

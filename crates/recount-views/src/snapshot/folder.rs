@@ -138,7 +138,7 @@ impl Snapshots {
         found
     }
 
-    /// Goes on without a snapshot that cannot be used; one that is damaged is removed.
+    /// Goes on without a snapshot that cannot be used; one that is damaged, or not all there, is removed.
     pub(crate) fn discard(&self, error: &SnapshotError) {
         let _writing = lock(&self.writing);
         block_on(self.leave_out(error));
@@ -148,7 +148,8 @@ impl Snapshots {
         let file = error.file().file_name().and_then(|file| file.to_str()).unwrap_or_default();
         let Some(name) = Name::of_file(file) else { return };
         tracing::warn!(%error, "a snapshot is left out; its rows are folded again");
-        if let SnapshotError::Damaged { .. } = error {
+        if let SnapshotError::Damaged { .. } | SnapshotError::Gone { .. } = error {
+            // What is left of it serves nobody, and would be found again with each start.
             self.remove(name).await;
         } else if let Some(known) = &mut *lock(&self.known) {
             known.remove(&name);
@@ -307,7 +308,10 @@ impl Snapshots {
             if open >= OPEN_MAX {
                 known.values_mut().for_each(|snapshot| *snapshot = None);
             }
-            known.insert(name, Some(snapshot.clone()));
+            // Unless it was removed meanwhile.
+            if let Some(known) = known.get_mut(&name) {
+                *known = Some(snapshot.clone());
+            }
         }
         Ok(snapshot)
     }
@@ -416,6 +420,7 @@ fn seal(manifest: &Manifest, number: usize) -> Seal {
     crc = crc32c::crc32c_append(crc, &manifest.entity.0.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.version.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.position.to_le_bytes());
+    crc = crc32c::crc32c_append(crc, &manifest.append_time.to_le_bytes());
     crc = crc32c::crc32c_append(crc, &manifest.plan);
     for position in &manifest.skipped {
         crc = crc32c::crc32c_append(crc, &position.to_le_bytes());

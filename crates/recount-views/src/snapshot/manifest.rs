@@ -6,7 +6,7 @@
 //!  entity 3
 //!  version 1
 //!  position 1048560                      every event up to here is folded
-//!  last 1048559                          the topic's last event of those, and its append time, µs
+//!  last 1048560                          the last event of any topic up to there, and its append time, µs
 //!  append_time 1702468800000000
 //!  plan 01ab…                            what was folded, hashed (plan_hash.rs)
 //!  closing false                         taken when the database was closed, and not by the count of events
@@ -149,7 +149,7 @@ mod tests {
             entity: EntityId(3),
             version: 2,
             position: 1_048_560,
-            last: 1_048_559,
+            last: 1_048_560,
             append_time: 1_702_468_800_000_001,
             plan: [0xab; 32],
             closing: true,
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn golden_text() {
         let golden = "recount snapshot 1\ndatabase cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\nentity 3\nversion 2\n\
-            position 1048560\nlast 1048559\nappend_time 1702468800000001\nplan \
+            position 1048560\nlast 1048560\nappend_time 1702468800000001\nplan \
             abababababababababababababababababababababababababababababababab\nclosing true\nevents 1048000\n\
             events_before 983040\nunfit 5\nrows 1000\nstopped 1\nlookup_time -9223372036854775808\nvalid_from -1\n\
             skipped 7\nskipped 77\npart 35000\npart 200\n";

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use recount_env::block_on;
 use recount_types::Position;
-use recount_views::{Moment, Settings};
+use recount_views::{Moment, Settings, ViewError};
 
 use crate::failing::failing;
 use crate::support::{Bank, at, valid};
@@ -49,6 +49,13 @@ fn pay(bank: &Bank, account: u32, amount: i64, number: u32) -> u64 {
 fn reopened(bank: Bank) -> Bank {
     bank.rows_at("account", None, Moment::default());
     bank.reopen()
+}
+
+/// Waits until the task beside has nothing to do.
+fn caught_up(bank: &Bank) {
+    while bank.views.progress("account", 1).unwrap() != bank.store.head().0 {
+        std::thread::yield_now();
+    }
 }
 
 fn begins_at(bank: &Bank, key: Option<&str>, moment: Moment) -> u64 {
@@ -153,9 +160,7 @@ fn stopped_keys_are_kept_and_go_on_when_an_event_is_passed_over() {
         |bank: &Bank| bank.views.stopped().unwrap().into_iter().map(|key| key.key).collect::<Vec<_>>();
     assert!(bank.row("account", "2").contains("nothing moves"));
     let bank = reopened(bank);
-    while bank.views.progress("account", 1) != Ok(bank.store.head().0) {
-        std::thread::yield_now();
-    }
+    caught_up(&bank);
     assert!(bank.row("account", "2").contains("nothing moves"));
     let status = bank.views.status("account", None).unwrap();
     assert_eq!((status.keys, status.stopped), (2, 1));
@@ -167,6 +172,31 @@ fn stopped_keys_are_kept_and_go_on_when_an_event_is_passed_over() {
     let bank = reopened(bank);
     assert_eq!(begins_at(&bank, None, at(20)), 20);
     assert_eq!(bank.rows_at("account", None, at(20))[1], "2 8 8");
+    bank.close();
+}
+
+/// Rows that are taken out of a snapshot may find no room. Those that did are in memory, and are not counted twice.
+#[test]
+fn keys_are_counted_once_when_there_is_no_room_for_all_rows() {
+    let bank = Bank::with(settings());
+    bank.run(TRANSACTIONS);
+    bank.run(ACCOUNT);
+    for account in 0..500 {
+        pay(&bank, account, if account == 0 { 0 } else { 1 }, 0);
+    }
+    let mut bank = reopened(bank);
+    bank.settings.entity_bytes = 20_000;
+    let bank = bank.reopen();
+    caught_up(&bank);
+    let counted = |bank: &Bank| {
+        let status = bank.views.status("account", None).unwrap();
+        (status.keys, status.stopped)
+    };
+    assert_eq!(bank.row("account", "7"), "7 1 1");
+    assert_eq!(counted(&bank), (500, 1));
+    let all = bank.views.rows("account", None, None, Moment::default()).map(drop);
+    assert!(matches!(all, Err(ViewError::Memory { .. })), "{all:?}");
+    assert_eq!(counted(&bank), (500, 1));
     bank.close();
 }
 
@@ -204,9 +234,12 @@ fn what_is_damaged_or_gone_is_left_out_and_removed() {
     // Those at marks are taken again on the way.
     assert!(!manifests(&bank).contains(&42));
     let bank = bank.reopen();
+    caught_up(&bank);
     let path = "db/snapshots/0000000001-0000000001-00000000000000000020-0.part";
     block_on(bank.env.files.remove(Path::new(path))).unwrap();
     let bank = reopened(bank);
+    assert_eq!(bank.rows_at("account", None, at(20)), ["1 9 9", "2 9 9"]);
+    assert!(!manifests(&bank).contains(&20), "what is left of one that is not all there is removed");
     assert_eq!(bank.rows_at("account", None, at(42)), ["1 20 20", "2 20 20"]);
     assert_eq!(bank.row("account", "2"), "2 20 20");
     bank.close();
@@ -240,6 +273,46 @@ fn snapshots_of_events_that_the_journal_does_not_have_are_not_believed() {
     assert_eq!(bank.row("account", "1"), "1 8 8");
     assert_eq!(bank.row("account", "2"), "2 112 22");
     bank.close();
+}
+
+/// The same, where the topic of the entity has the events that its snapshot knows, and other topics do not: what was lost
+/// is a rate that was looked up, or a note that stood where now a payment stands.
+#[test]
+fn snapshots_are_not_believed_when_the_journal_lost_events_of_other_topics() {
+    let rates = "CREATE TOPIC rates (name TEXT NOT NULL, rate BIGINT NOT NULL, since TIMESTAMPTZ NOT NULL)
+        KEY (name) TIMESTAMP BY since";
+    let interest = "CREATE ENTITY account FROM transactions LOOKUP rates AS r ON r.name = 'all' AS OF at
+        STATE (balance BIGINT NOT NULL DEFAULT 0)
+        WHEN ANY THEN SET balance = balance + amount * coalesce(r.rate, 1)";
+    let rate = |rate: u32| format!(r#"{{"name": "all", "rate": {rate}, "since": "{}"}}"#, day(0));
+    let payment = format!(r#"{{"account": 1, "amount": 100, "at": "{}"}}"#, day(9));
+    let note = r#"{"text": "nothing"}"#.to_owned();
+    for (entity, lost, instead, row) in [
+        (interest, ("rates", rate(5)), ("rates", rate(3)), "1 15"),
+        (ACCOUNT, ("notes", note), ("transactions", payment), "1 105 6"),
+    ] {
+        let bank = Bank::with(settings());
+        for sql in [TRANSACTIONS, rates, "CREATE TOPIC notes", entity] {
+            bank.run(sql);
+        }
+        for number in 0..5 {
+            pay(&bank, 1, 1, number);
+        }
+        let older = bank.files("db");
+        bank.append(lost.0, &lost.1);
+        let bank = reopened(bank);
+        let taken = *manifests(&bank).last().unwrap();
+        assert_eq!(taken, bank.store.head().0, "on closing");
+        let mut mixed = older;
+        mixed.extend(bank.files("db/snapshots"));
+        bank.close();
+        let bank = Bank::of_files(&mixed, settings());
+        bank.append(instead.0, &instead.1);
+        assert_eq!(bank.store.head().0, taken, "events of another history lie where the lost ones did");
+        assert_eq!(bank.row("account", "1"), row, "{entity}");
+        assert_eq!(bank.rows_at("account", None, at(taken)), [row], "{entity}");
+        bank.close();
+    }
 }
 
 #[test]

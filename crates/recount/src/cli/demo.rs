@@ -1,5 +1,5 @@
-//! `demo bank`: a million transactions, one account's history and balances, balances as an entity as of any moment and
-//! under a new rule, a kill -9, and the same again.
+//! `demo bank`: a million transactions, one account's history and balances, balances as an entity as of any moment, the same
+//! after a restart, a new rule beside the old, a kill -9, and the same again.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
@@ -9,9 +9,7 @@ use std::time::Instant;
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use recount::{
-    Database, Direction, EventWrite, NewEvent, Position, ReadRequest, Scope, StreamName, TopicName,
-};
+use recount::{Database, Direction, EventWrite, NewEvent, ReadRequest, Scope, StreamName, TopicName};
 use recount_store::time::{format_rfc3339, parse_rfc3339};
 use recount_types::Time;
 use serde_json::Value;
@@ -19,7 +17,11 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::interrupt;
 
+mod measured;
+mod restart;
 mod rules;
+
+use measured::{Measured, Sizes, millis, per_second};
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -58,9 +60,11 @@ const ACCOUNTS: u64 = 1000;
 /// Transactions of one append.
 const CHUNK: usize = 500;
 const REMOVALS_MAX: usize = 100;
+/// The late one is of so long before the date that is asked about.
+const LATE_SECONDS: i64 = 3600;
 const TOPIC: &str = "transactions";
-const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL, \
-                      timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp";
+const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL,
+  timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp";
 
 /// Runs the demo.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -88,9 +92,9 @@ fn remove(directory: &Path) -> bool {
 }
 
 fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
-    let mut out = io::stdout();
+    let (mut out, mut measured) = (io::stdout(), Measured::default());
     let path = directory.display().to_string();
-    writeln!(out, "A new bank in {path}")?;
+    writeln!(out, "A new bank in {path}\n\n{CREATE}\n")?;
     let database = Database::open(directory)?;
     database.execute(CREATE)?;
     let began = Instant::now();
@@ -98,22 +102,26 @@ fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
         Some(file) => fill_from_csv(&database, file)?,
         None => fill(&database, bank.events)?,
     };
-    let seconds = began.elapsed().as_secs_f64();
-    let bytes = size_of_directory(directory)?;
+    let took = began.elapsed();
+    let rate = per_second(count, took);
+    let bytes = Sizes::of(directory)?.events() / count.max(1);
     writeln!(
         out,
-        "{count} transactions in {seconds:.1} s: {:.0} a second, each append fsynced; {} bytes each on disk\n",
-        count as f64 / seconds,
-        bytes / count.max(1)
+        "{count} transactions in {:.1} s: {rate:.0} a second, each append fsynced; {bytes} bytes each on disk\n",
+        took.as_secs_f64()
     )?;
+    measured.keep("appends", format!("{rate:.0} events a second, {CHUNK} an append, each append fsynced"));
     let account = first_account(&database)?;
-    let (before, date) = balances(&mut out, &database, &account)?;
+    let (date, recorded) = (date_within(&steps(&database, &account)?), last_recorded(&database)?);
+    late(&mut out, &database, &account, date)?;
+    let before = balances(&mut out, &database, &account, date)?;
     let key = recount_types::name::KeyText(&account.key).to_string();
     writeln!(out)?;
-    let halfway = Position(database.head().0 / 2);
-    rules::declare(&mut out, &database, &key, &format_rfc3339(date), halfway)?;
-    rules::replace(&mut out, &database, &key)?;
-    drop(database.close());
+    let (shown_date, recorded) = (format_rfc3339(date), format_rfc3339(recorded));
+    let asked = rules::declare(&mut out, &database, &key, &shown_date, &recorded, &mut measured)?;
+    let database = restart::again(&mut out, database, directory, &asked, &mut measured)?;
+    rules::replace(&mut out, &database, &key, &mut measured)?;
+    database.close()?;
     drop(database);
 
     writeln!(
@@ -123,28 +131,70 @@ fn show(bank: &Bank, directory: &Path) -> Result<(), Failure> {
     let acknowledged = kill_a_writer(directory)?;
     let began = Instant::now();
     let database = Database::open(directory)?;
+    let opened = millis(began.elapsed());
     writeln!(
         out,
-        "It had {acknowledged} appends acknowledged. Opened again in {:.0} ms: head at position {}.",
-        began.elapsed().as_secs_f64() * 1000.0,
+        "It had {acknowledged} appends acknowledged. Opened again in {opened}: head at position {}.",
         database.head()
     )?;
+    measured.keep("after kill -9", format!("{opened} to open"));
     let survived = database.stream_length(&stream("victim")?)?;
     if survived < acknowledged {
         return Err(Failure::new(format!("{} acknowledged appends are lost", acknowledged - survived)));
     }
     writeln!(out, "All {acknowledged} are there ({survived} in all; the last may have been on its way).\n")?;
-    let (after, _) = balances(&mut out, &database, &account)?;
+    let after = balances(&mut out, &database, &account, date)?;
     rules::ask(&mut out, &database, &format!("SELECT * FROM account WHERE accountId = {key}"))?;
     if before != after {
         return Err(Failure::new("the balances differ after the crash"));
     }
     database.close()?;
-    writeln!(out, "\nThe same, to the cent.")?;
-    match &bank.keep {
-        Some(_) => writeln!(out, "Go on with: recount sql {path}, or recount why {path} account/{key}")?,
-        None => writeln!(out, "Keep it next time with --keep bank.db, then: recount sql bank.db")?,
+    writeln!(out, "\nThe same, to the cent.\n")?;
+    measured.keep("on disk", Sizes::of(directory)?.to_string());
+    measured.tell(&mut out)?;
+    go_on(&mut out, bank, &path, &key)
+}
+
+/// What to do next.
+fn go_on(out: &mut impl Write, bank: &Bank, path: &str, key: &str) -> Result<(), Failure> {
+    if bank.keep.is_none() {
+        writeln!(
+            out,
+            "\nGo on: keep it next time with --keep bank.db, and ask yourself: recount sql bank.db"
+        )?;
+        return Ok(());
     }
+    writeln!(out, "\nGo on with:")?;
+    for (command, what) in [
+        (format!("recount sql {path}"), "ask yourself; \\? helps"),
+        (format!("recount why {path} account/{key}"), "every step to a balance"),
+        (format!("recount diff {path} account 1 2"), "what the new rule changed, and where first"),
+        (format!("recount serve {path}"), "the same over HTTP"),
+    ] {
+        writeln!(out, "  {command:<width$}  {what}", width = "recount diff  account 1 2".len() + path.len())?;
+    }
+    Ok(())
+}
+
+/// When the newest event was recorded.
+fn last_recorded(database: &Database) -> Result<Time, Failure> {
+    let scope = Scope::All { system: true };
+    let request = ReadRequest { direction: Direction::Backward, limit: Some(1), ..ReadRequest::all(scope) };
+    let event = database.read_with(request)?.next().transpose()?;
+    Ok(event.map_or(Time(0), |event| event.append_time))
+}
+
+/// Records a transaction that happened before a date, after all the others.
+fn late(out: &mut impl Write, database: &Database, account: &StreamName, date: Time) -> Result<(), Failure> {
+    let seconds = date.0.div_euclid(1_000_000) - LATE_SECONDS;
+    let payload = format!(
+        "{{\"accountId\": {}, \"amount\": 500.00, \"timestamp\": {seconds}}}",
+        recount_types::name::KeyText(&account.key)
+    );
+    let event = NewEvent { payload: payload.into(), ..NewEvent::default() };
+    database.append(vec![EventWrite { topic: account.topic.clone(), key: None, event }])?;
+    let time = format_rfc3339(Time(seconds * 1_000_000));
+    writeln!(out, "And one that comes late: 500.00 on {account}, of {time}.\n")?;
     Ok(())
 }
 
@@ -221,15 +271,15 @@ fn first_account(database: &Database) -> Result<StreamName, Failure> {
     stream.ok_or_else(|| Failure::usage("there are no transactions"))
 }
 
-/// Shows an account's latest events and its balance, now and as of a date; returns both balances, and the date.
+/// Shows an account's latest events and its balance, now and as of a date; returns both balances.
 fn balances(
     out: &mut impl Write,
     database: &Database,
     account: &StreamName,
-) -> Result<((i128, i128), Time), Failure> {
+    date: Time,
+) -> Result<(i128, i128), Failure> {
     let scope = Scope::Stream(account.clone());
-    let latest =
-        ReadRequest { direction: Direction::Backward, limit: Some(5), ..ReadRequest::all(scope.clone()) };
+    let latest = ReadRequest { direction: Direction::Backward, limit: Some(5), ..ReadRequest::all(scope) };
     let mut latest: Vec<_> = database.read_with(latest)?.collect::<Result<_, _>>()?;
     latest.reverse();
     writeln!(out, "{account}, its last {} transactions:", latest.len())?;
@@ -239,23 +289,24 @@ fn balances(
         writeln!(out, "  revision {revision:>5}  {}  {:>12}", format_rfc3339(time), decimal(cents))?;
     }
     let began = Instant::now();
-    let mut steps = Vec::new();
-    for event in database.read(scope)? {
-        steps.push(parse(&event?.payload)?);
-    }
-    let date = date_within(&steps);
+    let steps = steps(database, account)?;
     let events = steps.len();
     let now: i128 = steps.iter().map(|(cents, _)| cents).sum();
     let then: i128 = steps.iter().filter(|(_, time)| *time <= date).map(|(cents, _)| cents).sum();
-    let millis = began.elapsed().as_secs_f64() * 1000.0;
+    let took = millis(began.elapsed());
     writeln!(out, "  balance now                         {:>12}", decimal(now))?;
     writeln!(
         out,
-        "  balance as of {}  {:>12}   ({events} events read in {millis:.1} ms)",
+        "  balance as of {}  {:>12}   ({events} events read in {took})",
         format_rfc3339(date),
         decimal(then)
     )?;
-    Ok(((now, then), date))
+    Ok((now, then))
+}
+
+/// All transactions of an account.
+fn steps(database: &Database, account: &StreamName) -> Result<Vec<(i128, Time)>, Failure> {
+    database.read(Scope::Stream(account.clone()))?.map(|event| parse(&event?.payload)).collect()
 }
 
 /// New Year 2024 if the account has transactions before and after it, else when it had half of them.
@@ -318,25 +369,6 @@ fn victim(directory: &Path) -> Result<(), Failure> {
         out.flush()?;
     }
     Ok(())
-}
-
-fn size_of_directory(directory: &Path) -> Result<u64, Failure> {
-    // Segments are filled with zeros ahead of their use: counted is what they hold.
-    let env = recount_env::real::env();
-    let seen = recount_env::block_on(recount_journal::inspect::overview(&env, directory));
-    let seen = seen.map_err(recount::OpenStoreError::from)?;
-    let mut bytes = 0;
-    let walked = recount_journal::inspect::walk(&env, directory, &seen, |found| {
-        if let recount_journal::inspect::Found::Frame(frame) = found {
-            bytes += frame.header.frame_bytes();
-        }
-        true
-    });
-    recount_env::block_on(walked).map_err(recount::OpenStoreError::from)?;
-    for entry in fs::read_dir(directory.join("index"))? {
-        bytes += entry?.metadata()?.len();
-    }
-    Ok(bytes)
 }
 
 fn bar(events: u64) -> ProgressBar {
