@@ -520,6 +520,10 @@ pub fn key_of(exprs: &[Expr], scope: &Scope<'_>) -> Result<Option<Key>, EvalErro
 pub fn push_key(bytes: &mut Vec<u8>, exprs: &[Expr], scope: &Scope<'_>) -> Result<bool, EvalError> {
     let before = bytes.len();
     let mut push = |expr: &Expr| {
+        // Nearly every key is made of columns, whose values are plain as they are.
+        if let Expr::Event(column) = expr {
+            return Ok(crate::key::push(bytes, &scope.event[*column].get(scope.row)).is_some());
+        }
         let value = domain::plain(expr.eval(scope)?).ok_or(EvalError::Decimal)?;
         Ok(crate::key::push(bytes, &value).is_some())
     };

@@ -131,13 +131,15 @@ fn values(bytes: &[u8]) -> Result<Vec<Value<'static>>, BadKey> {
 }
 
 /// Adds a value to the bytes of a key; `None` if it cannot be part of one.
+#[inline]
 pub fn push(bytes: &mut Vec<u8>, value: &Value<'_>) -> Option<()> {
     match value {
         Value::Null | Value::Double(_) => return None,
         Value::Boolean(value) => bytes.extend([2, u8::from(*value)]),
         Value::Integer(value) => {
-            bytes.push(3);
-            bytes.extend((*value ^ i64::MIN).to_be_bytes());
+            let mut tagged = [3; 9];
+            tagged[1..].copy_from_slice(&(*value ^ i64::MIN).to_be_bytes());
+            bytes.extend_from_slice(&tagged);
         }
         Value::Decimal(value) => {
             bytes.push(4);

@@ -170,3 +170,22 @@ fn where_batches_are_cut_makes_no_difference() {
         assert_eq!(rows(&table), rows(&expected), "batches of {size}");
     }
 }
+
+#[test]
+fn a_key_is_of_its_own_events_columns() {
+    let mut columns = [Column::new(Form::Integer), Column::new(Form::Text)];
+    for (number, text) in [(1, Value::Text("a".into())), (-2, Value::Text("b".into())), (3, Value::Null)] {
+        columns[0].push(&Value::Integer(number));
+        columns[1].push(&text);
+    }
+    let exprs = [Expr::Event(0), Expr::Literal(Value::Boolean(true)), Expr::Event(1)];
+    let key = |row| key_of(&exprs, &Scope { state: &[], event: &columns, row, lookups: &[] }).unwrap();
+    let of = |number, text: &'static str| {
+        Key::of([Value::Integer(number), Value::Boolean(true), Value::Text(text.into())])
+    };
+    assert_eq!([0, 1, 2].map(key), [of(1, "a"), of(-2, "b"), None]);
+    let mut bytes = vec![7];
+    let scope = Scope { state: &[], event: &columns, row: 2, lookups: &[] };
+    assert_eq!(push_key(&mut bytes, &exprs, &scope), Ok(false));
+    assert_eq!(bytes, [7], "no part of a key is left");
+}
