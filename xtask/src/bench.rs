@@ -4,10 +4,14 @@
 //! `benches/worker`, by the server, and by the peers, each in a process of its own.
 
 mod append;
+mod asof;
 mod contract;
+mod fold;
 mod idle;
 mod machine;
+mod plot;
 mod postgres;
+mod replay;
 mod restart;
 mod roll;
 pub(crate) mod server;
@@ -39,7 +43,7 @@ pub(crate) struct Arguments {
     /// Length of one sample
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Events in the database that `restart` and `idle` start
+    /// Events in the database of `restart`, `idle`, `replay` and `asof`
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// Where the data lies, on the disk to measure; removed afterwards
@@ -53,12 +57,18 @@ enum Name {
     Append,
     /// Appends to 10 million streams, beside 10
     Streams,
-    /// From kill -9 to the first answers
+    /// From kill -9 to the first answers, a row of an entity among them
     Restart,
     /// Appends that meet a segment roll, an index flush or a merge, beside the rest
     Roll,
     /// Memory of a server that nobody uses
     Idle,
+    /// Folding on one core: decoded events beside a loop written by hand, and events in a journal
+    Fold,
+    /// Appends while an entity is rebuilt flat out, beside appends while nothing is
+    Replay,
+    /// Rows of an entity as of positions all over the log
+    Asof,
 }
 
 /// What every bench is given.
@@ -135,5 +145,8 @@ fn measure(name: Name, bench: &Bench, events: u64) -> Result<Report> {
         Name::Restart => restart::run(bench, events),
         Name::Roll => roll::run(bench),
         Name::Idle => idle::run(bench, events),
+        Name::Fold => fold::run(bench),
+        Name::Replay => replay::run(bench, events),
+        Name::Asof => asof::run(bench, events),
     }
 }

@@ -17,6 +17,8 @@ use crate::dice::Dice;
 pub(crate) const TOPIC: &str = "transactions";
 pub(crate) const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL, \
                                  timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp";
+/// The amount of every transaction, in cents.
+pub(crate) const CENTS: i128 = -2000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -10,6 +10,7 @@ use recount_env::block_on;
 use recount_store::Store;
 use recount_types::TopicName;
 
+use crate::account;
 use crate::dice::Dice;
 use crate::embedded::{TOPIC, open, request};
 
@@ -17,6 +18,8 @@ use crate::embedded::{TOPIC, open, request};
 const BATCH: u64 = 1000;
 /// Share of the active segment that is in use when the process dies.
 const FULL: f64 = 0.9;
+/// How many events go to other accounts for each of the hot one, and that one.
+const HOT_EVERY: u64 = 10;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -27,6 +30,12 @@ pub(crate) struct Arguments {
     /// The first so many events go to as many accounts, the others to accounts chosen uniformly
     #[arg(long)]
     streams: u64,
+    /// With an entity over all events, which is kept up to date meanwhile
+    #[arg(long)]
+    entity: bool,
+    /// Then so many events of one more account, every tenth of those that are appended
+    #[arg(long, default_value_t = 0)]
+    hot: u64,
     /// Go on until the active segment is 90 % full, then kill -9
     #[arg(long)]
     die_full: bool,
@@ -35,6 +44,7 @@ pub(crate) struct Arguments {
 /// Fills, then closes or dies.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let store = open(&arguments.dir)?;
+    let views = if arguments.entity { Some(account::open(&store)?) } else { None };
     let topic = TopicName::parse(TOPIC)?;
     let mut dice = Dice(7);
     let mut append = |first: u64, count: u64| {
@@ -48,6 +58,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         append(appended, count)?;
         appended += count;
     }
+    let mut dice = Dice(8);
+    let streams = arguments.streams;
+    for first in (0..arguments.hot * HOT_EVERY).step_by(BATCH as usize) {
+        let mut account =
+            |number: u64| if number.is_multiple_of(HOT_EVERY) { streams } else { dice.below(streams) };
+        block_on(store.append(request(&topic, (first..first + BATCH).map(&mut account))))?;
+    }
+    if let Some(views) = &views {
+        account::catch_up(views, &store)?;
+    }
     if arguments.die_full {
         let mut active = Active::watch(&store);
         while active.share(&store, &arguments.dir)? < FULL {
@@ -55,6 +75,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
         bail!("survived SIGKILL, process {}", process::id());
+    }
+    if let Some(views) = views {
+        views.close();
     }
     Ok(block_on(store.close())?)
 }

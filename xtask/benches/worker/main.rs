@@ -1,14 +1,18 @@
 //! The measured and the killed programs, one file each: what `cargo xtask bench` and `cargo xtask rigs` start,
 //! in processes of their own. Each prints figures as one line of JSON; if it listens, its address first.
 
+mod account;
 mod answer;
+mod asof;
 mod dice;
 mod echo;
 mod embedded;
 mod fill;
+mod fold;
 mod frames;
 mod http;
 mod raw;
+mod replay;
 mod restart;
 mod rig;
 mod roll;
@@ -37,6 +41,14 @@ enum Work {
     Restart(restart::Arguments),
     /// Appends that meet rolls, flushes and merges
     Roll(roll::Arguments),
+    /// Folds decoded events
+    Fold(fold::Arguments),
+    /// Folds a journal
+    FoldJournal(fold::JournalArguments),
+    /// Appends while an entity is rebuilt
+    Replay(replay::Arguments),
+    /// Questions about the past
+    Asof(asof::Arguments),
     /// Appends numbered events, prints each acknowledgement
     RigAppend(rig::AppendArguments),
     /// Opens, and holds every acknowledgement against what is there
@@ -55,6 +67,10 @@ fn main() -> anyhow::Result<()> {
         Work::Fill(arguments) => fill::run(&arguments),
         Work::Restart(arguments) => restart::run(&arguments),
         Work::Roll(arguments) => roll::run(&arguments),
+        Work::Fold(arguments) => fold::run(&arguments),
+        Work::FoldJournal(arguments) => fold::run_journal(&arguments),
+        Work::Replay(arguments) => replay::run(&arguments),
+        Work::Asof(arguments) => asof::run(&arguments),
         Work::RigAppend(arguments) => rig::append(&arguments),
         Work::RigCheck(arguments) => rig::check(&arguments),
         Work::RigFrames(arguments) => frames::run(&arguments),

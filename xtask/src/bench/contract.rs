@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::machine::Machine;
+use super::plot::{self, Plot};
 
 /// What one run of a side measures.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +36,15 @@ pub(crate) enum Bar {
     RatioAtMost(f64),
     /// The figure of every round ≤ this; there is no peer.
     AtMost(f64),
+    /// The figure of every round ≥ this; there is no peer.
+    AtLeast(f64),
 }
 
 /// One claim.
 pub(crate) struct Claim {
     pub(crate) what: &'static str,
     pub(crate) ours: &'static str,
-    /// Empty with [`Bar::AtMost`].
+    /// Empty with [`Bar::AtMost`] and [`Bar::AtLeast`].
     pub(crate) peer: &'static str,
     pub(crate) bar: Bar,
 }
@@ -54,6 +57,9 @@ pub(crate) struct Report {
     rounds: usize,
     sides: Vec<Measured>,
     rows: Vec<Row>,
+    /// Drawn beside the JSON.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) plots: Vec<Plot>,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,7 +108,7 @@ impl Report {
         }
         let sides: Vec<Measured> = measured.into_iter().flatten().collect();
         let rows = claims.iter().map(|claim| row(claim, &sides)).collect::<Result<_>>()?;
-        Ok(Self { name: name.to_owned(), machine, rounds, sides, rows })
+        Ok(Self { name: name.to_owned(), machine, rounds, sides, rows, plots: Vec::new() })
     }
 
     /// Whether every bar is met.
@@ -140,6 +146,11 @@ impl Report {
         fs::write(path, serde_json::to_string_pretty(self)? + "\n")
             .with_context(|| path.display().to_string())?;
         eprintln!("written to {}", path.display());
+        if !self.plots.is_empty() {
+            let path = path.with_extension("svg");
+            fs::write(&path, plot::svg(&self.plots)).with_context(|| path.display().to_string())?;
+            eprintln!("drawn in {}", path.display());
+        }
         Ok(())
     }
 }
@@ -163,7 +174,8 @@ fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
     };
     let ours = side(claim.ours)?;
     let figure = match claim.bar {
-        Bar::AtMost(_) => worst(&ours.samples),
+        Bar::AtMost(_) => greatest(&ours.samples),
+        Bar::AtLeast(_) => least(&ours.samples),
         Bar::RatioAtLeast(_) | Bar::RatioAtMost(_) => ours.median,
     };
     let peer_figure = if claim.peer.is_empty() { None } else { Some(side(claim.peer)?.median) };
@@ -172,6 +184,7 @@ fn row(claim: &Claim, sides: &[Measured]) -> Result<Row> {
         Bar::RatioAtLeast(bar) => (format!("≥ {bar}"), ratio.is_some_and(|ratio| ratio >= bar)),
         Bar::RatioAtMost(bar) => (format!("≤ {bar}"), ratio.is_some_and(|ratio| ratio <= bar)),
         Bar::AtMost(bar) => (format!("each ≤ {bar}"), figure <= bar),
+        Bar::AtLeast(bar) => (format!("each ≥ {bar}"), figure >= bar),
     };
     let peer = (!claim.peer.is_empty()).then_some(claim.peer);
     Ok(Row { what: claim.what, unit: ours.unit, figure, peer, peer_figure, ratio, bar, holds })
@@ -188,9 +201,15 @@ fn median(samples: &[f64]) -> f64 {
     }
 }
 
-/// The largest; not a number if one of them is none.
-fn worst(samples: &[f64]) -> f64 {
+/// The greatest; not a number if one of them is none.
+fn greatest(samples: &[f64]) -> f64 {
     samples.iter().copied().max_by(f64::total_cmp).unwrap_or(f64::NAN)
+}
+
+/// The least; not a number if one of them is none.
+fn least(samples: &[f64]) -> f64 {
+    let least = samples.iter().copied().min_by(f64::total_cmp);
+    least.filter(|_| !samples.iter().any(|sample| sample.is_nan())).unwrap_or(f64::NAN)
 }
 
 /// `12,345`, `12.3` or `0.123`.
@@ -240,6 +259,8 @@ mod tests {
             (Bar::RatioAtMost(1.4), "b", false),
             (Bar::AtMost(90.0), "", true),
             (Bar::AtMost(89.0), "", false),
+            (Bar::AtLeast(1.0), "", true),
+            (Bar::AtLeast(1.1), "", false),
         ] {
             assert_eq!(measure(bar, peer).holds(), holds, "{bar:?}");
         }
@@ -258,7 +279,8 @@ mod tests {
             ["0.123", "12.3", "999.0", "1,234", "1,234,567"]
         );
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
-        assert_eq!(worst(&[1.0, 3.0, 2.0]), 3.0);
-        assert!(worst(&[1.0, f64::NAN, 2.0]).is_nan());
+        assert_eq!(greatest(&[1.0, 3.0, 2.0]), 3.0);
+        assert_eq!(least(&[2.0, 1.0, 3.0]), 1.0);
+        assert!(greatest(&[1.0, f64::NAN, 2.0]).is_nan() && least(&[1.0, f64::NAN, 2.0]).is_nan());
     }
 }

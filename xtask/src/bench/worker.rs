@@ -18,14 +18,21 @@ pub(crate) struct Worker {
     executable: PathBuf,
 }
 
-/// What a measured run answers: figures by name.
+/// What a measured run answers: figures by name, and points of plots.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Answer(BTreeMap<String, f64>);
+pub(crate) struct Answer(BTreeMap<String, Value>);
 
 impl Answer {
     /// One of the figures.
     pub(crate) fn get(&self, name: &str) -> Result<f64> {
-        self.0.get(name).copied().with_context(|| format!("the worker measured no {name}: {:?}", self.0))
+        let figure = self.0.get(name).and_then(Value::as_f64);
+        figure.with_context(|| format!("the worker measured no {name}: {:?}", self.0))
+    }
+
+    /// The points of a plot.
+    pub(crate) fn points(&self, name: &str) -> Result<Vec<(f64, f64)>> {
+        let points = self.0.get(name).with_context(|| format!("the worker has no points of {name}"))?;
+        serde_json::from_value(points.clone()).with_context(|| format!("points of {name}"))
     }
 }
 
