@@ -197,7 +197,9 @@ impl Replica {
         let Some(row) = row else { return Ok(None) };
         base.loaded += 1;
         base.loaded_stopped += u64::from(row.stopped.is_some());
-        Ok(Some(self.table.restore(key, row)?))
+        let slot = self.table.restore(key, row)?;
+        self.check_memory(0)?;
+        Ok(Some(slot))
     }
 
     /// How many keys it knows.
