@@ -145,6 +145,7 @@ impl Views {
         self.inner.wake.notify();
         let live: Vec<_> = lock(&self.inner.known).live.values().cloned().collect();
         live.iter().for_each(|live| live.keep_on_closing());
+        self.inner.snapshots.close();
     }
 
     /// Runs a statement that defines something: a topic or an entity.

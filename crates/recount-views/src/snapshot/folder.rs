@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(crate) struct Snapshots {
     known: Mutex<Option<BTreeMap<Name, Option<Arc<Snapshot>>>>>,
     /// Held by whoever writes or removes files: two versions of a plan may take a snapshot of one position.
     writing: Mutex<()>,
+    /// From then on no file is touched: somebody else may open the database.
+    closed: AtomicBool,
 }
 
 /// The name of a snapshot.
@@ -89,7 +92,14 @@ impl Name {
 impl Snapshots {
     /// Those under `path`, which need not exist.
     pub(crate) fn new(env: Env, path: PathBuf, database: [u8; 16]) -> Snapshots {
-        Snapshots { env, path, database, known: Mutex::default(), writing: Mutex::default() }
+        Snapshots {
+            env,
+            path,
+            database,
+            known: Mutex::default(),
+            writing: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// The newest that can be used.
@@ -138,6 +148,16 @@ impl Snapshots {
         found
     }
 
+    /// Writes and removes nothing any more; waits for what is being written.
+    pub(crate) fn close(&self) {
+        let _writing = lock(&self.writing);
+        self.closed.store(true, Ordering::Release);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Goes on without a snapshot that cannot be used; one that is damaged, or not all there, is removed.
     pub(crate) fn discard(&self, error: &SnapshotError) {
         let _writing = lock(&self.writing);
@@ -159,6 +179,9 @@ impl Snapshots {
     /// Writes one, then removes those of its entity's version that are not needed any more.
     pub(crate) fn write(&self, taken: &Taken, interval: u64) -> Result<(), SnapshotError> {
         let _writing = lock(&self.writing);
+        if self.is_closed() {
+            return Ok(());
+        }
         block_on(self.write_and_thin(taken, interval))
     }
 
@@ -182,6 +205,9 @@ impl Snapshots {
     /// Removes all of versions that are not there any more.
     pub(crate) fn retain(&self, is_there: &dyn Fn(EntityId, u32) -> bool) {
         let _writing = lock(&self.writing);
+        if self.is_closed() {
+            return;
+        }
         for name in self.names() {
             if !is_there(name.entity, name.version) {
                 block_on(self.remove(name));
@@ -367,7 +393,7 @@ impl Snapshots {
         let is_left_over = |file: &&String| {
             Name::of_file(file).is_some_and(|name| file.ends_with(".tmp") || !names.contains(&name))
         };
-        for file in files.iter().filter(is_left_over) {
+        for file in files.iter().filter(is_left_over).filter(|_| !self.is_closed()) {
             let _ = self.env.files.remove(&self.path.join(file)).await;
         }
         names
@@ -382,6 +408,9 @@ impl Snapshots {
 
     /// Removes its files, the manifest first. What stays for some reason is removed when the directory is looked at again.
     async fn remove_files(&self, name: Name) {
+        if self.is_closed() {
+            return;
+        }
         let _ = self.env.files.remove(&self.path.join(name.manifest())).await;
         let files = self.env.files.list(&self.path).await.unwrap_or_default();
         for file in files.iter().filter(|file| Name::of_file(file) == Some(name)) {

@@ -212,6 +212,13 @@ async fn read_all(env: &Env, folder: &str, files: &mut BTreeMap<String, Vec<u8>>
     }
 }
 
+/// Writes over a file, if it is there.
+pub(crate) async fn overwrite(env: &Env, path: &Path, bytes: &[u8]) {
+    if let Ok(file) = env.files.open(path, OpenMode::ReadWrite).await {
+        file.write_at(0, bytes).await.unwrap();
+    }
+}
+
 /// Writes a file anew.
 pub(crate) async fn put(env: &Env, path: &Path, bytes: &[u8]) {
     let _ = env.files.remove(path).await;
