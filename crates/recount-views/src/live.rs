@@ -239,6 +239,8 @@ impl Live {
             let mut theirs = lock(&live.replica);
             if theirs.position > 0 {
                 let anew = theirs.anew(live.plan.clone(), Confines::default());
+                // Rows that wait to be kept are of the same fold.
+                *lock(&self.taken) = lock(&live.taken).take();
                 return Some(std::mem::replace(&mut *theirs, anew));
             }
             before = lock(&live.before).take();
