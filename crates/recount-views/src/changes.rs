@@ -239,7 +239,9 @@ impl Changes {
         let until = self.begins.min(self.replica.position + mark_positions(inner.settings.snapshot_events));
         let done = block_on(async {
             if let Some(snapshot) = from {
-                return self.replica.begin_from(snapshot, key).await;
+                self.replica.begin_from(snapshot, key).await?;
+                // What is damaged in it is found here, where one can go on without it, and not between changes.
+                return self.replica.load_all().await;
             }
             self.replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
         });

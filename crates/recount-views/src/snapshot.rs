@@ -137,24 +137,26 @@ impl Snapshot {
         self.rows().entries_of(block, &mut told).await.map(drop)
     }
 
-    /// Tells the rows that a LOOKUP looks up: key, time, position, values of these forms.
+    /// In how many blocks the rows lie that a LOOKUP looks up.
+    pub(crate) fn looked_up_blocks(&self, lookup: usize) -> usize {
+        self.parts[1 + lookup].blocks()
+    }
+
+    /// Tells those of a block: key, time, position, values of these forms.
     pub(crate) async fn looked_up(
         &self,
         lookup: usize,
+        block: usize,
         forms: &[Form],
         tell: &mut (dyn FnMut(Key, i64, u64, Box<[Value<'static>]>) + Send),
     ) -> Result<(), SnapshotError> {
-        let part = &self.parts[1 + lookup];
         let mut told = |key: &[u8], value: &[u8]| {
             let malformed = || "has a malformed row".to_owned();
             let (key, time, position) = row::read_looked_up_key(key).ok_or_else(malformed)?;
             tell(key, time, position, row::read_looked_up(value, forms).ok_or_else(malformed)?);
             Ok(())
         };
-        for block in 0..part.blocks() {
-            part.entries_of(block, &mut told).await?;
-        }
-        Ok(())
+        self.parts[1 + lookup].entries_of(block, &mut told).await
     }
 
     /// That the journal does not have what it was made of.

@@ -24,9 +24,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::http::header as headers;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use recount_store::ReadError;
 use recount_types::Position;
 use recount_views::shown::change_json;
@@ -39,14 +38,13 @@ use crate::body::Pipe;
 use crate::front::Front;
 use crate::parameters::{Parameters, header};
 use crate::problem::Problem;
-use crate::read::follow::KEEP_ALIVE;
+use crate::read::follow::{KEEP_ALIVE, SIGN_OF_LIFE, events};
 use crate::read::{PIECE_BYTES, batch};
 
 /// The names of the parameters.
 const PARAMETERS: &[&str] = &["version", "from", "after"];
 /// A subscriber takes something within this time.
 const STALLED: Duration = Duration::from_secs(60);
-const SIGN_OF_LIFE: &[u8] = b": keep-alive\n\n";
 
 /// Answers with the changes of all rows, or of one key's, until the server stops or the reader goes away.
 pub(super) async fn answer(
@@ -61,19 +59,7 @@ pub(super) async fn answer(
     let begun = batch(async move || views.changes(&entity, version, key.as_deref(), after)).await;
     // The first piece comes before the head, so that most errors are answers.
     let (first, changes) = piece(begun?).await?;
-    let (pipe, body) = Pipe::new();
-    let front = front.clone();
-    tokio::spawn(async move {
-        front.counts.subscriptions.add();
-        tokio::select! {
-            () = front.stopped() => {}
-            () = pipe.closed() => {}
-            () = follow(&pipe, first, changes, || tokio::time::sleep(STALLED)) => {}
-        }
-        front.counts.subscriptions.subtract();
-    });
-    let head = [(headers::CONTENT_TYPE, "text/event-stream"), (headers::CACHE_CONTROL, "no-store")];
-    Ok((head, body).into_response())
+    Ok(events(front, move |pipe| Box::pin(follow(pipe, first, changes, || tokio::time::sleep(STALLED)))))
 }
 
 /// From where on, and of which version.

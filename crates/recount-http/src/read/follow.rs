@@ -15,6 +15,7 @@
 //! and costs no thread.
 
 use std::io::Write;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +32,21 @@ use crate::problem::Problem;
 /// Something is sent at least so often, so that whoever is between does not take the connection for dead.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// What is sent then.
+pub(crate) const SIGN_OF_LIFE: &[u8] = b": keep-alive\n\n";
+
 /// Answers with a subscription, which ends when the server stops or the reader goes away.
 pub(super) fn answer(front: &Arc<Front>, request: SubscribeRequest) -> Result<Response, Problem> {
     front.ready()?;
     let subscription = front.store.subscribe(request);
+    Ok(events(front, move |pipe| Box::pin(follow(pipe, subscription))))
+}
+
+/// Answers with what `follow` writes, until it ends, the server stops or the reader goes away.
+pub(crate) fn events<F>(front: &Arc<Front>, follow: F) -> Response
+where
+    F: for<'a> FnOnce(&'a Pipe) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + 'static,
+{
     let (pipe, body) = Pipe::new();
     let front = front.clone();
     tokio::spawn(async move {
@@ -42,12 +54,12 @@ pub(super) fn answer(front: &Arc<Front>, request: SubscribeRequest) -> Result<Re
         tokio::select! {
             () = front.stopped() => {}
             () = pipe.closed() => {}
-            () = follow(&pipe, subscription) => {}
+            () = follow(&pipe) => {}
         }
         front.counts.subscriptions.subtract();
     });
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, body).into_response())
+    (headers, body).into_response()
 }
 
 async fn follow(pipe: &Pipe, subscription: Subscription) {
@@ -67,7 +79,7 @@ async fn deliver(pipe: &Pipe, mut subscription: Subscription) -> Result<Gone, Re
         if caught_up {
             match tokio::time::timeout(KEEP_ALIVE, subscription.next()).await {
                 Ok(delivery) => caught_up = put(&mut piece, &delivery?),
-                Err(_) => piece.extend_from_slice(b": keep-alive\n\n"),
+                Err(_) => piece.extend_from_slice(SIGN_OF_LIFE),
             }
         } else {
             (piece, caught_up, subscription) = batch(move || read(subscription)).await?;

@@ -47,15 +47,17 @@ impl Replica {
         let (plan, valid_until) = (self.plan.clone(), self.confines.valid_until);
         for (number, lookup) in plan.bound.lookups.iter().enumerate() {
             let forms: Vec<_> = lookup.columns.iter().map(|(_, column_type)| form_of(*column_type)).collect();
-            let table = &mut self.lookups[number];
-            let mut tell = |key, time, position, values| {
-                if valid_until.is_none_or(|until| time <= until) {
-                    table.insert(key, time, position, values);
-                }
-            };
-            snapshot.looked_up(number, &forms, &mut tell).await?;
+            for block in 0..snapshot.looked_up_blocks(number) {
+                let table = &mut self.lookups[number];
+                let mut tell = |key, time, position, values| {
+                    if valid_until.is_none_or(|until| time <= until) {
+                        table.insert(key, time, position, values);
+                    }
+                };
+                snapshot.looked_up(number, block, &forms, &mut tell).await?;
+                self.check_memory(0)?;
+            }
         }
-        self.check_memory(0)?;
         let skipped = manifest.skipped.clone();
         let singly = SINGLY_MIN.max(manifest.rows / SINGLY_PART);
         self.base = Some(Base { snapshot, singly, loaded: 0, loaded_stopped: 0 });
