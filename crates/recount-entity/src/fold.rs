@@ -6,17 +6,22 @@
 //!
 //! A key whose event cannot be folded stops there, with its state of before; the events behind it wait.
 
+use std::fmt;
+
 use recount_types::column::{Column, Value};
 
 use crate::expr::{EvalError, Expr, Inputs, Program, Registers, Scope};
-use crate::key::Key;
+use crate::key::KeyRef;
 use crate::lookup::LookupTable;
-use crate::table::{Full, RowMut, Search, Slot, State, Stopped, Table};
+use crate::table::{Full, RowMut, Slot, State, Stopped, Table};
 
 mod domain;
+mod keys;
 mod prepared;
 
 pub use domain::{Domain, StateColumn, Unfit};
+use keys::push_key;
+pub use keys::{Keys, key_of};
 pub use prepared::Prepared;
 use prepared::{OfSet, Programs};
 
@@ -75,9 +80,6 @@ pub enum Action {
     Error(String),
 }
 
-/// Events whose rows are looked for together, so few that all of them stay at hand.
-const TOGETHER: usize = 128;
-
 /// The number of an event that its topic does not name.
 pub const NO_EVENT: u16 = u16::MAX;
 
@@ -86,10 +88,8 @@ pub const NO_EVENT: u16 = u16::MAX;
 pub struct Events {
     /// The columns that expressions name.
     pub columns: Vec<Column>,
-    /// The keys, each of [`Key`]'s bytes, one behind the other. An event whose key is empty belongs to no row.
-    pub keys: Vec<u8>,
-    /// Where each ends.
-    pub key_ends: Vec<usize>,
+    /// The keys. An event whose key is empty belongs to no row.
+    pub keys: Keys,
     /// Which of the topic's events each is, or [`NO_EVENT`].
     pub numbers: Vec<u16>,
     /// Positions.
@@ -147,15 +147,14 @@ impl Events {
 
     /// The key of an event.
     #[inline]
-    pub fn key(&self, event: usize) -> &[u8] {
-        let start = if event == 0 { 0 } else { self.key_ends[event - 1] };
-        &self.keys[start..self.key_ends[event]]
+    pub fn key(&self, event: usize) -> KeyRef<'_> {
+        self.keys.get(event)
     }
 
     /// About the memory that they take.
     pub fn bytes(&self) -> usize {
-        const PLACE: usize = 2 + 4 * 8;
-        self.columns.iter().map(Column::bytes).sum::<usize>() + self.keys.len() + self.len() * PLACE
+        const PLACE: usize = 2 + 3 * 8;
+        self.columns.iter().map(Column::bytes).sum::<usize>() + self.keys.bytes() + self.len() * PLACE
     }
 
     /// Adds an event of others.
@@ -166,8 +165,7 @@ impl Events {
         for (column, other) in self.columns.iter_mut().zip(&others.columns) {
             column.push(&other.get(event));
         }
-        self.keys.extend_from_slice(others.key(event));
-        self.key_ends.push(self.keys.len());
+        self.keys.push(others.key(event).as_bytes());
         self.numbers.push(others.numbers[event]);
         self.positions.push(others.positions[event]);
         self.times.push(others.times[event]);
@@ -178,7 +176,6 @@ impl Events {
     pub fn clear(&mut self) {
         self.columns.iter_mut().for_each(Column::clear);
         self.keys.clear();
-        self.key_ends.clear();
         self.numbers.clear();
         self.positions.clear();
         self.times.clear();
@@ -207,16 +204,11 @@ impl Fold {
         mut watch: impl FnMut(Step<'_>),
     ) -> Result<(), Full> {
         let programs = self.programs(table);
-        let defaults = self.defaults();
-        let (mut scratch, mut search) = (Scratch::default(), Search::default());
-        for first in (0..events.len()).step_by(TOGETHER) {
-            let some = first..(first + TOGETHER).min(events.len());
-            table.find_or_add_all(some.clone().map(|event| events.key(event)), &defaults, &mut search)?;
-            for (event, slot) in some.zip(&search.slots) {
-                if let Some(slot) = *slot {
-                    let at = At { programs, lookups, events, event };
-                    self.step(table, slot, at, &mut scratch, &mut watch);
-                }
+        let (mut scratch, mut search) = (Scratch::default(), table.search(&events.keys));
+        for event in 0..events.len() {
+            if let Some(slot) = table.next_of(&mut search, &events.keys, event)? {
+                let at = At { programs, lookups, events, event };
+                self.step(table, slot, at, &mut scratch, &mut watch);
             }
         }
         Ok(())
@@ -233,7 +225,7 @@ impl Fold {
         mut watch: impl FnMut(Step<'_>),
     ) {
         let programs = self.programs(table);
-        self.forget(table, slot);
+        table.edit(slot).begin();
         let mut scratch = Scratch::default();
         for event in order {
             let at = At { programs, lookups, events, event };
@@ -247,19 +239,6 @@ impl Fold {
         programs
     }
 
-    /// The key as before its first event.
-    fn forget(&self, table: &mut Table, slot: Slot) {
-        let mut row = table.edit(slot);
-        row.reset();
-        self.reset_state(&mut row);
-    }
-
-    fn reset_state(&self, row: &mut RowMut<'_>) {
-        for (column, state) in self.state.iter().enumerate() {
-            row.set(column, state.default.clone());
-        }
-    }
-
     #[inline]
     fn step(
         &self,
@@ -269,9 +248,8 @@ impl Fold {
         scratch: &mut Scratch,
         watch: &mut impl FnMut(Step<'_>),
     ) {
-        let (position, time) = (at.events.positions[at.event], at.events.times[at.event]);
         let mut row = table.edit(slot);
-        let before_others = row.count_event(time);
+        let before_others = row.count_event(at.events.times[at.event]);
         let late = row.is_late() || (self.by_event_time && before_others);
         if late || row.is_stopped() {
             if late {
@@ -289,10 +267,7 @@ impl Fold {
         let mut found = [None; LOOKUPS_MAX];
         let (rule, effect) = match self.look_up(&mut row, at, &mut found, scratch) {
             Ok(()) => self.go(&mut row, at, &found, scratch),
-            Err(error) => {
-                row.stop(Stopped { position, reason: format!("LOOKUP: {error}") });
-                (None, Effect::Stopped)
-            }
+            Err(error) => at.stop(&mut row, None, format_args!("LOOKUP: {error}")),
         };
         watch(Step { table, slot, event: at.event, rule, lookups: &found[..self.lookups.len()], effect });
     }
@@ -306,54 +281,53 @@ impl Fold {
         found: &[Option<&[Value<'static>]>],
         scratch: &mut Scratch,
     ) -> (Option<usize>, Effect) {
-        let position = at.events.positions[at.event];
         let rule = match self.choose(row, at, found, &mut scratch.registers) {
             Ok(rule) => rule,
-            Err((rule, reason)) => {
-                row.stop(Stopped { position, reason });
-                return (Some(rule), Effect::Stopped);
-            }
+            Err((rule, error)) => return at.stop(row, Some(rule), format_args!("WHEN: {error}")),
         };
+        let set = rule.map_or(&at.programs.otherwise, |rule| &at.programs.rules[rule].set);
+        if !set.run(row, Inputs { lookups: found, ..at.inputs_of_event() }, &mut scratch.registers) {
+            return self.act(rule, row, at, found, scratch);
+        }
+        row.set_present(true);
+        row.set_position(at.events.positions[at.event]);
+        (rule, Effect::Set)
+    }
+
+    /// Does what programs alone do not do.
+    #[inline(never)]
+    fn act(
+        &self,
+        rule: Option<usize>,
+        row: &mut RowMut<'_>,
+        at: At<'_>,
+        found: &[Option<&[Value<'static>]>],
+        scratch: &mut Scratch,
+    ) -> (Option<usize>, Effect) {
         let (action, set) = match rule {
             Some(rule) => (&self.rules[rule].action, &at.programs.rules[rule].set),
             None => (&self.otherwise, &at.programs.otherwise),
         };
         let effect = match action {
             Action::Set(columns) => {
-                let inputs = at.inputs(row, found);
-                if let Some(single) = set.single()
-                    && let Some(value) = single.small(&inputs, &mut scratch.registers)
-                {
-                    single.write(value, row);
-                } else if let Some(values) = set.values(&inputs, &mut scratch.registers) {
-                    set.write(&values, row);
-                } else {
-                    match self.assign(columns, set, &Sight { state: Some(row), inputs }, scratch) {
-                        Ok(values) => columns
-                            .iter()
-                            .zip(values)
-                            .for_each(|((column, _), value)| row.set(*column, value)),
-                        Err(reason) => {
-                            row.stop(Stopped { position, reason });
-                            return (rule, Effect::Stopped);
-                        }
-                    }
-                }
+                let sight = Sight { state: Some(row), inputs: at.inputs(row, found) };
+                let values = match self.assign(columns, set, &sight, scratch) {
+                    Ok(values) => values,
+                    Err(reason) => return at.stop(row, rule, format_args!("{reason}")),
+                };
+                columns.iter().zip(values).for_each(|((column, _), value)| row.set(*column, value));
                 row.set_present(true);
                 Effect::Set
             }
             Action::Delete => {
-                self.reset_state(row);
+                row.begin_state();
                 row.set_present(false);
                 Effect::Deleted
             }
             Action::Ignore => Effect::Ignored,
-            Action::Error(reason) => {
-                row.stop(Stopped { position, reason: reason.clone() });
-                return (rule, Effect::Stopped);
-            }
+            Action::Error(reason) => return at.stop(row, rule, format_args!("{reason}")),
         };
-        row.set_position(position);
+        row.set_position(at.events.positions[at.event]);
         (rule, effect)
     }
 
@@ -402,7 +376,7 @@ impl Fold {
         at: At<'_>,
         found: &[Option<&[Value<'static>]>],
         registers: &mut Registers,
-    ) -> Result<Option<usize>, (usize, String)> {
+    ) -> Result<Option<usize>, (usize, EvalError)> {
         let number = at.events.numbers[at.event];
         for (rule_number, (rule, programs)) in self.rules.iter().zip(&at.programs.rules).enumerate() {
             if rule.events.as_ref().is_some_and(|events| !events.contains(&number)) {
@@ -413,14 +387,13 @@ impl Fold {
             match sight.holds(condition, &programs.condition, registers) {
                 Ok(true) => return Ok(Some(rule_number)),
                 Ok(false) => {}
-                Err(error) => return Err((rule_number, format!("WHEN: {error}"))),
+                Err(error) => return Err((rule_number, error)),
             }
         }
         Ok(None)
     }
 
     /// The values of a SET that programs alone do not tell.
-    #[inline(never)]
     fn assign(
         &self,
         columns: &[(usize, Expr)],
@@ -456,6 +429,18 @@ struct At<'a> {
 }
 
 impl<'a> At<'a> {
+    /// Stops the key at the event.
+    #[cold]
+    fn stop(
+        &self,
+        row: &mut RowMut<'_>,
+        rule: Option<usize>,
+        reason: fmt::Arguments<'_>,
+    ) -> (Option<usize>, Effect) {
+        row.stop(Stopped { position: self.events.positions[self.event], reason: reason.to_string() });
+        (rule, Effect::Stopped)
+    }
+
     /// What programs see of the event alone.
     #[inline]
     fn inputs_of_event(&self) -> Inputs<'a> {
@@ -507,31 +492,6 @@ impl Sight<'_> {
             None => self.scope(|scope| condition.holds(scope)),
         }
     }
-}
-
-/// The key that expressions make; `None` if one of them is null.
-pub fn key_of(exprs: &[Expr], scope: &Scope<'_>) -> Result<Option<Key>, EvalError> {
-    let mut bytes = Vec::new();
-    Ok(push_key(&mut bytes, exprs, scope)?.then(|| Key::from_bytes(&bytes)))
-}
-
-/// Adds the bytes of the key that expressions make; false if one of them is null, and so there is none. Adds none
-/// of them where there is no key.
-pub fn push_key(bytes: &mut Vec<u8>, exprs: &[Expr], scope: &Scope<'_>) -> Result<bool, EvalError> {
-    let before = bytes.len();
-    let mut push = |expr: &Expr| {
-        // Nearly every key is made of columns, whose values are plain as they are.
-        if let Expr::Event(column) = expr {
-            return Ok(crate::key::push(bytes, &scope.event[*column].get(scope.row)).is_some());
-        }
-        let value = domain::plain(expr.eval(scope)?).ok_or(EvalError::Decimal)?;
-        Ok(crate::key::push(bytes, &value).is_some())
-    };
-    let pushed = exprs.iter().try_fold(true, |all, expr| Ok(all && push(expr)?));
-    if pushed != Ok(true) {
-        bytes.truncate(before);
-    }
-    pushed
 }
 
 #[cfg(test)]

@@ -8,6 +8,10 @@
 //!
 //! Entries are small so that more of them are at hand. Nothing is ever taken out.
 
+use std::num::NonZeroU32;
+
+use prefetch_index::prefetch_index;
+
 /// The numbers of rows by hash.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -15,6 +19,23 @@ pub(crate) struct Index {
     used: usize,
     /// The bits of an entry that are the number's.
     number_bits: u32,
+}
+
+/// A row that may be the one that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// As it lies in its entry.
+    number: NonZeroU32,
+    /// Where the search goes on.
+    pub(crate) after: usize,
+}
+
+impl Candidate {
+    /// The number of the row.
+    #[inline]
+    pub(crate) fn row(self) -> u32 {
+        self.number.get() - 1
+    }
 }
 
 impl Index {
@@ -33,19 +54,25 @@ impl Index {
 
     /// Where the search for a hash begins.
     #[inline]
-    pub(crate) fn start(&self, hash: u64) -> usize {
+    fn start(&self, hash: u64) -> usize {
         hash as usize & (self.entries.len() - 1)
     }
 
-    /// The entry where the search for a hash begins; it says nothing.
+    /// Lets the processor fetch the entry where the search for a hash begins.
     #[inline]
-    pub(crate) fn touch(&self, hash: u64) -> u32 {
-        self.entries[self.start(hash)]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        prefetch_index(&self.entries, self.start(hash));
     }
 
-    /// The next candidate for a hash from a place on, and the place behind it.
+    /// The first candidate for a hash.
     #[inline]
-    pub(crate) fn candidate(&self, hash: u64, mut place: usize) -> Option<(u32, usize)> {
+    pub(crate) fn first(&self, hash: u64) -> Option<Candidate> {
+        self.next(hash, self.start(hash))
+    }
+
+    /// The next candidate for a hash from a place on.
+    #[inline]
+    pub(crate) fn next(&self, hash: u64, mut place: usize) -> Option<Candidate> {
         let tag = self.tag(hash);
         loop {
             let entry = self.entries[place & (self.entries.len() - 1)];
@@ -55,8 +82,10 @@ impl Index {
             place += 1;
             // What is left of the same tag is a number alone.
             let number = entry ^ tag;
-            if u64::from(number) < 1 << self.number_bits && number != 0 {
-                return Some((number - 1, place));
+            if u64::from(number) < 1 << self.number_bits
+                && let Some(number) = NonZeroU32::new(number)
+            {
+                return Some(Candidate { number, after: place });
             }
         }
     }
@@ -104,10 +133,10 @@ mod tests {
             }
             for number in (0..2000).step_by(7) {
                 let (hash, mut found) = (hash_of(number), Vec::new());
-                let mut place = index.start(hash);
-                while let Some((candidate, after)) = index.candidate(hash, place) {
-                    found.push(candidate);
-                    place = after;
+                let mut next = index.first(hash);
+                while let Some(candidate) = next {
+                    found.push(candidate.row());
+                    next = index.next(hash, candidate.after);
                 }
                 found.sort_unstable();
                 assert!(found.windows(2).all(|two| two[0] != two[1]), "each of them once");
@@ -116,7 +145,7 @@ mod tests {
             }
         }
         let index = Index::with_places(0);
-        assert_eq!(index.candidate(5, 5), None);
+        assert_eq!(index.first(5), None);
         assert_eq!((index.bytes(), index.is_full()), (64, false));
     }
 
@@ -128,7 +157,7 @@ mod tests {
             let greatest = index.entries.len() as u32 / 2 - 1;
             for hash in [0, u64::MAX, 0x1234_5678_9ABC_DEF0] {
                 index.insert(hash, greatest);
-                assert_eq!(index.candidate(hash, index.start(hash)).map(|found| found.0), Some(greatest));
+                assert_eq!(index.first(hash).map(Candidate::row), Some(greatest));
             }
         }
     }

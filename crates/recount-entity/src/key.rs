@@ -14,6 +14,11 @@ use std::fmt;
 
 use recount_types::column::Value;
 
+pub(crate) mod words;
+
+/// The tag of integers.
+const INTEGER: u8 = 3;
+
 /// Keys of up to so many bytes need no memory of their own.
 const INLINE_BYTES: usize = 22;
 
@@ -137,7 +142,7 @@ pub fn push(bytes: &mut Vec<u8>, value: &Value<'_>) -> Option<()> {
         Value::Null | Value::Double(_) => return None,
         Value::Boolean(value) => bytes.extend([2, u8::from(*value)]),
         Value::Integer(value) => {
-            let mut tagged = [3; 9];
+            let mut tagged = [INTEGER; 9];
             tagged[1..].copy_from_slice(&(*value ^ i64::MIN).to_be_bytes());
             bytes.extend_from_slice(&tagged);
         }
@@ -165,7 +170,7 @@ fn read(tag: u8, bytes: &[u8]) -> Option<(Value<'static>, &[u8])> {
             let (&[value], rest) = bytes.split_first_chunk()?;
             (value <= 1).then_some((Value::Boolean(value == 1), rest))
         }
-        3 => {
+        INTEGER => {
             let (value, rest) = bytes.split_first_chunk()?;
             Some((Value::Integer(i64::from_be_bytes(*value) ^ i64::MIN), rest))
         }

@@ -12,18 +12,18 @@
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use recount_types::column::Value;
 
-use crate::fold::StateColumn;
-use crate::index::Index;
+use crate::fold::{Keys, StateColumn};
+use crate::index::{Candidate, Index};
+use crate::key::words::{self, LONG_KEY};
 
 pub(crate) mod layout;
 mod page;
 mod row;
 
-use layout::{LINE, Layout};
-use page::{PAGE_ROWS, Page};
-use row::{LONG_KEY, long_key_of, short_key};
+use layout::Layout;
+use page::Page;
+use row::long_key_of;
 pub use row::{Row, SavedRow, State};
 pub(crate) use row::{RowMut, wide};
 
@@ -60,14 +60,16 @@ pub struct Stopped {
 pub struct Slot(u32);
 
 impl Slot {
+    /// The page.
     #[inline]
-    fn page(self) -> usize {
-        self.0 as usize / PAGE_ROWS
+    fn page(self, layout: &Layout) -> usize {
+        self.0 as usize >> layout.page_bits
     }
 
+    /// The row in its page.
     #[inline]
-    fn row(self) -> usize {
-        self.0 as usize % PAGE_ROWS
+    fn row(self, layout: &Layout) -> usize {
+        self.0 as usize & (layout.page_rows() - 1)
     }
 }
 
@@ -78,21 +80,27 @@ pub struct Full;
 
 /// A key that is looked for.
 #[derive(Debug, Clone, Copy)]
-struct Sought {
+struct Sought<'k> {
     /// As it lies in a row; of a long key the second word only.
     words: [u64; 2],
+    /// The bytes of a long one.
+    long: &'k [u8],
     hash: u64,
 }
 
-/// Keys that are looked for together, and what is found.
-#[derive(Debug, Default)]
+/// The rows of many keys, looked for one after another, each begun some keys before it is its turn so that the
+/// processor has fetched its memory by then.
+#[derive(Debug)]
 pub(crate) struct Search {
-    sought: Vec<Sought>,
-    /// For each the first row that it may be, and where the search goes on.
-    candidates: Vec<Option<(u32, usize)>>,
-    /// The rows; none of an empty key.
-    pub(crate) slots: Vec<Option<Slot>>,
+    hashes: Vec<u64>,
+    /// Of the next keys the first row that each may be.
+    ahead: [Option<Candidate>; ROWS_AHEAD],
 }
+
+/// So many keys before its turn a key's row is fetched, and its entry in the index before that. Memory takes as long
+/// as three or four events do.
+const ROWS_AHEAD: usize = 8;
+const INDEX_AHEAD: usize = 16;
 
 impl Table {
     /// A table without rows, for states of these columns. `seed` is for its hashes: unpredictable, so that nobody can
@@ -120,8 +128,13 @@ impl Table {
 
     /// About the memory that it takes.
     pub fn bytes(&self) -> usize {
-        let page = size_of::<Held>() + Page::bytes(&self.layout);
-        self.pages.len() * page + self.index.bytes() + self.heap_bytes
+        // Those before the last are alike.
+        let pages = match &*self.pages {
+            [] => 0,
+            [first, .., last] => first.page().bytes() * (self.pages.len() - 1) + last.page().bytes(),
+            [only] => only.page().bytes(),
+        };
+        pages + size_of_val(&*self.pages) + self.index.bytes() + self.heap_bytes
     }
 
     /// The shape of its rows.
@@ -132,118 +145,112 @@ impl Table {
     /// The row of a key.
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<Slot> {
-        let sought = self.sought(key);
-        self.find_sought(key, &sought)
+        self.find_sought(&self.sought(key))
     }
 
     #[inline]
-    fn find_sought(&self, key: &[u8], sought: &Sought) -> Option<Slot> {
-        let first = self.index.candidate(sought.hash, self.index.start(sought.hash));
-        self.find_from(key, sought, first)
+    fn find_sought(&self, sought: &Sought<'_>) -> Option<Slot> {
+        self.find_from(sought, self.index.first(sought.hash))
     }
 
     /// The row of a key, by its first candidate and those behind it.
     #[inline]
-    fn find_from(&self, key: &[u8], sought: &Sought, mut candidate: Option<(u32, usize)>) -> Option<Slot> {
-        while let Some((number, after)) = candidate {
-            if self.has_key(Slot(number), key, sought) {
-                return Some(Slot(number));
+    fn find_from(&self, sought: &Sought<'_>, mut next: Option<Candidate>) -> Option<Slot> {
+        while let Some(candidate) = next {
+            let slot = Slot(candidate.row());
+            if self.has_key(slot, sought) {
+                return Some(slot);
             }
-            candidate = self.index.candidate(sought.hash, after);
+            next = self.index.next(sought.hash, candidate.after);
         }
         None
     }
 
     #[inline]
-    fn has_key(&self, slot: Slot, key: &[u8], sought: &Sought) -> bool {
+    fn has_key(&self, slot: Slot, sought: &Sought<'_>) -> bool {
         let page = self.page(slot);
-        let word = |number| page.word(&self.layout, slot.row(), number);
+        let word = |number| page.word(&self.layout, slot.row(&self.layout), number);
         if word(1) != sought.words[1] {
             return false;
         }
         if sought.words[1] == LONG_KEY {
-            return long_key_of(word(0), &page.beside) == key;
+            return long_key_of(word(0), &page.beside) == sought.long;
         }
         word(0) == sought.words[0]
     }
 
-    /// The rows of many keys, new ones with this state where there are none; none of an empty key. Looks for all of
-    /// them at once, one kind of memory after the other, because each look waits for memory.
-    pub(crate) fn find_or_add_all<'k>(
+    /// Begins to look for all of these keys.
+    pub(crate) fn search(&self, keys: &Keys) -> Search {
+        let of = |number| {
+            let (words, long) = keys.parts(number);
+            self.hash_of(words, long)
+        };
+        let mut search = Search { hashes: (0..keys.len()).map(of).collect(), ahead: [None; ROWS_AHEAD] };
+        search.hashes.iter().take(INDEX_AHEAD).for_each(|hash| self.index.prefetch(*hash));
+        (0..ROWS_AHEAD).for_each(|number| self.look_ahead(&mut search, number));
+        search
+    }
+
+    /// Finds the first row that a key may be.
+    #[inline]
+    fn look_ahead(&self, search: &mut Search, number: usize) {
+        let Some(&hash) = search.hashes.get(number) else { return };
+        let candidate = self.index.first(hash);
+        if let Some(candidate) = candidate {
+            let slot = Slot(candidate.row());
+            self.page(slot).prefetch(&self.layout, slot.row(&self.layout));
+        }
+        search.ahead[number % ROWS_AHEAD] = candidate;
+    }
+
+    /// The row of one of the keys, a new one if there is none; none of an empty key. It is the turn of
+    /// each key in their order.
+    #[inline]
+    pub(crate) fn next_of(
         &mut self,
-        keys: impl Iterator<Item = &'k [u8]> + Clone,
-        state: &[Value<'static>],
         search: &mut Search,
-    ) -> Result<(), Full> {
-        let Search { sought, candidates, slots } = search;
-        sought.clear();
-        sought.extend(keys.clone().map(|key| self.sought(key)));
-        // What is only touched decides nothing, so that the processor waits for all of it together.
-        let touched = sought.iter().fold(0, |touched, sought| touched ^ self.index.touch(sought.hash));
-        std::hint::black_box(touched);
-        candidates.clear();
-        candidates.extend(
-            sought.iter().map(|Sought { hash, .. }| self.index.candidate(*hash, self.index.start(*hash))),
-        );
-        let rows = candidates.iter().flatten().map(|(number, _)| Slot(*number));
-        std::hint::black_box(rows.fold(0, |touched, slot| touched ^ self.touch(slot)));
-        slots.clear();
-        let rows_before = self.rows;
-        for (key, (sought, candidate)) in keys.zip(sought.iter().zip(&*candidates)) {
-            slots.push(match self.find_from(key, sought, *candidate) {
-                None if key.is_empty() => None,
-                None if self.rows == rows_before => Some(self.add(key, sought, state)?),
-                // It may be among those that were added meanwhile.
-                None => Some(self.find_or_add_sought(key, sought, state)?),
-                found => found,
-            });
+        keys: &Keys,
+        number: usize,
+    ) -> Result<Option<Slot>, Full> {
+        if let Some(hash) = search.hashes.get(number + INDEX_AHEAD) {
+            self.index.prefetch(*hash);
         }
-        Ok(())
-    }
-
-    /// Reads a word of each line of the cache that a row lies in.
-    #[inline]
-    fn touch(&self, slot: Slot) -> u64 {
-        let page = self.page(slot);
-        let word = |number| page.word(&self.layout, slot.row(), number);
-        if self.layout.words == LINE {
-            return word(0);
+        let (words, long) = keys.parts(number);
+        let sought = Sought { words, long, hash: search.hashes[number] };
+        let candidate = search.ahead[number % ROWS_AHEAD];
+        self.look_ahead(search, number + ROWS_AHEAD);
+        match self.find_from(&sought, candidate) {
+            None if words == words::EMPTY => Ok(None),
+            // It may have been added meanwhile.
+            None => self.find_or_add_sought(&sought).map(Some),
+            found => Ok(found),
         }
-        (0..self.layout.words).step_by(LINE).fold(0, |touched, number| touched ^ word(number))
     }
 
-    /// The row of a key, a new one with this state if there is none.
+    /// The row of a key, a new one if there is none.
     #[inline]
-    pub fn find_or_add(&mut self, key: &[u8], state: &[Value<'static>]) -> Result<Slot, Full> {
-        let sought = self.sought(key);
-        self.find_or_add_sought(key, &sought, state)
+    pub fn find_or_add(&mut self, key: &[u8]) -> Result<Slot, Full> {
+        self.find_or_add_sought(&self.sought(key))
     }
 
-    fn find_or_add_sought(
-        &mut self,
-        key: &[u8],
-        sought: &Sought,
-        state: &[Value<'static>],
-    ) -> Result<Slot, Full> {
-        match self.find_sought(key, sought) {
+    fn find_or_add_sought(&mut self, sought: &Sought<'_>) -> Result<Slot, Full> {
+        match self.find_sought(sought) {
             Some(slot) => Ok(slot),
-            None => self.add(key, sought, state),
+            None => self.add(sought),
         }
     }
 
     /// A new row.
-    fn add(&mut self, key: &[u8], sought: &Sought, state: &[Value<'static>]) -> Result<Slot, Full> {
+    fn add(&mut self, sought: &Sought<'_>) -> Result<Slot, Full> {
         let slot = Slot(u32::try_from(self.rows).ok().filter(|number| *number < u32::MAX).ok_or(Full)?);
-        if slot.row() == 0 {
-            self.pages.push(Held::Own(Page::new(&self.layout)));
+        if slot.row(&self.layout) == 0 {
+            let page = if self.pages.is_empty() { Page::first } else { Page::next };
+            self.pages.push(Held::Own(page(&self.layout)));
         }
-        self.pages[slot.page()].page_mut().push();
+        self.pages[slot.page(&self.layout)].page_mut().push(&self.layout);
         let mut row = self.edit(slot);
-        row.set_key(key);
-        row.reset();
-        for (column, value) in state.iter().enumerate() {
-            row.set(column, value.clone());
-        }
+        row.set_key(sought.words, sought.long);
+        row.begin();
         if self.index.is_full() {
             self.grow_index();
         }
@@ -254,7 +261,7 @@ impl Table {
 
     /// Puts back a row that was kept elsewhere, whose key is not here.
     pub fn restore(&mut self, key: &[u8], row: SavedRow) -> Result<Slot, Full> {
-        let slot = self.find_or_add(key, &row.state)?;
+        let slot = self.find_or_add(key)?;
         self.edit(slot).restore(row);
         Ok(slot)
     }
@@ -264,12 +271,9 @@ impl Table {
         let mut index = Index::with_places(self.rows * 2);
         for slot in self.slots() {
             let page = self.page(slot);
-            let words = [0, 1].map(|number| page.word(&self.layout, slot.row(), number));
-            let hash = match words {
-                [first, LONG_KEY] => self.hash_of(None, long_key_of(first, &page.beside)),
-                short => self.hash_of(Some(short), &[]),
-            };
-            index.insert(hash, slot.0);
+            let words = [0, 1].map(|number| page.word(&self.layout, slot.row(&self.layout), number));
+            let long = if words[1] == LONG_KEY { long_key_of(words[0], &page.beside) } else { &[] };
+            index.insert(self.hash_of(words, long), slot.0);
         }
         self.index = index;
     }
@@ -277,13 +281,13 @@ impl Table {
     /// What is known of the key of a row.
     #[inline]
     pub fn row(&self, slot: Slot) -> Row<'_> {
-        Row::of(self.page(slot), &self.layout, slot.row())
+        Row::of(self.page(slot), &self.layout, slot.row(&self.layout))
     }
 
     /// Its state.
     #[inline]
     pub fn state(&self, slot: Slot) -> State<'_> {
-        State::of(self.page(slot), &self.layout, slot.row())
+        State::of(self.page(slot), &self.layout, slot.row(&self.layout))
     }
 
     /// Marks a key as late, if a look-up was made for it at `time` or later; whether it was.
@@ -298,8 +302,8 @@ impl Table {
     /// A row to be changed.
     #[inline]
     pub(crate) fn edit(&mut self, slot: Slot) -> RowMut<'_> {
-        let page = self.pages[slot.page()].page_mut();
-        RowMut::of(page, &self.layout, slot.row(), &mut self.heap_bytes)
+        let page = self.pages[slot.page(&self.layout)].page_mut();
+        RowMut::of(page, &self.layout, slot.row(&self.layout), &mut self.heap_bytes)
     }
 
     /// Every row, in the order of arrival.
@@ -315,26 +319,28 @@ impl Table {
 
     #[inline]
     fn page(&self, slot: Slot) -> &Page {
-        self.pages[slot.page()].page()
+        self.pages[slot.page(&self.layout)].page()
     }
 
     #[inline]
-    fn sought(&self, key: &[u8]) -> Sought {
-        let words = short_key(key);
-        Sought { words: words.unwrap_or([0, LONG_KEY]), hash: self.hash_of(words, key) }
+    fn sought<'k>(&self, key: &'k [u8]) -> Sought<'k> {
+        let (words, long): (_, &[u8]) = match words::of(key) {
+            Some(words) => (words, &[]),
+            None => ([0, LONG_KEY], key),
+        };
+        Sought { words, long, hash: self.hash_of(words, long) }
     }
 
     /// The hash of a key, by its words if it is a short one.
     #[inline]
-    fn hash_of(&self, words: Option<[u64; 2]>, key: &[u8]) -> u64 {
+    fn hash_of(&self, words: [u64; 2], long: &[u8]) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = self.hash.build_hasher();
-        match words {
-            Some([first, second]) => {
-                hasher.write_u64(first);
-                hasher.write_u64(second);
-            }
-            None => hasher.write(key),
+        if words[1] == LONG_KEY {
+            hasher.write(long);
+        } else {
+            hasher.write_u64(words[0]);
+            hasher.write_u64(words[1]);
         }
         hasher.finish()
     }
@@ -393,9 +399,10 @@ impl Frozen {
 
     /// What is known of the key of a row, with its state, if it was there.
     pub fn at(&self, slot: Slot) -> Option<(Row<'_>, State<'_>)> {
-        let page = self.pages.get(slot.page()).filter(|page| slot.row() < page.rows())?;
-        let row = Row::of(page, &self.layout, slot.row());
-        (row.events > 0).then(|| (row, State::of(page, &self.layout, slot.row())))
+        let page =
+            self.pages.get(slot.page(&self.layout)).filter(|page| slot.row(&self.layout) < page.rows())?;
+        let row = Row::of(page, &self.layout, slot.row(&self.layout));
+        (row.events > 0).then(|| (row, State::of(page, &self.layout, slot.row(&self.layout))))
     }
 
     /// The same, a page at a time.

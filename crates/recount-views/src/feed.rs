@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use recount_entity::expr::Scope as Columns;
-use recount_entity::fold::{Events, NO_EVENT, key_of, push_key};
+use recount_entity::fold::{Events, NO_EVENT, key_of};
 use recount_entity::lookup::LookupTable;
 use recount_store::columns::{ColumnDecoder, form_of};
 use recount_store::schema::TopicDefinition;
@@ -112,15 +112,8 @@ impl Feed {
             bytes += event.payload.len();
         }
         self.hand_over(events);
-        for event in 0..events.len() {
-            let scope = Columns { state: &[], event: &events.columns, row: event, lookups: &[] };
-            // Without a key it belongs to no row, and is passed over by the fold.
-            if push_key(&mut events.keys, &self.bound.key, &scope).is_err() {
-                events.keys.truncate(events.key_ends.last().copied().unwrap_or(0));
-                self.unfit += 1;
-            }
-            events.key_ends.push(events.keys.len());
-        }
+        // Without a key it belongs to no row, and is passed over by the fold.
+        self.unfit += events.keys.extend_of(&self.bound.key, &events.columns, events.positions.len());
         Ok(())
     }
 

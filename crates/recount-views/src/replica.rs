@@ -307,8 +307,8 @@ impl Replica {
                     break;
                 }
                 for event in 0..events.len() {
-                    let slot =
-                        self.table.find(events.key(event)).filter(|slot| slots.binary_search(slot).is_ok());
+                    let slot = self.table.find(events.key(event).as_bytes());
+                    let slot = slot.filter(|slot| slots.binary_search(slot).is_ok());
                     let Some(slot) = slot else { continue };
                     let (time, position) = (events.times[event], events.positions[event]);
                     let order = if by_event_time { time } else { 0 };

@@ -27,6 +27,16 @@ const REGISTERS: usize = 16;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Program {
     steps: Box<[Step]>,
+    /// What it does, if it only adds: most of what folds do.
+    sum: Option<Sum>,
+}
+
+/// A number of the state and one of the event.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sum {
+    cell: Cell,
+    column: u32,
+    wanted: Wanted,
 }
 
 /// What the values of a program are.
@@ -146,13 +156,18 @@ pub(crate) struct Registers {
 impl Program {
     /// The steps for an expression, if there are some.
     pub(crate) fn of(expr: &Expr, wanted: Wanted, layout: &Layout) -> Option<Program> {
-        compile::steps(expr, wanted, layout).map(|steps| Program { steps })
+        let steps = compile::steps(expr, wanted, layout)?;
+        let sum = Sum::of(&steps);
+        Some(Program { steps, sum })
     }
 
     /// The value, which may be none; `None` if the program cannot tell within 64 bits.
     #[inline]
     pub(crate) fn run(&self, inputs: &Inputs<'_>, registers: &mut Registers) -> Option<Option<i64>> {
-        self.run_on(inputs, &mut registers.small)
+        match self.sum.and_then(|sum| sum.value(inputs)) {
+            Some(value) => Some(Some(value)),
+            None => self.run_on(inputs, &mut registers.small),
+        }
     }
 
     /// The same within 128 bits.
@@ -200,6 +215,34 @@ impl Program {
             };
         }
         Some(value)
+    }
+}
+
+impl Sum {
+    fn of(steps: &[Step]) -> Option<Sum> {
+        let [
+            Step::Load(Place::State(cell)),
+            Step::With(Binary::Add, Place::Event(column, wanted @ (Wanted::Decimal | Wanted::Integer))),
+        ] = *steps
+        else {
+            return None;
+        };
+        (cell.kind != Kind::Wide).then_some(Sum { cell, column, wanted })
+    }
+
+    /// The sum, if there are two numbers and all are within 64 bits.
+    #[inline]
+    fn value(&self, inputs: &Inputs<'_>) -> Option<i64> {
+        let (column, row) = (&inputs.event[self.column as usize], inputs.row);
+        if self.cell.is_null(inputs.words) || !column.valid[row] {
+            return None;
+        }
+        let by = match (self.wanted, &column.values) {
+            (Wanted::Decimal, Values::Decimal(values)) => values[row].try_into().ok()?,
+            (Wanted::Integer, Values::Integer(values)) => values[row],
+            _ => return None,
+        };
+        (inputs.words[self.cell.at] as i64).checked_add(by)
     }
 }
 
@@ -258,44 +301,48 @@ impl Binary {
     /// The result, of which there is none without both values; `None` if it cannot be told.
     #[inline]
     fn of<W: Word>(self, left: Option<W>, right: Option<W>) -> Option<Option<W>> {
-        let operation = match self {
-            Binary::Add => W::add,
-            Binary::Subtract => W::subtract,
-            Binary::Multiply => W::multiply,
-            Binary::Remainder => W::remainder,
-            Binary::Quotient => W::quotient,
-            Binary::Divide => W::divide,
+        if let Some((left, right)) = left.zip(right)
+            && let Some(result) = self.arithmetic(left, right)
+        {
+            return result.map(Some);
+        }
+        Some(match self {
             Binary::Compare(comparison) => {
                 let sides = left.zip(right);
-                return Some(truth(sides.map(|(left, right)| comparison.holds(left.cmp(&right)))));
+                truth(sides.map(|(left, right)| comparison.holds(left.cmp(&right))))
             }
-            Binary::And => {
-                return Some(truth(match (left.map(W::is_zero), right.map(W::is_zero)) {
-                    (Some(true), _) | (_, Some(true)) => Some(false),
-                    (Some(false), Some(false)) => Some(true),
-                    _ => None,
-                }));
-            }
-            Binary::Or => {
-                return Some(truth(match (left.map(W::is_zero), right.map(W::is_zero)) {
-                    (Some(false), _) | (_, Some(false)) => Some(true),
-                    (Some(true), Some(true)) => Some(false),
-                    _ => None,
-                }));
-            }
-            Binary::Better(extreme) => {
-                return Some(match (left, right, extreme) {
-                    (left, None, _) => left,
-                    (None, right, _) => right,
-                    (Some(left), Some(right), Extreme::Greatest) => Some(left.max(right)),
-                    (Some(left), Some(right), Extreme::Least) => Some(left.min(right)),
-                });
-            }
-        };
-        match (left, right) {
-            (Some(left), Some(right)) => operation(left, right).map(Some),
-            _ => Some(None),
-        }
+            Binary::And => truth(match (left.map(W::is_zero), right.map(W::is_zero)) {
+                (Some(true), _) | (_, Some(true)) => Some(false),
+                (Some(false), Some(false)) => Some(true),
+                _ => None,
+            }),
+            Binary::Or => truth(match (left.map(W::is_zero), right.map(W::is_zero)) {
+                (Some(false), _) | (_, Some(false)) => Some(true),
+                (Some(true), Some(true)) => Some(false),
+                _ => None,
+            }),
+            Binary::Better(extreme) => match (left, right, extreme) {
+                (left, None, _) => left,
+                (None, right, _) => right,
+                (Some(left), Some(right), Extreme::Greatest) => Some(left.max(right)),
+                (Some(left), Some(right), Extreme::Least) => Some(left.min(right)),
+            },
+            _ => None,
+        })
+    }
+
+    /// The result of arithmetic, `Some(None)` if it cannot be told; `None` if it is none.
+    #[inline]
+    fn arithmetic<W: Word>(self, left: W, right: W) -> Option<Option<W>> {
+        Some(match self {
+            Binary::Add => left.add(right),
+            Binary::Subtract => left.subtract(right),
+            Binary::Multiply => left.multiply(right),
+            Binary::Remainder => left.remainder(right),
+            Binary::Quotient => left.quotient(right),
+            Binary::Divide => left.divide(right),
+            Binary::Compare(_) | Binary::And | Binary::Or | Binary::Better(_) => return None,
+        })
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Assignment {
     cell: Cell,
     least: i128,
     greatest: i128,
+    /// The least and the greatest, or what is nearest to them within 64 bits.
+    small: (i64, i64),
     nullable: bool,
 }
 
@@ -69,35 +71,39 @@ impl OfSet {
         OfSet { assignments, whole }
     }
 
-    /// The values, if programs tell all of them within 64 bits and the columns can keep them.
+    /// Changes the columns, if programs tell all of their values within 64 bits and the columns can keep these; whether
+    /// they do. Of the row `inputs` need nothing.
     #[inline]
-    pub(super) fn values(
-        &self,
-        inputs: &Inputs<'_>,
+    pub(super) fn run(&self, row: &mut RowMut<'_>, inputs: Inputs<'_>, registers: &mut Registers) -> bool {
+        match &*self.assignments {
+            [Some(single)] => {
+                let inputs = Inputs { words: row.words(), texts: row.texts(), ..inputs };
+                let Some(value) = single.small(&inputs, registers) else { return false };
+                row.set_number(single.cell, value);
+                true
+            }
+            few if self.whole => OfSet::run_few(few, row, inputs, registers),
+            _ => false,
+        }
+    }
+
+    fn run_few(
+        few: &[Option<Assignment>],
+        row: &mut RowMut<'_>,
+        inputs: Inputs<'_>,
         registers: &mut Registers,
-    ) -> Option<[Option<i64>; FEW]> {
-        if !self.whole {
-            return None;
-        }
+    ) -> bool {
+        let inputs = Inputs { words: row.words(), texts: row.texts(), ..inputs };
         let mut values = [None; FEW];
-        for (value, assignment) in values.iter_mut().zip(self.assignments.iter().flatten()) {
-            *value = assignment.small(inputs, registers)?;
+        // All of them see the state as it was.
+        for (value, assignment) in values.iter_mut().zip(few.iter().flatten()) {
+            let Some(small) = assignment.small(&inputs, registers) else { return false };
+            *value = small;
         }
-        Some(values)
-    }
-
-    /// The column, if it is the only one and has a program.
-    #[inline]
-    pub(super) fn single(&self) -> Option<&Assignment> {
-        if let [assignment] = &*self.assignments { assignment.as_ref() } else { None }
-    }
-
-    /// Puts them into their columns.
-    #[inline]
-    pub(super) fn write(&self, values: &[Option<i64>; FEW], row: &mut RowMut<'_>) {
-        for (value, assignment) in values.iter().zip(self.assignments.iter().flatten()) {
-            assignment.write(*value, row);
+        for (value, assignment) in values.iter().zip(few.iter().flatten()) {
+            row.set_number(assignment.cell, *value);
         }
+        true
     }
 }
 
@@ -113,24 +119,20 @@ impl Assignment {
             Domain::Double | Domain::Text => return None,
         };
         let program = Program::of(expr, wanted, layout)?;
-        Some(Assignment { program, cell, least, greatest, nullable: column.nullable })
+        let near = |bound: i128| bound.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        let small = (near(least), near(greatest));
+        Some(Assignment { program, cell, least, greatest, small, nullable: column.nullable })
     }
 
     /// The value, if the program tells it within 64 bits and the column can keep it.
     #[inline]
-    pub(super) fn small(&self, inputs: &Inputs<'_>, registers: &mut Registers) -> Option<Option<i64>> {
+    fn small(&self, inputs: &Inputs<'_>, registers: &mut Registers) -> Option<Option<i64>> {
         let value = self.program.run(inputs, registers)?;
-        self.fits(value.map(i128::from)).then_some(value)
-    }
-
-    /// Puts it into the column.
-    #[inline]
-    pub(super) fn write(&self, value: Option<i64>, row: &mut RowMut<'_>) {
-        row.set_number(self.cell, value);
+        let (least, greatest) = self.small;
+        value.map_or(self.nullable, |value| least <= value && value <= greatest).then_some(value)
     }
 
     /// Whether the column can keep a value.
-    #[inline]
     fn fits(&self, value: Option<i128>) -> bool {
         value.map_or(self.nullable, |value| self.least <= value && value <= self.greatest)
     }

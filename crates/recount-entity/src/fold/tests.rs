@@ -7,13 +7,13 @@ use recount_types::column::Form;
 
 use super::*;
 use crate::expr::{Class, Operator};
+use crate::key::Key;
 
 fn events(of: &[(i64, u16, i64, i64)]) -> Events {
     let mut events = Events { columns: vec![Column::new(Form::Integer)], ..Events::default() };
     for (at, (key, number, time, amount)) in of.iter().enumerate() {
         events.columns[0].push(&Value::Integer(*amount));
-        crate::key::push(&mut events.keys, &Value::Integer(*key));
-        events.key_ends.push(events.keys.len());
+        events.keys.push(Key::of([Value::Integer(*key)]).unwrap().as_bytes());
         events.numbers.push(*number);
         events.positions.push(at as u64 + 1);
         events.times.push(*time);
@@ -132,7 +132,7 @@ fn by_event_time_what_comes_late_makes_its_key_wait_to_be_folded_again() {
     );
     let (mut table, events) = (Table::new(&fold.state, 1), events(&of));
     fold.apply(&mut table, &[], &events, |_| {}).unwrap();
-    let slot = table.find(events.key(0)).unwrap();
+    let slot = table.find(events.key(0).as_bytes()).unwrap();
     fold.refold(&mut table, slot, &[], &events, [1, 0, 2], |_| {});
     assert_eq!(table.state(slot), [Value::Integer(8), Value::Integer(7)]);
     let row = table.row(slot);
@@ -143,7 +143,7 @@ fn by_event_time_what_comes_late_makes_its_key_wait_to_be_folded_again() {
 fn events_without_a_key_belong_to_no_row() {
     let mut events = events(&[(1, 0, 1, 1)]);
     events.keys.clear();
-    events.key_ends = vec![0];
+    events.keys.push(&[]);
     let mut table = Table::new(&fold().state, 1);
     fold().apply(&mut table, &[], &events, |_| panic!("there is no step")).unwrap();
     assert!(table.is_empty());

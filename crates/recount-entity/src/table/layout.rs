@@ -13,6 +13,7 @@
 //!
 //! A row of up to 64 bytes takes one line of the processor's cache and no other.
 
+use super::row;
 use crate::fold::{Domain, StateColumn};
 
 /// The words of what is known of a key.
@@ -25,12 +26,18 @@ const CELLS: usize = 6;
 /// Words in a line of the cache.
 pub(crate) const LINE: usize = 8;
 
+/// Most words of a page: so many that the pages of a large table are few, and are found without waiting for memory; so
+/// few that one is copied in some microseconds.
+const PAGE_WORDS: usize = 1 << 15;
+const WORDS_OF_TEXT: usize = size_of::<Option<Box<str>>>() / size_of::<u64>();
+
 /// The bits of [`META`]: the key has a state, is late, is stopped.
 pub(crate) const PRESENT: u64 = 1;
 pub(crate) const LATE: u64 = 2;
 pub(crate) const STOPPED: u64 = 4;
 const NULLS_SHIFT: usize = 8;
 const NULLS_IN_META: usize = 16;
+const NULLS: u64 = ((1 << NULLS_IN_META) - 1) << NULLS_SHIFT;
 pub(crate) const EVENTS_SHIFT: usize = NULLS_SHIFT + NULLS_IN_META;
 
 /// Digits of the decimals that fit into a word.
@@ -44,6 +51,12 @@ pub(crate) struct Layout {
     pub(crate) words: usize,
     /// Texts of a row.
     pub(crate) texts: usize,
+    /// A page has two to the power of this rows.
+    pub(crate) page_bits: u32,
+    /// The words of a row whose key has no events yet, behind those of the key.
+    blank: Box<[u64]>,
+    /// Its texts.
+    pub(crate) blank_texts: Box<[Option<Box<str>>]>,
 }
 
 /// Where a column lies.
@@ -95,7 +108,31 @@ impl Layout {
         next += cells.len().saturating_sub(NULLS_IN_META).div_ceil(64);
         // A long row is not filled up: it touches several lines anyhow.
         let words = if next <= LINE { LINE } else { next };
-        Layout { cells, words, texts }
+        let page_bits = (PAGE_WORDS / (words + texts * WORDS_OF_TEXT)).max(1).ilog2();
+        let (blank, blank_texts) = (Box::default(), Box::default());
+        let mut layout = Layout { cells, words, texts, page_bits, blank, blank_texts };
+        let (blank, blank_texts) = row::blank(&layout, state);
+        layout.blank = blank[META..].into();
+        layout.blank_texts = blank_texts.into();
+        layout
+    }
+
+    /// How many rows a page has.
+    #[inline]
+    pub(crate) fn page_rows(&self) -> usize {
+        1 << self.page_bits
+    }
+
+    /// Makes a row one whose key has no events yet.
+    #[inline]
+    pub(crate) fn begin(&self, words: &mut [u64]) {
+        words[META..].copy_from_slice(&self.blank);
+    }
+
+    /// Makes the state of a row, but for its texts, that before the first event.
+    pub(crate) fn begin_state(&self, words: &mut [u64]) {
+        words[CELLS..].copy_from_slice(&self.blank[CELLS - META..]);
+        words[META] = words[META] & !NULLS | self.blank[0] & NULLS;
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use prefetch_index::prefetch_index;
+
 use super::Stopped;
 use super::layout::{LINE, Layout};
 
-/// Rows in a page.
-pub(crate) const PAGE_ROWS: usize = 256;
+/// Rows that the first page of a table has place for at first: many tables have but one key.
+const FIRST_ROWS: usize = 16;
 
 /// Some rows.
 #[derive(Debug, Default)]
@@ -31,21 +33,26 @@ pub(crate) struct Beside {
 }
 
 impl Page {
-    /// A page without rows.
-    pub(crate) fn new(layout: &Layout) -> Page {
-        let (words, first) = aligned(layout.words * PAGE_ROWS);
-        let texts = layout.texts * PAGE_ROWS;
-        let beside = (texts > 0).then(|| {
-            Box::new(Beside { texts: std::iter::repeat_n(None, texts).collect(), ..Beside::default() })
-        });
-        Page { words, first, rows: 0, beside }
+    /// The first page of a table: it grows as rows come.
+    pub(crate) fn first(layout: &Layout) -> Page {
+        Page::with_place(FIRST_ROWS.min(layout.page_rows()), layout)
     }
 
-    /// The memory of a page, without keys, texts and reasons.
-    pub(crate) fn bytes(layout: &Layout) -> usize {
-        let texts = layout.texts * PAGE_ROWS * size_of::<Option<Box<str>>>();
-        let beside = if texts > 0 { size_of::<Beside>() } else { 0 };
-        (layout.words * PAGE_ROWS + LINE - 1) * size_of::<u64>() + texts + beside
+    /// A page that has place for all of its rows.
+    pub(crate) fn next(layout: &Layout) -> Page {
+        Page::with_place(layout.page_rows(), layout)
+    }
+
+    fn with_place(rows: usize, layout: &Layout) -> Page {
+        let mut page = Page::default();
+        page.make_place(rows, layout);
+        page
+    }
+
+    /// The memory that it takes, without keys, texts and reasons.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.beside.as_ref().map_or(0, |beside| size_of_val(&*beside.texts));
+        size_of_val(&*self.words) + texts
     }
 
     /// How many rows there are.
@@ -54,9 +61,23 @@ impl Page {
     }
 
     /// Adds a row of zeroes.
-    pub(crate) fn push(&mut self) {
-        assert!(self.rows() < PAGE_ROWS, "a page is full before its table goes on to the next");
+    pub(crate) fn push(&mut self, layout: &Layout) {
+        assert!(self.rows() < layout.page_rows(), "a page is full before its table goes on to the next");
+        if self.rows() * layout.words + LINE > self.words.len() {
+            self.make_place(self.rows() * 2, layout);
+        }
         self.rows += 1;
+    }
+
+    #[cold]
+    fn make_place(&mut self, rows: usize, layout: &Layout) {
+        let (mut words, first) = aligned(rows * layout.words);
+        let used = self.rows() * layout.words;
+        words[first as usize..][..used].copy_from_slice(&self.words[self.first as usize..][..used]);
+        (self.words, self.first) = (words, first);
+        if layout.texts > 0 {
+            self.beside.get_or_insert_default().texts.resize(rows * layout.texts, None);
+        }
     }
 
     /// The words of a row.
@@ -71,6 +92,15 @@ impl Page {
     pub(crate) fn row_mut(&mut self, layout: &Layout, row: usize) -> (&mut [u64], &mut Option<Box<Beside>>) {
         let start = self.first as usize + row * layout.words;
         (&mut self.words[start..start + layout.words], &mut self.beside)
+    }
+
+    /// Lets the processor fetch the words of a row.
+    #[inline]
+    pub(crate) fn prefetch(&self, layout: &Layout, row: usize) {
+        let start = self.first as usize + row * layout.words;
+        for line in (start..start + layout.words).step_by(LINE) {
+            prefetch_index(&self.words, line);
+        }
     }
 
     /// One word of a row.
@@ -96,6 +126,19 @@ pub(crate) fn texts<'a>(
     match beside {
         Some(beside) if layout.texts > 0 => &beside.texts[row * layout.texts..(row + 1) * layout.texts],
         _ => &[],
+    }
+}
+
+/// The texts of a row to be changed.
+#[inline]
+pub(crate) fn texts_mut<'a>(
+    beside: &'a mut Option<Box<Beside>>,
+    layout: &Layout,
+    row: usize,
+) -> &'a mut [Option<Box<str>>] {
+    match beside {
+        Some(beside) if layout.texts > 0 => &mut beside.texts[row * layout.texts..(row + 1) * layout.texts],
+        _ => &mut [],
     }
 }
 

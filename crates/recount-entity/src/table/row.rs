@@ -10,15 +10,11 @@ use super::Stopped;
 use super::layout::{
     Cell, EVENT_TIME, EVENTS_SHIFT, Kind, LATE, LOOKUP_TIME, Layout, META, POSITION, PRESENT, STOPPED,
 };
-use super::page::{Beside, Page, texts};
+use super::page::{Beside, Page, texts, texts_mut};
+use crate::fold::StateColumn;
 use crate::key::KeyRef;
+use crate::key::words::{self, LONG_KEY};
 
-/// Keys of up to so many bytes lie in their rows.
-const SHORT_KEY: usize = 15;
-/// In the place of a short key's length.
-const LONG: u64 = 0xFF;
-/// The second word of every long key.
-pub(crate) const LONG_KEY: u64 = LONG << 56;
 /// A key counts no more events than this; there are no so many positions.
 const EVENTS_MAX: u64 = (1 << (64 - EVENTS_SHIFT)) - 1;
 
@@ -92,26 +88,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The words of a key that fits into its row.
-#[inline]
-pub(crate) fn short_key(key: &[u8]) -> Option<[u64; 2]> {
-    let length = key.len();
-    if length > SHORT_KEY {
-        return None;
-    }
-    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let words = if length >= 8 {
-        // The last eight bytes, of which those that are among the first too are shifted out.
-        let last = u128::from(word(&key[length - 8..])) >> (8 * (16 - length));
-        [word(key), last as u64]
-    } else {
-        let bytes = key.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte));
-        [bytes, 0]
-    };
-    Some([words[0], words[1] | (length as u64) << 56])
-}
-
-/// The words of a key that does not, and lies among the keys of its page from `start` on.
+/// The words of a key that does not fit into its row, and lies among the keys of its page from `start` on.
 pub(crate) fn long_key(start: usize, length: usize) -> [u64; 2] {
     let (start, length) = (u32::try_from(start), u32::try_from(length));
     let (Ok(start), Ok(length)) = (start, length) else { panic!("256 keys have less than 4 GiB") };
@@ -122,10 +99,7 @@ fn key_of<'a>(words: &[u64], beside: &'a Option<Box<Beside>>) -> KeyRef<'a> {
     if words[1] == LONG_KEY {
         return KeyRef::long(long_key_of(words[0], beside));
     }
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&words[0].to_le_bytes());
-    bytes[8..].copy_from_slice(&words[1].to_le_bytes());
-    KeyRef::short(bytes)
+    KeyRef::short(words::bytes([words[0], words[1]]))
 }
 
 /// The bytes of a long key, by its first word.
@@ -206,6 +180,21 @@ pub(crate) fn wide(words: &[u64], at: usize) -> i128 {
     (u128::from(words[at]) | u128::from(words[at + 1]) << 64) as i128
 }
 
+/// The words and texts of a row whose key has no events yet.
+pub(crate) fn blank(layout: &Layout, state: &[StateColumn]) -> (Vec<u64>, Vec<Option<Box<str>>>) {
+    let mut words = vec![0; layout.words];
+    words[EVENT_TIME] = i64::MIN as u64;
+    words[LOOKUP_TIME] = i64::MIN as u64;
+    let texts = std::iter::repeat_n(None, layout.texts).collect();
+    let mut beside = Some(Box::new(Beside { texts, ..Beside::default() }));
+    let (row, heap_bytes) = (0, &mut 0);
+    let mut blank = RowMut { layout, words: &mut words, beside: &mut beside, row, heap_bytes };
+    for (column, state) in state.iter().enumerate() {
+        blank.set(column, state.default.clone());
+    }
+    (words, beside.map(|beside| beside.texts).unwrap_or_default())
+}
+
 /// A row to be changed.
 pub(crate) struct RowMut<'a> {
     layout: &'a Layout,
@@ -228,30 +217,45 @@ impl<'a> RowMut<'a> {
         RowMut { layout, words, beside, row, heap_bytes }
     }
 
-    /// Gives a new row its key.
-    pub(crate) fn set_key(&mut self, key: &[u8]) {
-        let words = short_key(key).unwrap_or_else(|| {
+    /// Gives a new row its key, a short one by its words.
+    pub(crate) fn set_key(&mut self, mut words: [u64; 2], long: &[u8]) {
+        if words[1] == LONG_KEY {
             let keys = &mut self.beside.get_or_insert_default().keys;
-            let start = keys.len();
-            keys.extend_from_slice(key);
-            *self.heap_bytes += key.len();
-            long_key(start, key.len())
-        });
+            words = long_key(keys.len(), long.len());
+            keys.extend_from_slice(long);
+            *self.heap_bytes += long.len();
+        }
         self.words[..META].copy_from_slice(&words);
     }
 
-    /// Forgets everything but the key and the state.
-    pub(crate) fn reset(&mut self) {
+    /// Forgets everything but the key.
+    pub(crate) fn begin(&mut self) {
         self.go_on();
-        self.words[META] &= ((1 << EVENTS_SHIFT) - 1) & !(PRESENT | LATE);
-        self.words[POSITION] = 0;
-        self.words[EVENT_TIME] = i64::MIN as u64;
-        self.words[LOOKUP_TIME] = i64::MIN as u64;
+        self.layout.begin(self.words);
+        self.begin_texts();
     }
 
-    /// Becomes a row that was kept, but for the state.
+    /// Becomes the state before the first event.
+    pub(crate) fn begin_state(&mut self) {
+        self.layout.begin_state(self.words);
+        self.begin_texts();
+    }
+
+    fn begin_texts(&mut self) {
+        let layout = self.layout;
+        for (text, blank) in texts_mut(self.beside, layout, self.row).iter_mut().zip(&layout.blank_texts) {
+            let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+            *self.heap_bytes = *self.heap_bytes + length(blank) - length(text);
+            text.clone_from(blank);
+        }
+    }
+
+    /// Becomes a row that was kept.
     pub(crate) fn restore(&mut self, row: SavedRow) {
-        self.reset();
+        self.begin();
+        for (column, value) in row.state.into_iter().enumerate() {
+            self.set(column, value);
+        }
         self.set_present(row.present);
         self.words[META] |= row.events.min(EVENTS_MAX) << EVENTS_SHIFT;
         self.words[POSITION] = row.position;
@@ -386,8 +390,7 @@ impl<'a> RowMut<'a> {
             value => panic!("{value:?} does not belong into a column of texts"),
         };
         self.set_null(cell, text.is_none());
-        let beside = self.beside.as_mut().expect("pages of rows with texts have a place for them");
-        let kept = &mut beside.texts[self.row * self.layout.texts + cell.at];
+        let kept = &mut texts_mut(self.beside, self.layout, self.row)[cell.at];
         let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         *self.heap_bytes = *self.heap_bytes + length(&text) - length(kept);
         *kept = text;
@@ -405,25 +408,5 @@ impl Stopped {
     fn bytes(&self) -> usize {
         // In its place, and behind it with two counts.
         size_of::<(usize, Arc<Stopped>)>() + 2 * size_of::<usize>() + size_of::<Stopped>() + self.reason.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_keys_come_back_from_their_words() {
-        let bytes: Vec<u8> = (1..=20).collect();
-        for length in 0..=20 {
-            let key = &bytes[..length];
-            let Some(words) = short_key(key) else {
-                assert!(length > SHORT_KEY);
-                continue;
-            };
-            assert!(length <= SHORT_KEY);
-            let back = key_of(&words, &None);
-            assert_eq!(back.as_bytes(), key);
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use recount_types::column::Value;
+
 use super::*;
 use crate::fold::Domain;
 use crate::key::Key;
@@ -20,19 +22,25 @@ fn table(domains: &[Domain]) -> Table {
     Table::new(&domains.iter().map(column).collect::<Vec<_>>(), 7)
 }
 
+/// The row of a key that is new, with this state.
+fn add(table: &mut Table, key: &[u8], state: &[Value<'static>]) -> Slot {
+    assert_eq!(table.find(key), None);
+    let slot = table.find_or_add(key).unwrap();
+    state.iter().enumerate().for_each(|(column, value)| table.edit(slot).set(column, value.clone()));
+    slot
+}
+
 const INTEGER: Domain = Domain::Integer(i64::MIN, i64::MAX);
 
 #[test]
 fn rows_are_found_by_key_and_stay_in_their_place() {
     let mut table = table(&[INTEGER, Domain::Text]);
     assert!(table.is_empty() && table.find(&key(0)).is_none());
-    let state = [Value::Integer(0), Value::Null];
     // Short keys and long ones, some of which differ in their last byte only.
     let key = |number: i64| if number % 3 == 0 { [&[5; 40], &*key(number)].concat() } else { key(number) };
     for number in 0..1000 {
-        let slot = table.find_or_add(&key(number), &state).unwrap();
-        table.edit(slot).set(0, Value::Integer(number * 10));
-        assert_eq!(table.find_or_add(&key(number), &state), Ok(slot), "found, not added");
+        let slot = add(&mut table, &key(number), &[Value::Integer(number * 10)]);
+        assert_eq!(table.find_or_add(&key(number)), Ok(slot), "found, not added");
     }
     assert_eq!(table.len(), 1000);
     for number in 0..1000 {
@@ -49,18 +57,18 @@ fn rows_are_found_by_key_and_stay_in_their_place() {
 #[test]
 fn many_keys_are_found_as_one_by_one() {
     let (mut together, mut single) = (table(&[INTEGER]), table(&[INTEGER]));
-    let mut search = Search::default();
-    let state = [Value::Integer(0)];
     for first in (0..3000).step_by(100) {
         let numbers = (first..first + 128).map(|number| number / 2 * 7 % 1500);
         let keys: Vec<Vec<u8>> =
             numbers.map(|number| if number == 11 { Vec::new() } else { key(number) }).collect();
-        together.find_or_add_all(keys.iter().map(Vec::as_slice), &state, &mut search).unwrap();
-        let expected: Vec<_> = keys
-            .iter()
-            .map(|key| (!key.is_empty()).then(|| single.find_or_add(key, &state).unwrap()))
-            .collect();
-        assert_eq!(search.slots, expected);
+        let mut of_events = Keys::default();
+        keys.iter().for_each(|key| of_events.push(key));
+        let mut search = together.search(&of_events);
+        let slots = (0..keys.len()).map(|number| together.next_of(&mut search, &of_events, number));
+        let slots = slots.collect::<Result<Vec<_>, _>>().unwrap();
+        let expected: Vec<_> =
+            keys.iter().map(|key| (!key.is_empty()).then(|| single.find_or_add(key).unwrap())).collect();
+        assert_eq!(slots, expected);
     }
     assert_eq!(together.len(), 1499);
 }
@@ -89,7 +97,7 @@ fn states_come_back_as_they_were_set() {
         let of = |column: usize| column % domains.len();
         let mut table = table(&(0..columns).map(|column| domains[of(column)]).collect::<Vec<_>>());
         let state: Vec<_> = (0..columns).map(|column| values[of(column)][column / 6 % 3].clone()).collect();
-        let slots = [1, 2].map(|number| table.find_or_add(&key(number), &state).unwrap());
+        let slots = [1, 2].map(|number| add(&mut table, &key(number), &state));
         assert_eq!(table.state(slots[1]).to_vec(), state);
         for column in 0..columns {
             for value in &values[of(column)] {
@@ -110,7 +118,7 @@ fn states_come_back_as_they_were_set() {
 #[test]
 fn numbers_of_64_bits_fit_into_wide_columns() {
     let mut table = table(&[Domain::Decimal(38, 2)]);
-    let slot = table.find_or_add(&key(1), &[Value::Decimal(10i128.pow(37))]).unwrap();
+    let slot = add(&mut table, &key(1), &[Value::Decimal(10i128.pow(37))]);
     for number in [-1, i64::MIN, 7, i64::MAX, 0] {
         let cell = table.layout.cells[0];
         table.edit(slot).set_number(cell, Some(number));
@@ -121,39 +129,67 @@ fn numbers_of_64_bits_fit_into_wide_columns() {
 #[test]
 fn what_was_frozen_does_not_change() {
     let mut table = table(&[INTEGER, Domain::Text]);
-    for number in 0..300 {
+    // The second page begins.
+    let page_rows = table.layout.page_rows();
+    let rows = page_rows as i64 + 44;
+    for number in 0..rows {
         let state = [Value::Integer(number), Value::Text("as it was".into())];
-        let slot = table.find_or_add(&key(number), &state).unwrap();
+        let slot = add(&mut table, &key(number), &state);
         table.edit(slot).count_event(1);
     }
     let frozen = table.freeze();
-    let slot = table.find(&key(299)).unwrap();
+    let slot = table.find(&key(rows - 1)).unwrap();
     let mut row = table.edit(slot);
     row.set(0, Value::Integer(-1));
     row.set(1, Value::Null);
     row.set_present(true);
     row.stop(Stopped { position: 1, reason: "why".to_owned() });
     // One that has no events yet, and one that turns out to have none.
-    table.find_or_add(&key(300), &[Value::Null, Value::Null]).unwrap();
+    add(&mut table, &key(rows), &[Value::Null, Value::Null]);
     let slot = table.find(&key(0)).unwrap();
-    table.edit(slot).reset();
-    let rows: Vec<_> = frozen.rows().collect();
-    assert_eq!(rows.len(), 300);
-    assert!(rows.iter().all(|(row, _)| !row.present && row.stopped.is_none()));
-    assert_eq!(rows[299].1, [Value::Integer(299), Value::Text("as it was".into())]);
+    table.edit(slot).begin();
+    let before: Vec<_> = frozen.rows().collect();
+    assert_eq!(before.len() as i64, rows);
+    assert!(before.iter().all(|(row, _)| !row.present && row.stopped.is_none()));
+    let (_, last) = before.last().unwrap();
+    assert_eq!(*last, [Value::Integer(rows - 1), Value::Text("as it was".into())]);
     let after = table.freeze();
-    assert_eq!(after.rows().count(), 299);
-    assert_eq!(after.rows().nth(298).unwrap().1, [Value::Integer(-1), Value::Null]);
-    assert_eq!(after.rows().nth(298).unwrap().0.stopped.unwrap().reason, "why");
+    assert_eq!(after.rows().count() as i64, rows - 1);
+    let (row, state) = after.rows().last().unwrap();
+    assert_eq!(state, [Value::Integer(-1), Value::Null]);
+    assert_eq!(row.stopped.unwrap().reason, "why");
     let pages: Vec<_> = (0..3).map(|number| frozen.page(number).map(|rows| rows.count())).collect();
-    assert_eq!(pages, [Some(256), Some(44), None]);
+    assert_eq!(pages, [Some(page_rows), Some(44), None]);
+}
+
+/// The first page begins small and grows, with what its rows have beside their words; the others are whole.
+#[test]
+fn pages_take_the_memory_that_their_rows_need() {
+    for domains in [&[INTEGER][..], &[Domain::Text], &[Domain::Decimal(38, 0); 100], &[Domain::Text; 40_000]]
+    {
+        let mut table = table(domains);
+        let page_rows = table.layout.page_rows();
+        let row = table.layout.words * 8 + table.layout.texts * size_of::<Option<Box<str>>>();
+        assert!(page_rows == 1 || page_rows * row <= 256 * 1024, "{page_rows} rows of {row} bytes");
+        let mut place = 16.min(page_rows);
+        for rows in 1..=page_rows.min(5000) + 1 {
+            let slot = table.find_or_add(&key(rows as i64)).unwrap();
+            assert_eq!(table.find(&key(rows as i64)), Some(slot));
+            place = if rows > page_rows { 2 * page_rows } else { place.max(rows.next_power_of_two()) };
+            let (least, bytes) = (place * row, table.bytes() - table.index.bytes());
+            assert!((least..least + 300).contains(&bytes), "{rows} rows, {bytes} bytes, {least} of rows");
+        }
+        for rows in 1..=page_rows.min(5000) + 1 {
+            assert_eq!(table.row(table.find(&key(rows as i64)).unwrap()).key.as_bytes(), key(rows as i64));
+        }
+    }
 }
 
 /// A page is copied only while somebody reads it.
 #[test]
 fn pages_that_nobody_reads_any_more_are_written_where_they_are() {
     let mut table = table(&[INTEGER]);
-    let slot = table.find_or_add(&key(1), &[Value::Integer(1)]).unwrap();
+    let slot = add(&mut table, &key(1), &[Value::Integer(1)]);
     table.edit(slot).count_event(1);
     let place = |table: &Table| table.page(slot).row(&table.layout, 0).as_ptr();
     let before = place(&table);
@@ -171,17 +207,17 @@ fn pages_that_nobody_reads_any_more_are_written_where_they_are() {
 #[test]
 fn memory_is_counted_and_given_back() {
     let mut table = table(&[Domain::Text]);
-    let slot = table.find_or_add(&[5; 100], &[Value::Text("1234".into())]).unwrap();
+    let slot = add(&mut table, &[5; 100], &[Value::Text("1234".into())]);
     let before = table.bytes();
     table.edit(slot).set(0, Value::Text("x".repeat(1000).into()));
     assert_eq!(table.bytes(), before + 996);
     table.edit(slot).set(0, Value::Null);
     assert_eq!(table.bytes(), before - 4);
-    let rows = page::PAGE_ROWS * (64 + 16);
+    let rows = 16 * (64 + 16);
     assert!(before > rows + 104, "{before} with {rows} of a page, 100 of a key, 4 of a text");
     table.edit(slot).stop(Stopped { position: 1, reason: "x".repeat(500) });
     assert!(table.bytes() > before + 500);
-    table.edit(slot).reset();
+    table.edit(slot).begin();
     assert_eq!(table.bytes(), before - 4);
     assert_eq!(table.row(slot).stopped, None);
 }

@@ -117,8 +117,7 @@ impl Replica {
             if events.is_empty() {
                 continue;
             }
-            let key = events.key(0);
-            if let Some(slot) = self.find(key).await? {
+            if let Some(slot) = self.find(events.key(0).as_bytes()).await? {
                 slots.push(slot);
             }
         }
@@ -141,6 +140,7 @@ impl Replica {
         for event in 0..events.len() {
             let Some(base) = &mut self.base else { return Ok(()) };
             let key = events.key(event);
+            let key = key.as_bytes();
             if key.is_empty() || self.table.find(key).is_some() {
                 continue;
             }

@@ -81,7 +81,7 @@ fn statements_from_a_file_the_command_line_and_standard_input() {
     );
     directory.check(&["sql", "bank.db", "-c", "SELECT count(*) AS n FROM account; SHOW ENTITIES"], "", expect![[r#"
         {"n":2}
-        {"name":"account","version":1,"current":true,"keys":2,"stopped":0,"position":5,"behind":0,"bytes":16536,"error":"","unfit_events":0}
+        {"name":"account","version":1,"current":true,"keys":2,"stopped":0,"position":5,"behind":0,"bytes":1176,"error":"","unfit_events":0}
     "#]]);
     directory.check(
         &["sql", "bank.db", "-f", "none.sql"],

@@ -236,7 +236,8 @@ impl World {
         let columns = COLUMNS.map(column);
         let mut table = Table::new(&columns, 1);
         let state = chance.values();
-        table.find_or_add(b"k", &state).unwrap();
+        let slot = table.find_or_add(b"k").unwrap();
+        state.iter().enumerate().for_each(|(column, value)| table.edit(slot).set(column, value.clone()));
         let event = COLUMNS.iter().zip(chance.values()).map(|((_, form), value)| {
             let mut column = Column::new(*form);
             column.push(&value);
