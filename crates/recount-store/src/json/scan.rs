@@ -15,8 +15,10 @@ use crate::schema::{Column, EventDefinition};
 pub(crate) enum Raw<'a> {
     /// `null`, or missing.
     Null,
-    /// `true` or `false`.
-    Bool(bool),
+    /// `true`.
+    True,
+    /// `false`.
+    False,
     /// A number, verbatim.
     Number(&'a str),
     /// What stands between the quotes of a string.
@@ -80,7 +82,7 @@ pub(crate) fn scan<'a>(
     let count = columns.len() + events.iter().map(|event| event.columns.len()).sum::<usize>();
     let found = vec![Raw::Null; count];
     let mut scanner = Scanner { text, bytes: payload, at: 0, keys: Vec::new(), columns, events, found };
-    scanner.whole(&Live::All(count))?;
+    scanner.whole(&Live::All(count)).map_err(|bad| *bad)?;
     Ok(scanner.found)
 }
 
@@ -89,8 +91,11 @@ pub(crate) fn single(text: &str) -> Result<Raw<'_>, BadJson> {
     let bytes = text.as_bytes();
     let found = Vec::new();
     let mut scanner = Scanner { text, bytes, at: 0, keys: Vec::new(), columns: &[], events: &[], found };
-    scanner.whole(&Live::All(0))
+    scanner.whole(&Live::All(0)).map_err(|bad| *bad)
 }
+
+/// What is found, or why not: in a box, so that what is found fits into registers.
+type Scanned<T> = Result<T, Box<BadJson>>;
 
 /// The paths that lead through the value at hand.
 enum Live {
@@ -114,14 +119,14 @@ struct Scanner<'a, 'p> {
 }
 
 impl<'a, 'p> Scanner<'a, 'p> {
-    fn whole(&mut self, live: &Live) -> Result<Raw<'a>, BadJson> {
+    fn whole(&mut self, live: &Live) -> Scanned<Raw<'a>> {
         let value = self.value(0, live)?;
         self.skip_space();
         if self.at < self.bytes.len() { Err(self.expected("the end")) } else { Ok(value) }
     }
 
     /// A value, `depth` containers deep.
-    fn value(&mut self, depth: usize, live: &Live) -> Result<Raw<'a>, BadJson> {
+    fn value(&mut self, depth: usize, live: &Live) -> Scanned<Raw<'a>> {
         self.skip_space();
         let start = self.at;
         match self.bytes.get(start) {
@@ -135,16 +140,16 @@ impl<'a, 'p> Scanner<'a, 'p> {
                 self.array(depth + 1)?;
                 Ok(Raw::Nested(&self.text[start..self.at]))
             }
-            Some(b't') => self.word("true", Raw::Bool(true)),
-            Some(b'f') => self.word("false", Raw::Bool(false)),
+            Some(b't') => self.word("true", Raw::True),
+            Some(b'f') => self.word("false", Raw::False),
             Some(b'n') => self.word("null", Raw::Null),
             _ => Err(self.expected("a value")),
         }
     }
 
-    fn object(&mut self, depth: usize, live: &Live) -> Result<(), BadJson> {
+    fn object(&mut self, depth: usize, live: &Live) -> Scanned<()> {
         if depth > JSON_DEPTH_MAX {
-            return Err(BadJson::Depth);
+            return Err(Box::new(BadJson::Depth));
         }
         let first_key = self.keys.len();
         let mut many: Option<BTreeSet<Cow<'a, str>>> = None;
@@ -169,7 +174,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
             };
             if !is_new {
                 let key = key.chars().take(80).collect();
-                return Err(BadJson::DuplicateKey { key, at: key_at + 1 });
+                return Err(Box::new(BadJson::DuplicateKey { key, at: key_at + 1 }));
             }
             self.skip_space();
             if !self.take(b':') {
@@ -194,7 +199,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
     }
 
     /// The value of a key of an object `depth` containers deep; kept where a path ends here.
-    fn member(&mut self, depth: usize, key: &str, live: &Live) -> Result<(), BadJson> {
+    fn member(&mut self, depth: usize, key: &str, live: &Live) -> Scanned<()> {
         let mut ending = None;
         let (mut more_ending, mut passing) = (Vec::new(), Vec::new());
         let mut sort = |at: usize, path: &[String]| {
@@ -232,9 +237,9 @@ impl<'a, 'p> Scanner<'a, 'p> {
         self.columns.iter().chain(of_events).nth(at).map_or(&[], |column| &column.path)
     }
 
-    fn array(&mut self, depth: usize) -> Result<(), BadJson> {
+    fn array(&mut self, depth: usize) -> Scanned<()> {
         if depth > JSON_DEPTH_MAX {
-            return Err(BadJson::Depth);
+            return Err(Box::new(BadJson::Depth));
         }
         self.at += 1;
         self.skip_space();
@@ -255,10 +260,10 @@ impl<'a, 'p> Scanner<'a, 'p> {
     }
 
     /// What stands between the quotes of the string that begins here, and whether it has escapes.
-    fn string(&mut self) -> Result<(&'a str, bool), BadJson> {
+    fn string(&mut self) -> Scanned<(&'a str, bool)> {
         let start = self.at + 1;
         let (mut at, mut has_escapes) = (start, false);
-        let wrong = |what| BadJson::String { at: start, what };
+        let wrong = |what| Box::new(BadJson::String { at: start, what });
         loop {
             match self.bytes.get(at) {
                 Some(b'"') => {
@@ -278,7 +283,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
         }
     }
 
-    fn number(&mut self) -> Result<&'a str, BadJson> {
+    fn number(&mut self) -> Scanned<&'a str> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
@@ -294,7 +299,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
         Ok(&self.text[start..self.at])
     }
 
-    fn digits(&mut self) -> Result<(), BadJson> {
+    fn digits(&mut self) -> Scanned<()> {
         let start = self.at;
         while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
             self.at += 1;
@@ -302,7 +307,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
         if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
-    fn word(&mut self, word: &str, value: Raw<'a>) -> Result<Raw<'a>, BadJson> {
+    fn word(&mut self, word: &str, value: Raw<'a>) -> Scanned<Raw<'a>> {
         if !self.text[self.at..].starts_with(word) {
             return Err(self.expected("a value"));
         }
@@ -322,9 +327,10 @@ impl<'a, 'p> Scanner<'a, 'p> {
         }
     }
 
-    fn expected(&self, expected: &'static str) -> BadJson {
+    #[cold]
+    fn expected(&self, expected: &'static str) -> Box<BadJson> {
         let found = self.text[self.at..].chars().next();
         let found = found.map_or_else(|| "the end".to_owned(), |character| format!("{character:?}"));
-        BadJson::Expected { at: self.at + 1, found, expected }
+        Box::new(BadJson::Expected { at: self.at + 1, found, expected })
     }
 }

@@ -113,7 +113,8 @@ pub(crate) fn read<'a>(column: &'a Column, raw: Raw<'a>) -> Result<Value<'a>, Ba
         return if column.nullable { Ok(Value::Null) } else { Err(BadValue::Null { field: field(column) }) };
     }
     match (column.column_type, raw) {
-        (ColumnType::Boolean, Raw::Bool(value)) => Ok(Value::Boolean(value)),
+        (ColumnType::Boolean, Raw::True) => Ok(Value::Boolean(true)),
+        (ColumnType::Boolean, Raw::False) => Ok(Value::Boolean(false)),
         (ColumnType::SmallInt, Raw::Number(text)) => integer(column, text, i16::MIN.into(), i16::MAX.into()),
         (ColumnType::Int, Raw::Number(text)) => integer(column, text, i32::MIN.into(), i32::MAX.into()),
         (ColumnType::BigInt, Raw::Number(text)) => integer(column, text, i64::MIN, i64::MAX),
@@ -246,8 +247,8 @@ fn shown(raw: Raw<'_>) -> String {
 fn verbatim(raw: Raw<'_>) -> &str {
     match raw {
         Raw::Null => "null",
-        Raw::Bool(true) => "true",
-        Raw::Bool(false) => "false",
+        Raw::True => "true",
+        Raw::False => "false",
         Raw::Number(text) | Raw::Nested(text) => text,
         Raw::String(inner) => inner,
     }
@@ -272,7 +273,7 @@ fn bad_time(column: &Column, raw: Raw<'_>, why: BadTime) -> BadValue {
 fn wrong_kind(column: &Column, raw: Raw<'_>) -> BadValue {
     let kind = match raw {
         Raw::Null => "null",
-        Raw::Bool(_) => "a boolean",
+        Raw::True | Raw::False => "a boolean",
         Raw::Number(_) => "a number",
         Raw::String(_) => "a string",
         Raw::Nested(text) if text.starts_with('{') => "an object",
