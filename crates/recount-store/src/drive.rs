@@ -38,6 +38,15 @@ enum Driver {
     Gone,
 }
 
+/// What became of polling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Polled {
+    /// A group is done; there may be another one.
+    Done,
+    /// The journal is closed: whatever is asked for now is not written any more.
+    NoWriter,
+}
+
 /// An open database: what its parts share, and the group being written, which refers to them.
 pub(crate) struct Database {
     pub(crate) inner: Arc<Inner>,
@@ -133,9 +142,9 @@ impl Database {
 
     /// Drives groups until the slot is answered or nothing is left to do, then passes the lead on.
     fn lead(&self, slot: &Slot, cx: &mut Context<'_>) {
-        while self.poll_group(cx).is_ready() {
+        while let Poll::Ready(polled) = self.poll_group(cx) {
             let mut sequencer = lock(&self.inner.sequencer);
-            if !sequencer.has_work() {
+            if polled == Polled::NoWriter || !sequencer.has_work() {
                 sequencer.driving = false;
                 slot.resign();
                 return;
@@ -158,7 +167,7 @@ impl Database {
     }
 
     /// Polls the group being written, or begins one. Ready when one group is done.
-    pub(crate) fn poll_group(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_group(&self, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut driver = lock(&self.driver);
         if matches!(*driver, Driver::Idle(_))
             && let Driver::Idle(writer) = std::mem::replace(&mut *driver, Driver::Gone)
@@ -175,9 +184,9 @@ impl Database {
                 *driver = Driver::Idle(writer);
                 drop(driver);
                 self.pollers.end(cx.waker());
-                Poll::Ready(())
+                Poll::Ready(Polled::Done)
             }
-            Driver::Idle(_) | Driver::Gone => Poll::Ready(()),
+            Driver::Idle(_) | Driver::Gone => Poll::Ready(Polled::NoWriter),
         }
     }
 
@@ -194,7 +203,9 @@ impl Database {
     /// Writes all that was accepted, whoever leads: there may be two for a while.
     pub(crate) async fn drain(&self) {
         while lock(&self.inner.sequencer).has_work() || self.is_writing() {
-            poll_fn(|cx| self.poll_group(cx)).await;
+            if poll_fn(|cx| self.poll_group(cx)).await == Polled::NoWriter {
+                return;
+            }
         }
     }
 
@@ -330,3 +341,6 @@ fn fail(inner: &Inner, waiters: Vec<Waiter>, error: &JournalError) {
     }
     inner.visible.notify();
 }
+
+#[cfg(test)]
+mod tests;
