@@ -73,6 +73,14 @@ impl Slot {
     }
 }
 
+/// Where a key is in a table, or that it is not there.
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// Tells this table from others.
+    table: Arc<Layout>,
+    slot: Option<Slot>,
+}
+
 /// A table cannot hold more rows than 32 bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an entity has at most {} keys", u32::MAX)]
@@ -140,6 +148,11 @@ impl Table {
     /// The shape of its rows.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Where a key is, for [`Frozen::slot`].
+    pub fn locate(&self, key: &[u8]) -> Located {
+        Located { table: self.layout.clone(), slot: self.find(key) }
     }
 
     /// The row of a key.
@@ -395,6 +408,12 @@ impl Frozen {
     /// What is known of each key that has events, with its state, in the order of arrival.
     pub fn rows(&self) -> impl Iterator<Item = (Row<'_>, State<'_>)> {
         self.pages.iter().flat_map(|page| self.rows_of(page))
+    }
+
+    /// The row of a key that was looked for in the table later on; `None` if that was another table.
+    pub fn slot(&self, located: &Located) -> Option<Option<Slot>> {
+        // Rows stay where they are, and come behind the others.
+        Arc::ptr_eq(&self.layout, &located.table).then_some(located.slot)
     }
 
     /// What is known of the key of a row, with its state, if it was there.

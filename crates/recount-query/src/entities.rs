@@ -170,11 +170,15 @@ impl Pinned for PinnedEntities {
             let series = self.views.series(&wanted.name, wanted.version, key.as_ref(), position, times)?;
             return Ok(Box::new(AtEach::new(info, series, key, shape, wanted.stopped)));
         }
-        let frozen = match self.kept(wanted) {
-            Some(frozen) => frozen.clone().into(),
-            None => self.views.rows(&wanted.name, wanted.version, key.as_ref(), as_of(moment))?.1,
+        let (name, version) = (wanted.name.as_str(), wanted.version);
+        let (frozen, located) = match self.kept(wanted) {
+            Some(frozen) => {
+                let located = key.as_ref().and_then(|key| self.views.locate(name, version, key));
+                (frozen.clone().into(), located)
+            }
+            None => (self.views.rows(name, version, key.as_ref(), as_of(moment))?.1, None),
         };
-        Ok(Box::new(RowsAt::new(info, frozen, key, shape, wanted.stopped)))
+        Ok(Box::new(RowsAt::new(info, frozen, (key, located), shape, wanted.stopped)))
     }
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {

@@ -37,6 +37,8 @@ mod names;
 mod narrow;
 mod plan;
 mod pseudo;
+#[cfg(test)]
+mod reference;
 mod relation;
 mod relations;
 mod scan;

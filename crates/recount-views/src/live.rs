@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use recount_entity::key::Key;
-use recount_entity::table::Frozen;
+use recount_entity::table::{Frozen, Located};
 use recount_env::{Clock, block_on};
 use recount_store::ReadError;
 use recount_store::schema::ColumnType;
@@ -327,6 +327,11 @@ impl Live {
     /// What it folds; it never changes.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Where a key is among the rows that are kept up to date; `None` while these are busy, or not all in memory.
+    pub(crate) fn locate(&self, key: &Key) -> Option<Located> {
+        self.replica.try_lock().ok()?.locate(key.as_bytes())
     }
 
     /// Tells of each key that stopped: the event, and why.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use recount_entity::table::Frozen;
+use recount_entity::key::Key;
+use recount_entity::table::{Frozen, Located};
 use recount_env::{Env, Signal, block_on};
 use recount_store::catalogue::{Catalogue, EntityState, EntityVersion};
 use recount_store::ddl::{self, CreateEntity, SkipEvent, Statement};
@@ -288,6 +289,11 @@ impl Views {
         let all: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
         let (position, frozen) = Live::freeze(&all, head.0, &self.inner.patience())?;
         Ok((Position(position), frozen))
+    }
+
+    /// Where a key is among the rows that [`Views::freeze`] gives; `None` if that cannot be told at once.
+    pub fn locate(&self, name: &str, version: Option<u32>, key: &Key) -> Option<Located> {
+        self.inner.find(name, version).ok()?.locate(key)
     }
 
     /// Does something that may block beside the caller.

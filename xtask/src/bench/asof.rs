@@ -77,15 +77,15 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
             };
             let whole_bar = answer.get("scan_and_interval_s")?;
             *plots.borrow_mut() = vec![
-                plot("one key as of a position", "position, millions", "ms", "keys", 10.0)?,
+                plot("one key as of a position", "position, millions", "ms", "keys", (10.0, 0.0))?,
                 plot(
                     "a key with many events",
                     "its events since the snapshot, thousands",
                     "ms",
                     "hot",
-                    10.0,
+                    (10.0, 1.0),
                 )?,
-                plot("all rows", "positions since the snapshot, millions", "s", "wholes", whole_bar)?,
+                plot("all rows", "positions since the snapshot, millions", "s", "wholes", (whole_bar, 0.0))?,
             ];
             let names = [
                 "key_p50_ms",

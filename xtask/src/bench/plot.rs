@@ -18,8 +18,8 @@ pub(crate) struct Plot {
     pub(crate) x: &'static str,
     pub(crate) y: &'static str,
     pub(crate) points: Vec<(f64, f64)>,
-    /// What no point should be above.
-    pub(crate) bar: f64,
+    /// What no point should be above: at x = 0, and how much more for each x.
+    pub(crate) bar: (f64, f64),
 }
 
 /// All of them as one picture.
@@ -42,7 +42,8 @@ impl Plot {
     fn draw(&self, out: &mut String) {
         let greatest = |values: &mut dyn Iterator<Item = f64>| nice(values.fold(0.0, f64::max));
         let x_max = greatest(&mut self.points.iter().map(|point| point.0));
-        let y_max = greatest(&mut self.points.iter().map(|point| point.1).chain([self.bar]));
+        let bar = |x: f64| self.bar.0 + self.bar.1 * x;
+        let y_max = greatest(&mut self.points.iter().map(|point| point.1).chain([bar(x_max)]));
         let x = |value: f64| MARGIN + (WIDTH - 2.0 * MARGIN) * value / x_max;
         let y = |value: f64| HEIGHT - MARGIN + (2.0 * MARGIN - HEIGHT) * value / y_max;
         let (left, right, top, bottom) = (x(0.0), x(x_max), y(y_max), y(0.0));
@@ -75,13 +76,16 @@ impl Plot {
                 short(x_max * share)
             );
         }
-        let bar = y(self.bar);
+        let (bar_left, bar_right) = (y(bar(0.0)), y(bar(x_max)));
+        let name = match self.bar {
+            (flat, 0.0) => short(flat),
+            (first, each) => format!("{} + {} for each", short(first), short(each)),
+        };
         let _ = writeln!(
             out,
-            "<path d=\"M{left} {bar:.1}H{right}\" stroke=\"#c33\" stroke-dasharray=\"6 4\"/>\
-             <text x=\"{right}\" y=\"{:.1}\" fill=\"#c33\" text-anchor=\"end\">bar {}</text>",
-            bar - 4.0,
-            short(self.bar)
+            "<path d=\"M{left} {bar_left:.1}L{right} {bar_right:.1}\" stroke=\"#c33\" stroke-dasharray=\"6 4\"/>\
+             <text x=\"{right}\" y=\"{:.1}\" fill=\"#c33\" text-anchor=\"end\">bar {name}</text>",
+            bar_right - 4.0
         );
         for point in &self.points {
             let _ = writeln!(
@@ -94,13 +98,17 @@ impl Plot {
     }
 }
 
-/// The next number that divides into ticks well: 1, 2 or 5 times a power of ten.
+/// The next number that divides into ticks well: 1, 1.5, 2, 3, 5 or 7.5 times a power of ten.
 fn nice(value: f64) -> f64 {
     if value <= 0.0 || !value.is_finite() {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(|nice| *nice >= value).unwrap_or(10.0 * power)
+    [1.0, 1.5, 2.0, 3.0, 5.0, 7.5]
+        .map(|digit| digit * power)
+        .into_iter()
+        .find(|nice| *nice >= value)
+        .unwrap_or(10.0 * power)
 }
 
 /// Three digits, without zeros at the end.
@@ -115,19 +123,21 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        assert_eq!([0.0, 0.03, 1.0, 1.1, 4.9, 51.0].map(nice), [1.0, 0.05, 1.0, 2.0, 5.0, 100.0]);
+        assert_eq!([0.0, 0.04, 1.0, 1.1, 4.9, 76.0].map(nice), [1.0, 0.05, 1.0, 1.5, 5.0, 100.0]);
         assert_eq!([0.0, 0.25, 10.0, 1.23456].map(short), ["0", "0.25", "10", "1.235"]);
     }
 
     #[test]
     fn a_point_lies_where_it_belongs() {
-        let plot = Plot { title: "t", x: "x", y: "y", points: vec![(5.0, 10.0), (0.0, 0.0)], bar: 5.0 };
-        let picture = svg(&[plot]);
+        let plot = |bar| Plot { title: "t", x: "x", y: "y", points: vec![(5.0, 10.0), (0.0, 0.0)], bar };
+        let picture = svg(&[plot((5.0, 0.0)), plot((5.0, 1.0))]);
         for part in [
             "<circle cx=\"660.0\" cy=\"60.0\" r=\"2\"",
             "<circle cx=\"60.0\" cy=\"220.0\" r=\"2\"",
-            "M60 140.0H660\" stroke=\"#c33\"",
+            "M60 140.0L660 140.0\" stroke=\"#c33\"",
             "bar 5</text>",
+            "M60 140.0L660 60.0\" stroke=\"#c33\"",
+            "bar 5 + 1 for each</text>",
         ] {
             assert!(picture.contains(part), "{part} is not in {picture}");
         }

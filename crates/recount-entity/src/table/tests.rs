@@ -162,6 +162,27 @@ fn what_was_frozen_does_not_change() {
     assert_eq!(pages, [Some(page_rows), Some(44), None]);
 }
 
+/// A key that is looked for later is where it was when the rows were frozen, or was not there yet.
+#[test]
+fn keys_are_located_in_what_was_frozen_before() {
+    let mut rows = table(&[INTEGER]);
+    let slot = add(&mut rows, &key(1), &[Value::Integer(1)]);
+    rows.edit(slot).count_event(1);
+    let frozen = rows.freeze();
+    rows.edit(slot).set(0, Value::Integer(2));
+    let later = add(&mut rows, &key(2), &[Value::Integer(2)]);
+    rows.edit(later).count_event(1);
+    let states = |number| {
+        let slot = frozen.slot(&rows.locate(&key(number))).unwrap();
+        slot.and_then(|slot| frozen.at(slot)).map(|(_, state)| state.to_vec())
+    };
+    assert_eq!([1, 2, 3].map(states), [Some(vec![Value::Integer(1)]), None, None]);
+    assert_eq!(frozen.slot(&rows.locate(&key(3))), Some(None));
+    let mut other = table(&[INTEGER]);
+    add(&mut other, &key(3), &[Value::Integer(3)]);
+    assert_eq!(frozen.slot(&other.locate(&key(3))), None, "of another table nothing is known");
+}
+
 /// The first page begins small and grows, with what its rows have beside their words; the others are whole.
 #[test]
 fn pages_take_the_memory_that_their_rows_need() {

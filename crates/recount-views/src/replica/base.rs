@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use recount_entity::fold::Events;
 use recount_entity::key::Key;
-use recount_entity::table::{SavedRow, Slot};
+use recount_entity::table::{Located, SavedRow, Slot};
 use recount_store::Scope;
 use recount_store::columns::form_of;
 use recount_types::{Event, Position};
@@ -133,6 +133,11 @@ impl Replica {
             None => self.load(key).await?,
         };
         Ok(found.filter(|&slot| self.table.row(slot).events > 0))
+    }
+
+    /// Where a key is in the table; `None` while not all rows are there.
+    pub(crate) fn locate(&self, key: &[u8]) -> Option<Located> {
+        self.base.is_none().then(|| self.table.locate(key))
     }
 
     /// Takes the rows that events are about to change out of the snapshot.

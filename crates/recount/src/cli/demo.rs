@@ -69,24 +69,28 @@ const CREATE: &str = "CREATE TOPIC transactions (accountId BIGINT NOT NULL, amou
 /// Runs the demo.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.demo {
-        Demo::Bank(bank) => {
-            let directory = bank.keep.clone().unwrap_or_else(|| {
-                std::env::temp_dir().join(format!("recount-demo-{}.db", std::process::id()))
-            });
-            if bank.keep.is_some() {
-                return show(bank, &directory);
-            }
-            let interrupted = directory.clone();
-            interrupt::when_interrupted(move || remove(&interrupted));
-            let shown = show(bank, &directory);
-            remove(&directory);
-            shown
-        }
+        Demo::Bank(bank) => match &bank.keep {
+            Some(directory) => show(bank, directory),
+            None => show_and_remove(bank),
+        },
         Demo::Victim { directory } => victim(directory),
     }
 }
 
-/// Removes the database; false if that cannot be done. It may be written to meanwhile: then once more.
+/// The same in a folder that is removed afterwards, or when the demo is interrupted. The database lies within it: once
+/// the folder is gone, it cannot be opened anew.
+fn show_and_remove(bank: &Bank) -> Result<(), Failure> {
+    let folder = std::env::temp_dir().join(format!("recount-demo-{}", std::process::id()));
+    fs::create_dir(&folder)
+        .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
+    let interrupted = folder.clone();
+    interrupt::when_interrupted(move || remove(&interrupted));
+    let shown = show(bank, &folder.join("bank.db"));
+    remove(&folder);
+    shown
+}
+
+/// Removes a folder; false if that cannot be done. It may be written to meanwhile: then once more.
 fn remove(directory: &Path) -> bool {
     (0..REMOVALS_MAX).any(|_| fs::remove_dir_all(directory).is_ok() || !directory.exists())
 }

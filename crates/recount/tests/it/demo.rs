@@ -54,5 +54,9 @@ fn ctrl_c_leaves_nothing_behind() {
     let told = demo.line();
     let database = told.strip_prefix("A new bank in ").unwrap();
     assert_eq!(demo.interrupt(), Some(130));
-    assert!(!Path::new(database).exists(), "{database}");
+    let folder = Path::new(database).parent().unwrap();
+    assert!(
+        !folder.exists() && folder.file_name().unwrap().to_string_lossy().starts_with("recount-demo-"),
+        "{database}"
+    );
 }
