@@ -14,6 +14,10 @@ const FILES: &[(&str, &[&str])] = &[
     ("recount-journal", &["frame.rs", "mask.rs", "classify.rs", "segment.rs"]),
     ("recount-store", &["sequencer.rs", "sequencer/**", "condition.rs", "group.rs", "append/later.rs"]),
     ("recount-index", &["run/**", "filter.rs"]),
+    (
+        "recount-entity",
+        &["fold.rs", "fold/**", "lookup.rs", "expr/time.rs", "expr/program.rs", "table.rs", "table/row.rs"],
+    ),
 ];
 
 const KILLED_MIN: f64 = 0.95;
