@@ -114,4 +114,34 @@ mod tests {
             assert!(table.bytes() > 6 * size_of::<Version>());
         }
     }
+
+    #[test]
+    fn rows_are_told_and_their_memory_is_counted() {
+        let mut table = LookupTable::new(1);
+        let (short, long) = (Key::from_bytes(b"short"), Key::from_bytes(&[7; 40]));
+        let value = |text: &'static str| [Value::Text(text.into()), Value::Integer(1)].into();
+        let version = 2 * size_of::<Value<'static>>() + size_of::<Version>();
+        table.insert(short.clone(), 10, 1, value("abc"));
+        let mut expected = 3 + version + size_of::<Key>();
+        assert_eq!(table.bytes(), expected);
+        table.insert(short.clone(), 20, 2, value("ab"));
+        expected += 2 + version;
+        assert_eq!(table.bytes(), expected, "its key is there");
+        table.insert(long.clone(), 5, 3, value(""));
+        expected += version + size_of::<Key>() + 40;
+        assert_eq!(table.bytes(), expected);
+        let mut rows: Vec<_> = table
+            .rows()
+            .map(|(key, time, position, values)| (key.clone(), time, position, values.len()))
+            .collect();
+        rows.sort();
+        assert_eq!(rows, [(long, 5, 3, 2), (short.clone(), 10, 1, 2), (short, 20, 2, 2)]);
+    }
+
+    #[test]
+    fn keys_of_one_length_are_told_apart() {
+        let equivalent = |bytes: &[u8], key: &[u8]| KeyBytes(bytes).equivalent(&Key::from_bytes(key));
+        assert!(equivalent(b"", b"") && equivalent(b"ab", b"ab"));
+        assert!(!equivalent(b"ab", b"ac") && !equivalent(b"ab", b"abc") && !equivalent(b"a", b""));
+    }
 }

@@ -9,6 +9,8 @@ use super::*;
 use crate::expr::{Class, Operator};
 use crate::key::Key;
 
+mod looking_up;
+
 fn events(of: &[(i64, u16, i64, i64)]) -> Events {
     let mut events = Events { columns: vec![Column::new(Form::Integer)], ..Events::default() };
     for (at, (key, number, time, amount)) in of.iter().enumerate() {
@@ -188,4 +190,32 @@ fn a_key_is_of_its_own_events_columns() {
     let scope = Scope { state: &[], event: &columns, row: 2, lookups: &[] };
     assert_eq!(push_key(&mut bytes, &exprs, &scope), Ok(false));
     assert_eq!(bytes, [7], "no part of a key is left");
+}
+
+#[test]
+fn events_are_counted_and_taken_away() {
+    let mut some = events(&[(1, 0, 1, 5), (2, 0, 2, 6), (3, 0, 3, 7)]);
+    assert!(!some.is_empty() && Events::default().is_empty());
+    assert_eq!(some.len(), 3);
+    let of_columns = some.columns[0].bytes();
+    some.columns.push(Column::new(Form::Text));
+    for text in ["a", "bc", ""] {
+        some.columns[1].push(&Value::Text(text.into()));
+    }
+    // A number, and three times of 64 bits; keys as two words.
+    assert_eq!(some.bytes(), of_columns + some.columns[1].bytes() + 3 * (2 + 24) + 3 * 16);
+    some.clear();
+    assert!(some.is_empty() && some.keys.is_empty());
+    assert!(some.columns.iter().all(Column::is_empty));
+    assert_eq!((some.bytes(), some.numbers.len(), some.times.len(), some.appended.len()), (0, 0, 0, 0));
+}
+
+#[test]
+fn what_comes_later_matters_to_folds_by_event_time_and_with_look_ups() {
+    let plain = fold();
+    assert_eq!(plain.defaults(), [Value::Integer(0), Value::Null]);
+    assert!(!plain.is_retroactive());
+    assert!(Fold { by_event_time: true, ..fold() }.is_retroactive());
+    let lookup = Lookup { condition: None, key: Vec::new(), as_of: Expr::Event(0) };
+    assert!(Fold { lookups: vec![lookup], ..fold() }.is_retroactive());
 }
