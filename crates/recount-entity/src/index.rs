@@ -161,4 +161,17 @@ mod tests {
             }
         }
     }
+
+    /// Half of it stays empty, and no bit is the number's that could tell hashes apart.
+    #[test]
+    fn it_is_full_when_half_of_it_is_used() {
+        let mut index = Index::with_places(8);
+        for number in 0..8 {
+            assert!(!index.is_full(), "with {number}");
+            index.insert(u64::from(number), number);
+        }
+        assert!(index.is_full());
+        assert_eq!([0, 1, 15, 16, 17].map(|hash| index.start(hash)), [0, 1, 15, 0, 1]);
+        assert_eq!([8, 9, 1 << 20].map(|numbers| Index::with_places(numbers).number_bits), [4, 5, 21]);
+    }
 }

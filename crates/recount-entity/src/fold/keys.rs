@@ -122,3 +122,81 @@ pub(super) fn push_key(bytes: &mut Vec<u8>, exprs: &[Expr], scope: &Scope<'_>) -
     }
     pushed
 }
+
+#[cfg(test)]
+mod tests {
+    use recount_types::column::{Form, Value};
+
+    use super::*;
+    use crate::expr::{Class, Operator};
+
+    const LONG: &str = "a text that is longer than the words of a key";
+
+    fn columns() -> Vec<Column> {
+        let mut columns = vec![Column::new(Form::Integer), Column::new(Form::Text)];
+        for (number, text) in
+            [(Some(1), Some(LONG)), (None, Some("b")), (Some(-3), None), (Some(0), Some(""))]
+        {
+            columns[0].push(&number.map_or(Value::Null, Value::Integer));
+            columns[1].push(&text.map_or(Value::Null, |text| Value::Text(text.into())));
+        }
+        columns
+    }
+
+    fn of(values: &[Value<'static>]) -> Vec<u8> {
+        Key::of(values.iter().cloned()).unwrap().as_bytes().to_vec()
+    }
+
+    fn all(keys: &Keys) -> Vec<Vec<u8>> {
+        let all: Vec<_> = (0..keys.len()).map(|number| keys.get(number).as_bytes().to_vec()).collect();
+        for (number, key) in all.iter().enumerate() {
+            let (parts, long) = keys.parts(number);
+            match words::of(key) {
+                Some(words) => assert_eq!((parts, long), (words, &[][..])),
+                None => assert_eq!((parts[1], long), (words::LONG_KEY, &**key)),
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn keys_of_a_column_are_those_of_its_values_one_by_one() {
+        let (columns, mut keys) = (columns(), Keys::default());
+        assert!(keys.is_empty());
+        assert_eq!(keys.extend_of(&[Expr::Event(0)], &columns, 4), 0);
+        let integers = [1, -3, 0].map(|number| of(&[Value::Integer(number)]));
+        let [one, minus_three, zero] = integers;
+        assert_eq!(all(&keys), [one.clone(), vec![], minus_three, zero.clone()]);
+        assert_eq!((keys.is_empty(), keys.len()), (false, 4));
+        // Behind those, of texts, and of both.
+        assert_eq!(keys.extend_of(&[Expr::Event(1)], &columns, 4), 0);
+        let texts = [LONG, "b", ""].map(|text| of(&[Value::Text(text.into())]));
+        assert_eq!(all(&keys)[4..], [texts[0].clone(), texts[1].clone(), vec![], texts[2].clone()]);
+        assert_eq!(keys.extend_of(&[Expr::Event(1), Expr::Event(0)], &columns, 4), 0);
+        let both = [[&*texts[0], &one].concat(), vec![], vec![], [&*texts[2], &zero].concat()];
+        assert_eq!(all(&keys)[8..], both);
+        let long = texts[0].len() + both[0].len();
+        assert_eq!(keys.bytes(), 12 * 16 + long + 2 * size_of::<usize>());
+        keys.clear();
+        assert_eq!((keys.len(), keys.bytes()), (0, 0));
+        keys.push(&texts[0]);
+        assert_eq!(all(&keys), [texts[0].clone()]);
+    }
+
+    #[test]
+    fn keys_that_cannot_be_computed_are_empty_and_counted() {
+        let (columns, mut keys) = (columns(), Keys::default());
+        let quotient = Expr::Arithmetic(
+            Operator::Divide,
+            Class::Integer,
+            Box::new(Expr::Literal(Value::Integer(6))),
+            Box::new(Expr::Event(0)),
+        );
+        assert_eq!(
+            keys.extend_of(&[quotient], &columns, 4),
+            1,
+            "the last is by zero, one of the others null"
+        );
+        assert_eq!(all(&keys), [of(&[Value::Integer(6)]), vec![], of(&[Value::Integer(-2)]), vec![]]);
+    }
+}
