@@ -15,10 +15,10 @@ impl Case {
         let bank = self.bank.as_ref().expect("it is open");
         for (path, mut bytes) in bank.files("db/snapshots") {
             let path = Path::new(&path);
-            // The task beside may have removed it meanwhile.
+            // The task beside may have removed it meanwhile, or just begun to write it.
             match self.rng.below(4) {
                 0 => drop(block_on(bank.env.files.remove(path))),
-                1 => {
+                1 if !bytes.is_empty() => {
                     let at = self.rng.below(bytes.len());
                     bytes[at] ^= 1 << self.rng.below(8);
                     block_on(overwrite(&bank.env, path, &bytes));
