@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use recount_types::column::Form;
 
 use super::*;
-use crate::expr::{Class, Operator};
+use crate::expr::{Class, Comparison, Operator};
 use crate::key::Key;
 
 mod looking_up;
@@ -218,4 +218,69 @@ fn what_comes_later_matters_to_folds_by_event_time_and_with_look_ups() {
     assert!(Fold { by_event_time: true, ..fold() }.is_retroactive());
     let lookup = Lookup { condition: None, key: Vec::new(), as_of: Expr::Event(0) };
     assert!(Fold { lookups: vec![lookup], ..fold() }.is_retroactive());
+}
+
+/// Every column sees the state as it was, however many there are: one, few, and more than are computed together.
+#[test]
+fn columns_are_set_together() {
+    for columns in [1, 2, 3, 8, 9, 20] {
+        let column = |number| StateColumn {
+            name: format!("c{number}"),
+            domain: Domain::Integer(-1000, 1000),
+            nullable: false,
+            default: Value::Integer(number),
+        };
+        let next = |number: usize| {
+            let (left, right) = (Expr::State((number + 1) % columns), Expr::Event(0));
+            (number, Expr::Arithmetic(Operator::Add, Class::Integer, Box::new(left), Box::new(right)))
+        };
+        let set = Action::Set((0..columns).map(next).collect());
+        let fold = Fold {
+            state: (0..columns as i64).map(column).collect(),
+            rules: vec![Rule { events: None, condition: None, action: set }],
+            ..fold()
+        };
+        let mut table = Table::new(&fold.state, 1);
+        fold.apply(&mut table, &[], &events(&[(1, 0, 1, 10), (1, 0, 2, 100), (1, 0, 3, 1)]), |_| {}).unwrap();
+        let mut expected: Vec<i64> = (0..columns as i64).collect();
+        for amount in [10, 100, 1] {
+            expected.rotate_left(1);
+            expected.iter_mut().for_each(|value| *value += amount);
+        }
+        let slot = table.find(events(&[(1, 0, 1, 0)]).key(0).as_bytes()).unwrap();
+        let expected: Vec<_> = expected.into_iter().map(Value::Integer).collect();
+        assert_eq!(table.state(slot).to_vec(), expected, "{columns} columns");
+    }
+}
+
+/// Programs see the texts of the state, where one column is set and where there are more.
+#[test]
+fn columns_are_set_by_texts_of_the_state() {
+    let column =
+        |name: &str, domain, default| StateColumn { name: name.to_owned(), domain, nullable: false, default };
+    let integer = Domain::Integer(-1000, 1000);
+    let is = |text: &'static str| {
+        let text = Expr::Literal(Value::Text(text.into()));
+        Expr::Compare(Comparison::Equal, Class::Text, Box::new(Expr::State(2)), Box::new(text))
+    };
+    let chosen =
+        |text| Expr::Case(vec![(is(text), Expr::Event(0))], Box::new(Expr::Literal(Value::Integer(-1))));
+    for (set, expected) in
+        [(vec![(0, chosen("open"))], [7, 0]), (vec![(0, chosen("open")), (1, chosen("closed"))], [7, -1])]
+    {
+        let fold = Fold {
+            state: vec![
+                column("a", integer, Value::Integer(0)),
+                column("b", integer, Value::Integer(0)),
+                column("status", Domain::Text, Value::Text("open".into())),
+            ],
+            rules: vec![Rule { events: None, condition: None, action: Action::Set(set) }],
+            ..fold()
+        };
+        let (mut table, events) = (Table::new(&fold.state, 1), events(&[(1, 0, 1, 7)]));
+        fold.apply(&mut table, &[], &events, |step| assert_eq!(step.effect, Effect::Set)).unwrap();
+        let slot = table.find(events.key(0).as_bytes()).unwrap();
+        let [a, b] = expected.map(Value::Integer);
+        assert_eq!(table.state(slot), [a, b, Value::Text("open".into())]);
+    }
 }
