@@ -73,6 +73,22 @@ fn many_keys_are_found_as_one_by_one() {
     assert_eq!(together.len(), 1499);
 }
 
+/// A row is its key's, whatever the hashes say: two accounts never become one.
+#[test]
+fn keys_whose_hashes_are_alike_are_told_apart() {
+    let long = |last| [&[5; 39][..], &[last]].concat();
+    for (one, other) in [(key(1), key(2)), (long(1), long(2)), (key(1), long(1)), (long(1), key(1))] {
+        let mut table = table(&[INTEGER]);
+        let slot = add(&mut table, &one, &[Value::Integer(1)]);
+        let hash = table.sought(&other).hash;
+        table.index.insert(hash, slot.0);
+        assert_eq!((table.find(&one), table.find(&other)), (Some(slot), None));
+        let next = table.find_or_add(&other).unwrap();
+        assert_ne!(next, slot);
+        assert_eq!((table.find(&one), table.find(&other)), (Some(slot), Some(next)));
+    }
+}
+
 /// Values of every domain, at the ends of their range, null, and again; more columns than the first word of nulls has.
 #[test]
 fn states_come_back_as_they_were_set() {
