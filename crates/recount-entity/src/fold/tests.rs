@@ -274,7 +274,10 @@ fn columns_are_set_by_texts_of_the_state() {
                 column("b", integer, Value::Integer(0)),
                 column("status", Domain::Text, Value::Text("open".into())),
             ],
-            rules: vec![Rule { events: None, condition: None, action: Action::Set(set) }],
+            rules: vec![
+                Rule { events: None, condition: Some(is("closed")), action: Action::Ignore },
+                Rule { events: None, condition: Some(is("open")), action: Action::Set(set) },
+            ],
             ..fold()
         };
         let (mut table, events) = (Table::new(&fold.state, 1), events(&[(1, 0, 1, 7)]));

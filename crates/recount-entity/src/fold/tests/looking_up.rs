@@ -79,14 +79,8 @@ fn fold() -> Fold {
                 Some(Expr::IsNull(Box::new(Expr::Lookup(0, 0)))),
                 vec![(0, add(Expr::State(0), Expr::Event(0)))],
             ),
-            rule(
-                Some(is_y),
-                vec![
-                    (0, add(Expr::Lookup(0, 0), Expr::Lookup(1, 0))),
-                    (1, Expr::Upper(Box::new(Expr::Lookup(0, 1)))),
-                ],
-            ),
-            rule(None, vec![(1, concat(Expr::State(1), text("+")))]),
+            rule(Some(is_y), vec![(0, add(Expr::Lookup(0, 0), Expr::Lookup(1, 0)))]),
+            rule(None, vec![(1, concat(Expr::State(1), Expr::Upper(Box::new(Expr::Lookup(0, 1)))))]),
         ],
         otherwise: Action::Ignore,
         by_event_time: false,
@@ -136,11 +130,11 @@ fn rules_see_what_was_found_for_the_time() {
             (2, (2, Some("a"), Some(9), true)),
         ],
         expect![[r#"
-            Set by Some(2) [Some([Integer(100), Text("x")]), Some([Integer(1)])]: [Integer(0), Text("none+")]
-            Set by Some(1) [Some([Integer(200), Text("y")]), Some([Integer(1)])]: [Integer(201), Text("Y")]
-            Set by Some(0) [None, Some([Integer(1)])]: [Integer(208), Text("Y")]
-            Set by Some(0) [None, Some([Integer(1)])]: [Integer(216), Text("Y")]
-            Set by Some(0) [None, None]: [Integer(225), Text("Y")]
+            Set by Some(2) [Some([Integer(100), Text("x")]), Some([Integer(1)])]: [Integer(0), Text("noneX")]
+            Set by Some(1) [Some([Integer(200), Text("y")]), Some([Integer(1)])]: [Integer(201), Text("noneX")]
+            Set by Some(0) [None, Some([Integer(1)])]: [Integer(208), Text("noneX")]
+            Set by Some(0) [None, Some([Integer(1)])]: [Integer(216), Text("noneX")]
+            Set by Some(0) [None, None]: [Integer(225), Text("noneX")]
             Set by Some(0) [None, None]: [Integer(1), Text("none")]
             Set by Some(0) [None, Some([Integer(1)])]: [Integer(3), Text("none")]
             Key([Integer(1)]) looked up at 25 None
