@@ -226,6 +226,17 @@ fn pages_take_the_memory_that_their_rows_need() {
     }
 }
 
+/// What is recorded for a time at which something was looked up already makes its key late; what is of later times does not.
+#[test]
+fn a_key_is_late_for_what_it_has_looked_up() {
+    let mut table = table(&[INTEGER]);
+    let slot = add(&mut table, &key(1), &[Value::Integer(1)]);
+    assert!(!table.mark_late(slot, 10), "nothing was looked up");
+    table.edit(slot).looked_up(10);
+    assert!(!table.mark_late(slot, 11) && !table.row(slot).late);
+    assert!(table.mark_late(slot, 10) && table.row(slot).late);
+}
+
 /// A page is copied only while somebody reads it.
 #[test]
 fn pages_that_nobody_reads_any_more_are_written_where_they_are() {
