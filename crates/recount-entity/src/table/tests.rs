@@ -173,6 +173,7 @@ fn what_was_frozen_does_not_change() {
     assert_eq!(*last, [Value::Integer(rows - 1), Value::Text("as it was".into())]);
     let after = table.freeze();
     assert_eq!(after.rows().count() as i64, rows - 1);
+    assert!(after.at(slot).is_none() && frozen.at(slot).is_some(), "it has no events any more");
     let (row, state) = after.rows().last().unwrap();
     assert_eq!(state, [Value::Integer(-1), Value::Null]);
     assert_eq!(row.stopped.unwrap().reason, "why");
