@@ -1,5 +1,5 @@
-//! Keys of entities: one or more values as bytes that sort as the values do. The bytes are made to be kept:
-//! they have golden tests, and no file has them yet.
+//! Keys of entities: one or more values as bytes that sort as the values do. Snapshots have them
+//! (docs/format-snapshot.md): the bytes never change.
 //!
 //! ```text
 //!  value    1 tag  payload
@@ -14,6 +14,7 @@ use std::fmt;
 
 use recount_types::column::Value;
 
+pub(crate) mod long;
 pub(crate) mod words;
 
 /// The tag of integers.

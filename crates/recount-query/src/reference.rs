@@ -26,51 +26,51 @@ const OURS: &[(&str, &str, &str)] = &[
 /// A function by its name: how it is called, and what it does.
 type Functions = BTreeMap<String, (String, String)>;
 
-/// The first sentence, on one line.
+/// A text as it stands in a table.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
 fn first_sentence(text: &str) -> String {
-    let line =
-        text.trim().split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    let end = line.find(". ").map_or(line.len(), |end| end + 1);
-    line[..end].replace('|', "\\|")
+    let mut text = cell(text.trim().split("\n\n").next().unwrap_or_default());
+    text.truncate(text.find(". ").map_or(text.len(), |end| end + 1));
+    text
 }
 
 #[test]
 fn reference_is_what_the_functions_say() {
     let state = session(1 << 20).unwrap();
+    let scalar = state.scalar_functions().iter();
+    let scalar = scalar.map(|(name, function)| ("", name, function.name(), function.documentation()));
+    let aggregates = state.aggregate_functions().iter();
+    let aggregates =
+        aggregates.map(|(name, function)| ("Aggregates: ", name, function.name(), function.documentation()));
+    let windows = state.window_functions().iter();
+    let windows =
+        windows.map(|(name, function)| ("Windows: ", name, function.name(), function.documentation()));
     let mut sections: BTreeMap<String, Functions> = BTreeMap::new();
     let mut silent = BTreeSet::new();
-    let mut add = |kind: &str, name: &str, documentation: Option<&Documentation>| {
-        let ours = OURS.iter().find(|(ours, ..)| *ours == name);
+    for (kind, name, own_name, documentation) in scalar.chain(aggregates).chain(windows) {
+        if name != own_name {
+            // It is there under its own.
+            continue;
+        }
+        let ours = OURS.iter().find(|(ours, ..)| ours == name);
         let (section, syntax, description) = match (ours, documentation) {
             (Some((_, syntax, description)), _) => ("Math Functions", *syntax, (*description).to_owned()),
-            (None, Some(known)) => {
-                (known.doc_section.label, &*known.syntax_example, first_sentence(&known.description))
+            (None, Some(Documentation { doc_section, syntax_example, description, .. })) => {
+                (doc_section.label, &**syntax_example, first_sentence(description))
             }
             (None, None) => {
-                silent.insert(name.to_owned());
-                return;
+                silent.insert(name.as_str());
+                continue;
             }
         };
-        let section = if kind == "scalar" { section.to_owned() } else { format!("{kind}: {section}") };
-        let syntax = syntax.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
-        sections.entry(section).or_default().insert(name.to_owned(), (syntax, description));
-    };
-    // Under each of its names a function is there once: under its own.
-    for (name, function) in
-        state.scalar_functions().iter().filter(|(name, function)| *name == function.name())
-    {
-        add("scalar", name, function.documentation());
+        let functions = sections.entry(format!("{kind}{section}")).or_default();
+        functions.insert(name.clone(), (cell(syntax), description));
     }
-    for (name, function) in
-        state.aggregate_functions().iter().filter(|(name, function)| *name == function.name())
-    {
-        add("Aggregates", name, function.documentation());
-    }
-    for (name, function) in
-        state.window_functions().iter().filter(|(name, function)| *name == function.name())
-    {
-        add("Windows", name, function.documentation());
-    }
+    // What `round` of a quotient becomes.
+    assert_eq!(silent, BTreeSet::from(["round_quotient"]));
     let mut text = HEAD.to_owned();
     for (section, functions) in sections {
         let _ = write!(text, "\n## {section}\n\n| function | what it does |\n|---|---|\n");
@@ -78,7 +78,5 @@ fn reference_is_what_the_functions_say() {
             let _ = writeln!(text, "| `{syntax}` | {description} |");
         }
     }
-    // What `round` of a quotient becomes.
-    assert_eq!(silent, BTreeSet::from(["round_quotient".to_owned()]));
     expect_file!["../../../docs/sql-functions.md"].assert_eq(&text);
 }

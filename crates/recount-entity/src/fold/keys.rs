@@ -4,17 +4,14 @@ use recount_types::column::{Column, Values};
 
 use super::domain;
 use crate::expr::{EvalError, Expr, Scope};
+use crate::key::long::LongKeys;
 use crate::key::{Key, KeyRef, words};
 
 /// Keys, one behind another, each as the two words that a row keeps of it.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// A long key's first word is its number among the long ones.
     words: Vec<[u64; 2]>,
-    /// The bytes of the long ones.
-    long: Vec<u8>,
-    /// Where each ends.
-    long_ends: Vec<usize>,
+    long: LongKeys,
 }
 
 impl Keys {
@@ -33,20 +30,14 @@ impl Keys {
     pub fn get(&self, number: usize) -> KeyRef<'_> {
         let words = self.words[number];
         if words[1] == words::LONG_KEY {
-            return KeyRef::long(self.long(words[0] as usize));
+            return KeyRef::long(self.long.get(words[0]));
         }
         KeyRef::short(words::bytes(words))
     }
 
     /// Adds one.
     pub fn push(&mut self, key: &[u8]) {
-        let words = words::of(key).unwrap_or_else(|| {
-            let number = self.long_ends.len() as u64;
-            self.long.extend_from_slice(key);
-            self.long_ends.push(self.long.len());
-            [number, words::LONG_KEY]
-        });
-        self.words.push(words);
+        self.words.push(words::of(key).unwrap_or_else(|| self.long.push(key)));
     }
 
     /// Adds the key that expressions make of each of so many rows, which is empty where one of them is null. Says how
@@ -76,25 +67,19 @@ impl Keys {
     pub fn clear(&mut self) {
         self.words.clear();
         self.long.clear();
-        self.long_ends.clear();
     }
 
     /// About the memory that they take.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.words) + self.long.len() + size_of_val(&*self.long_ends)
+        size_of_val(&*self.words) + self.long.bytes()
     }
 
     /// The words of one of them, and its bytes if it is long.
     #[inline]
     pub(crate) fn parts(&self, number: usize) -> ([u64; 2], &[u8]) {
         let words = self.words[number];
-        let long = if words[1] == words::LONG_KEY { self.long(words[0] as usize) } else { &[] };
+        let long = if words[1] == words::LONG_KEY { self.long.get(words[0]) } else { &[] };
         (words, long)
-    }
-
-    fn long(&self, number: usize) -> &[u8] {
-        let start = number.checked_sub(1).map_or(0, |before| self.long_ends[before]);
-        &self.long[start..self.long_ends[number]]
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  up to 15 bytes  the bytes, zeroes behind them, and their number in the last byte
-//!  longer          whatever says where the bytes are, and FF in the last byte
+//!  longer          its number among the long ones (long.rs), and FF in the last byte
 //! ```
 
 /// Keys of up to so many bytes are their words.

@@ -1,8 +1,8 @@
 //! Where the things of a row lie: a row is some words of 64 bits, as many for each row of a table.
 //!
 //! ```text
-//!  word 0, 1  the key: up to 15 bytes, and their number in the last one; or 0xFF there, and in word 0 where the key
-//!             begins among the page's keys (32 bits) and its length (32 bits)
+//!  word 0, 1  the key: up to 15 bytes, and their number in the last one; or 0xFF there, and in word 0 its
+//!             number among the page's long keys
 //!  word 2     flags (8 bits), which of the first 16 columns are null (16 bits), the number of events (40 bits)
 //!  word 3     position of the last event that was folded
 //!  word 4     greatest event time

@@ -6,6 +6,7 @@ use prefetch_index::prefetch_index;
 
 use super::Stopped;
 use super::layout::{LINE, Layout};
+use crate::key::long::LongKeys;
 
 /// Rows that the first page of a table has place for at first: many tables have but one key.
 const FIRST_ROWS: usize = 16;
@@ -27,7 +28,7 @@ pub(crate) struct Beside {
     /// Each row's texts.
     pub(crate) texts: Vec<Option<Box<str>>>,
     /// The keys that do not fit into their rows.
-    pub(crate) keys: Vec<u8>,
+    pub(crate) keys: LongKeys,
     /// Rows that stopped, each with the reason.
     pub(crate) stopped: Vec<(usize, Arc<Stopped>)>,
 }

@@ -13,6 +13,7 @@ use super::layout::{
 use super::page::{Beside, Page, texts, texts_mut};
 use crate::fold::StateColumn;
 use crate::key::KeyRef;
+use crate::key::long::LongKeys;
 use crate::key::words::{self, LONG_KEY};
 
 /// A key counts no more events than this; there are no so many positions.
@@ -88,13 +89,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The words of a key that does not fit into its row, and lies among the keys of its page from `start` on.
-pub(crate) fn long_key(start: usize, length: usize) -> [u64; 2] {
-    let (start, length) = (u32::try_from(start), u32::try_from(length));
-    let (Ok(start), Ok(length)) = (start, length) else { panic!("256 keys have less than 4 GiB") };
-    [u64::from(start) << 32 | u64::from(length), LONG_KEY]
-}
-
 fn key_of<'a>(words: &[u64], beside: &'a Option<Box<Beside>>) -> KeyRef<'a> {
     if words[1] == LONG_KEY {
         return KeyRef::long(long_key_of(words[0], beside));
@@ -104,8 +98,7 @@ fn key_of<'a>(words: &[u64], beside: &'a Option<Box<Beside>>) -> KeyRef<'a> {
 
 /// The bytes of a long key, by its first word.
 pub(crate) fn long_key_of(word: u64, beside: &Option<Box<Beside>>) -> &[u8] {
-    let (start, length) = ((word >> 32) as usize, word as u32 as usize);
-    beside.as_ref().map_or(&[], |beside| &beside.keys[start..start + length])
+    beside.as_ref().map_or(&[], |beside| beside.keys.get(word))
 }
 
 /// A state.
@@ -220,10 +213,8 @@ impl<'a> RowMut<'a> {
     /// Gives a new row its key, a short one by its words.
     pub(crate) fn set_key(&mut self, mut words: [u64; 2], long: &[u8]) {
         if words[1] == LONG_KEY {
-            let keys = &mut self.beside.get_or_insert_default().keys;
-            words = long_key(keys.len(), long.len());
-            keys.extend_from_slice(long);
-            *self.heap_bytes += long.len();
+            words = self.beside.get_or_insert_default().keys.push(long);
+            *self.heap_bytes += LongKeys::bytes_of(long);
         }
         self.words[..META].copy_from_slice(&words);
     }

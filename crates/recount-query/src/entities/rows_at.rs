@@ -72,6 +72,23 @@ impl RowsAt {
     fn is_wanted(&self, key: &KeyRef<'_>) -> bool {
         self.key.as_ref().is_none_or(|wanted| *key == *wanted)
     }
+
+    /// Adds a row, if it is wanted.
+    fn push(&self, columns: &mut [Column], row: &Row<'_>, state: State<'_>) -> Result<(), QueryError> {
+        if !self.is_wanted(&row.key) {
+            return Ok(());
+        }
+        match row.stopped {
+            Some(_) if self.left_out.is_some() => {}
+            Some(stopped) => {
+                let key = row.key.to_key();
+                return Err(stopped_error(&self.info, &key, stopped.position, &stopped.reason));
+            }
+            None if row.present => push_row(columns, &self.shape, row, state),
+            None => {}
+        }
+        Ok(())
+    }
 }
 
 impl Rows for RowsAt {
@@ -98,25 +115,6 @@ impl Rows for RowsAt {
             }
         }
         Ok((!columns.first().is_none_or(Column::is_empty)).then_some(columns))
-    }
-}
-
-impl RowsAt {
-    /// Adds a row, if it is wanted.
-    fn push(&self, columns: &mut [Column], row: &Row<'_>, state: State<'_>) -> Result<(), QueryError> {
-        if !self.is_wanted(&row.key) {
-            return Ok(());
-        }
-        match row.stopped {
-            Some(_) if self.left_out.is_some() => {}
-            Some(stopped) => {
-                let key = row.key.to_key();
-                return Err(stopped_error(&self.info, &key, stopped.position, &stopped.reason));
-            }
-            None if row.present => push_row(columns, &self.shape, row, state),
-            None => {}
-        }
-        Ok(())
     }
 }
 
