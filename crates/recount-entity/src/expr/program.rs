@@ -220,14 +220,17 @@ impl Program {
 
 impl Sum {
     fn of(steps: &[Step]) -> Option<Sum> {
-        let [
-            Step::Load(Place::State(cell)),
-            Step::With(Binary::Add, Place::Event(column, wanted @ (Wanted::Decimal | Wanted::Integer))),
-        ] = *steps
+        let (Step::Load(Place::State(cell)), Step::With(Binary::Add, Place::Event(column, wanted))) =
+            (steps.first()?, steps.get(1)?)
         else {
             return None;
         };
-        (cell.kind != Kind::Wide).then_some(Sum { cell, column, wanted })
+        // It is within 64 bits anyhow.
+        let ends = matches!(
+            (wanted, &steps[2..]),
+            (Wanted::Decimal, []) | (Wanted::Integer, [Step::Unary(Unary::Integer)])
+        );
+        (ends && cell.kind != Kind::Wide).then_some(Sum { cell: *cell, column: *column, wanted: *wanted })
     }
 
     /// The sum, if there are two numbers and all are within 64 bits.

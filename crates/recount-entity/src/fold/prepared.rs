@@ -126,7 +126,7 @@ impl Assignment {
 
     /// The value, if the program tells it within 64 bits and the column can keep it.
     #[inline]
-    fn small(&self, inputs: &Inputs<'_>, registers: &mut Registers) -> Option<Option<i64>> {
+    pub(super) fn small(&self, inputs: &Inputs<'_>, registers: &mut Registers) -> Option<Option<i64>> {
         let value = self.program.run(inputs, registers)?;
         let (least, greatest) = self.small;
         value.map_or(self.nullable, |value| least <= value && value <= greatest).then_some(value)

@@ -287,3 +287,110 @@ fn columns_are_set_by_texts_of_the_state() {
         assert_eq!(table.state(slot), [a, b, Value::Text("open".into())]);
     }
 }
+
+/// What programs tell is not evaluated again, which would give the same and take longer.
+#[test]
+fn columns_are_set_by_programs_where_they_can_be() {
+    let column = |domain, nullable| StateColumn {
+        name: "c".to_owned(),
+        domain,
+        nullable,
+        default: if nullable { Value::Null } else { Value::Integer(0) },
+    };
+    let small = Domain::Integer(-1000, 1000);
+    let fold_of = |columns: Vec<StateColumn>, set: Vec<(usize, Expr)>| {
+        let rules = vec![Rule { events: None, condition: None, action: Action::Set(set) }];
+        Fold { state: columns, rules, ..fold() }
+    };
+    let sets = |fold: &Fold, amount: Value<'static>| {
+        let mut events = Events { columns: vec![Column::new(Form::Integer)], ..Events::default() };
+        events.columns[0].push(&amount);
+        let mut table = Table::new(&fold.state, 1);
+        let slot = table.find_or_add(b"k").unwrap();
+        let prepared = Prepared::default();
+        let set = &prepared.programs(fold).rules[0].set;
+        let inputs = Inputs { words: &[], texts: &[], event: &events.columns, row: 0, lookups: &[] };
+        let done = set.run(&mut table.edit(slot), inputs, &mut Registers::default());
+        (done, table.state(slot).to_vec())
+    };
+    let one = fold_of(vec![column(small, false)], vec![(0, sum())]);
+    for (amount, done) in [(-1001, false), (-1000, true), (7, true), (1000, true), (1001, false)] {
+        let expected = vec![Value::Integer(if done { amount } else { 0 })];
+        assert_eq!(sets(&one, Value::Integer(amount)), (done, expected));
+    }
+    assert_eq!(sets(&one, Value::Null), (false, vec![Value::Integer(0)]));
+    let nullable = fold_of(vec![column(small, true)], vec![(0, Expr::Event(0))]);
+    assert_eq!(sets(&nullable, Value::Null), (true, vec![Value::Null]));
+    for (count, expected) in [(2, true), (8, true), (9, false)] {
+        let columns = (0..count).map(|_| column(small, true)).collect();
+        let several = fold_of(columns, (0..count).map(|column| (column, Expr::Event(0))).collect());
+        let value = if expected { Value::Integer(7) } else { Value::Null };
+        assert_eq!(sets(&several, Value::Integer(7)), (expected, vec![value; count]), "{count} columns");
+        // One that does not fit leaves all as they were.
+        assert_eq!(sets(&several, Value::Integer(1001)), (false, vec![Value::Null; count]));
+    }
+}
+
+/// Decimals of each number of digits are kept up to their bounds and not beyond, within 64 bits and within 128.
+#[test]
+fn a_program_gives_what_its_column_can_keep() {
+    for digits in [1, 18, 19, 38] {
+        let column = StateColumn {
+            name: "c".to_owned(),
+            domain: Domain::Decimal(digits, 0),
+            nullable: false,
+            default: Value::Decimal(0),
+        };
+        let set = Action::Set(vec![(0, Expr::Event(0))]);
+        let rules = vec![Rule { events: None, condition: None, action: set }];
+        let fold = Fold { state: vec![column], rules, ..fold() };
+        let greatest = 10i128.pow(digits.into()) - 1;
+        let prepared = Prepared::default();
+        let assignment = prepared.programs(&fold).rules[0].set.assignments[0].as_ref().unwrap();
+        let value = |value: Value<'static>| {
+            let mut events = [Column::new(Form::Decimal)];
+            events[0].push(&value);
+            let inputs = Inputs { words: &[], texts: &[], event: &events, row: 0, lookups: &[] };
+            let mut registers = Registers::default();
+            (assignment.value(&inputs, &mut registers), assignment.small(&inputs, &mut registers))
+        };
+        for number in [greatest, -greatest, 0] {
+            let small = i64::try_from(number).ok().map(Some);
+            assert_eq!(
+                value(Value::Decimal(number)),
+                (Some(Value::Decimal(number)), small),
+                "{digits} digits"
+            );
+        }
+        for number in [greatest + 1, -greatest - 1] {
+            assert_eq!(value(Value::Decimal(number)), (None, None), "{digits} digits");
+        }
+        assert_eq!(value(Value::Null), (None, None));
+    }
+}
+
+/// Truths too are told by programs, as truths.
+#[test]
+fn a_program_gives_truths() {
+    let column =
+        StateColumn { name: "c".to_owned(), domain: Domain::Boolean, nullable: true, default: Value::Null };
+    let set = Action::Set(vec![(0, Expr::Event(0))]);
+    let rules = vec![Rule { events: None, condition: None, action: set }];
+    let fold = Fold { state: vec![column], rules, ..fold() };
+    let prepared = Prepared::default();
+    let assignment = prepared.programs(&fold).rules[0].set.assignments[0].as_ref().unwrap();
+    for truth in [Value::Boolean(true), Value::Boolean(false), Value::Null] {
+        let mut events = [Column::new(Form::Boolean)];
+        events[0].push(&truth);
+        let inputs = Inputs { words: &[], texts: &[], event: &events, row: 0, lookups: &[] };
+        assert_eq!(assignment.value(&inputs, &mut Registers::default()), Some(truth));
+    }
+}
+
+/// Folds are the same whether they were applied already or not.
+#[test]
+fn what_was_prepared_makes_no_difference() {
+    let (one, other) = (fold(), fold());
+    one.prepared.programs(&one);
+    assert_eq!(one, other);
+}

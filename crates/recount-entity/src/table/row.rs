@@ -221,7 +221,7 @@ impl<'a> RowMut<'a> {
 
     /// Forgets everything but the key.
     pub(crate) fn begin(&mut self) {
-        self.go_on();
+        self.forget_reason();
         self.layout.begin(self.words);
         self.begin_texts();
     }
@@ -304,18 +304,17 @@ impl<'a> RowMut<'a> {
 
     /// Stops it.
     pub(crate) fn stop(&mut self, stopped: Stopped) {
-        self.go_on();
+        self.forget_reason();
         self.words[META] |= STOPPED;
         *self.heap_bytes += stopped.bytes();
         self.beside.get_or_insert_default().stopped.push((self.row, Arc::new(stopped)));
     }
 
-    /// Takes back that it stopped.
-    fn go_on(&mut self) {
+    /// Forgets why it stopped.
+    fn forget_reason(&mut self) {
         if !self.is_stopped() {
             return;
         }
-        self.words[META] &= !STOPPED;
         let Some(beside) = self.beside else { return };
         for (_, stopped) in beside.stopped.extract_if(.., |(of, _)| *of == self.row) {
             *self.heap_bytes -= stopped.bytes();

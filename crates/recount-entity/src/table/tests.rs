@@ -7,6 +7,7 @@ use recount_types::column::Value;
 use super::*;
 use crate::fold::Domain;
 use crate::key::Key;
+use crate::key::long::LongKeys;
 
 fn key(number: i64) -> Vec<u8> {
     Key::of([Value::Integer(number)]).unwrap().as_bytes().to_vec()
@@ -202,6 +203,18 @@ fn keys_are_located_in_what_was_frozen_before() {
     assert_eq!(frozen.slot(&other.locate(&key(3))), None, "of another table nothing is known");
 }
 
+/// The same where the page had no place for the row that came next.
+#[test]
+fn a_key_behind_a_full_page_was_not_there_yet() {
+    let mut rows = table(&[INTEGER]);
+    for number in 0..40 {
+        let frozen = rows.freeze();
+        let next = add(&mut rows, &key(number), &[Value::Integer(number)]);
+        rows.edit(next).count_event(1);
+        assert!(frozen.at(next).is_none(), "{number}");
+    }
+}
+
 /// The first page begins small and grows, with what its rows have beside their words; the others are whole.
 #[test]
 fn pages_take_the_memory_that_their_rows_need() {
@@ -273,4 +286,122 @@ fn memory_is_counted_and_given_back() {
     table.edit(slot).begin();
     assert_eq!(table.bytes(), before - 4);
     assert_eq!(table.row(slot).stopped, None);
+}
+
+/// A row that was kept elsewhere is again what it was, in the place of whatever is there.
+#[test]
+fn rows_are_restored_as_they_were() {
+    let mut table = table(&[INTEGER, Domain::Decimal(38, 2), Domain::Text]);
+    let stopped = |reason: &str| Some(Stopped { position: 8, reason: reason.to_owned() });
+    let row = |number: u64| SavedRow {
+        present: number.is_multiple_of(2),
+        stopped: stopped("why").filter(|_| number.is_multiple_of(3)),
+        position: number * 10,
+        event_time: number as i64 - 3,
+        lookup_time: 4 - number as i64,
+        events: number,
+        state: vec![
+            Value::Integer(number as i64),
+            Value::Decimal(10i128.pow(37) + i128::from(number)),
+            Value::Text("x".repeat(number as usize).into()),
+        ],
+    };
+    for number in 1..8 {
+        let slot = table.restore(&key(number), row(number as u64)).unwrap();
+        assert_eq!(table.find(&key(number)), Some(slot));
+    }
+    let check = |table: &Table, number: u64, expected: &SavedRow| {
+        let slot = table.find(&key(number as i64)).unwrap();
+        let row = table.row(slot);
+        let now = SavedRow {
+            present: row.present,
+            stopped: row.stopped.cloned(),
+            position: row.position,
+            event_time: row.event_time,
+            lookup_time: row.lookup_time,
+            events: row.events,
+            state: table.state(slot).to_vec(),
+        };
+        assert_eq!(now, *expected);
+        let latest = (number as i64 - 3).max(4 - number as i64);
+        assert_eq!((row.latest_time(), now.latest_time(), row.late), (latest, latest, false));
+    };
+    (1..8).for_each(|number| check(&table, number, &row(number)));
+    let before = table.bytes();
+    table.restore(&key(1), SavedRow { stopped: stopped("another reason"), ..row(1) }).unwrap();
+    assert!(table.bytes() > before);
+    table.restore(&key(1), row(1)).unwrap();
+    assert_eq!(table.bytes(), before, "what it had is given back");
+    check(&table, 1, &row(1));
+    // More events than are counted: there are no so many positions.
+    let slot = table.restore(&key(2), SavedRow { events: u64::MAX, ..row(2) }).unwrap();
+    table.edit(slot).count_event(0);
+    assert_eq!(table.row(slot).events, (1 << 40) - 1);
+    assert_eq!(table.state(slot).to_vec(), row(2).state);
+}
+
+/// A state is equal to one of the same values, and to no other.
+#[test]
+fn states_are_compared_by_their_values() {
+    let mut table = table(&[INTEGER, Domain::Text]);
+    let state = [Value::Integer(1), Value::Text("a".into())];
+    let slots = [state.clone(), state.clone(), [Value::Integer(1), Value::Null]];
+    let slots: Vec<Slot> =
+        (1..).zip(&slots).map(|(number, state)| add(&mut table, &key(number), state)).collect();
+    let states: Vec<State<'_>> = slots.iter().map(|slot| table.state(*slot)).collect();
+    assert!(states[0] == states[1] && states[0] != states[2]);
+    assert!(states[0] == state && states[2] != state);
+}
+
+/// The memory of a reason, in all of its parts; it is taken back from the row that has it.
+#[test]
+fn a_row_that_stops_and_goes_on_takes_memory_and_gives_it_back() {
+    let mut table = table(&[INTEGER]);
+    let slots = [1, 2].map(|number| add(&mut table, &key(number), &[Value::Null]));
+    let before = table.bytes();
+    let stopped = |reason: &str| Stopped { position: 1, reason: reason.to_owned() };
+    let of_one = size_of::<usize>() * 4 + size_of::<Stopped>();
+    table.edit(slots[0]).stop(stopped("12345"));
+    assert_eq!(table.bytes(), before + of_one + 5);
+    table.edit(slots[1]).stop(stopped("123"));
+    assert_eq!(table.bytes(), before + 2 * of_one + 8);
+    table.edit(slots[0]).begin();
+    assert_eq!(table.bytes(), before + of_one + 3);
+    assert_eq!(table.row(slots[0]).stopped, None);
+    assert_eq!(table.row(slots[1]).stopped.map(|stopped| stopped.reason.as_str()), Some("123"));
+    // It goes on and stops again at another place.
+    table.edit(slots[1]).stop(stopped("1"));
+    assert_eq!(table.bytes(), before + of_one + 1);
+    assert!(table.edit(slots[1]).is_stopped() && !table.edit(slots[0]).is_stopped());
+}
+
+/// Long keys are counted with their place.
+#[test]
+fn long_keys_take_memory() {
+    let mut table = table(&[INTEGER]);
+    add(&mut table, &[5; 100], &[Value::Null]);
+    let before = table.bytes();
+    add(&mut table, &[5; 50], &[Value::Null]);
+    assert_eq!(table.bytes(), before + LongKeys::bytes_of(&[5; 50]));
+    assert!(LongKeys::bytes_of(&[5; 50]) >= 50);
+}
+
+/// The texts that a row has before its first event take memory, as others do.
+#[test]
+fn texts_of_a_row_that_begins_anew_are_counted() {
+    let column = StateColumn {
+        name: "c".to_owned(),
+        domain: Domain::Text,
+        nullable: false,
+        default: Value::Text("none yet".into()),
+    };
+    let mut table = Table::new(&[column], 7);
+    let slot = table.find_or_add(&key(1)).unwrap();
+    table.edit(slot).begin();
+    let before = table.bytes();
+    table.edit(slot).set(0, Value::Text("much longer than before".into()));
+    assert_eq!(table.bytes(), before + 15);
+    table.edit(slot).begin();
+    assert_eq!(table.bytes(), before);
+    assert_eq!(table.state(slot), [Value::Text("none yet".into())]);
 }

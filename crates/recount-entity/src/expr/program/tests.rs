@@ -358,3 +358,147 @@ fn common_shapes_have_programs() {
         assert_eq!(program.map(|program| program.steps.len()), Some(steps), "{expr:?}");
     }
 }
+
+/// Where all values are of their kind and small, programs tell: evaluated, an expression has the same value and takes many times as
+/// long, so that nothing but the time would show it.
+#[test]
+fn programs_tell_whatever_is_small() {
+    use Operator::*;
+    let values = [
+        vec![
+            Value::Boolean(true),
+            Value::Integer(5),
+            Value::Decimal(200),
+            Value::Decimal(30),
+            Value::Text("a".into()),
+        ],
+        vec![
+            Value::Boolean(false),
+            Value::Integer(2),
+            Value::Decimal(7),
+            Value::Decimal(3),
+            Value::Text("b".into()),
+        ],
+        vec![Value::Null; 5],
+    ];
+    let boxed = Box::new;
+    for (state, event, found) in [(0, 1, 0), (1, 0, 1), (2, 0, 2), (0, 2, 1), (2, 2, 2)] {
+        let mut world = World::new(&mut Chance(1));
+        world.state = values[state].clone();
+        world.found = values[found].clone();
+        let slot = world.table.find(b"k").unwrap();
+        for (column, (state, event)) in values[state].iter().zip(&values[event]).enumerate() {
+            world.table.edit(slot).set(column, state.clone());
+            world.event[column].clear();
+            world.event[column].push(event);
+        }
+        let mut tells = |expr: Expr, kind| {
+            let told = world.check(&expr, kind).unwrap();
+            assert_eq!(told, Told::Small, "{expr:?} of rows {state}, {event}, {found}");
+        };
+        let all = [(0, Wanted::Boolean), (1, Wanted::Integer), (2, Wanted::Decimal), (3, Wanted::Decimal)];
+        for (column, kind) in all {
+            let literal = || Expr::Literal(values[0][column].clone());
+            let places = || {
+                let places = [Expr::State(column), Expr::Event(column), literal()];
+                places.into_iter().chain([Expr::Lookup(0, column), Expr::Lookup(1, column)])
+            };
+            for place in places() {
+                tells(place.clone(), kind);
+                if !matches!(place, Expr::Literal(_)) {
+                    tells(Expr::IsNull(boxed(place.clone())), Wanted::Boolean);
+                }
+                let less =
+                    Expr::Compare(Comparison::Less, class(kind), boxed(place.clone()), boxed(literal()));
+                tells(less, Wanted::Boolean);
+                let first = Expr::Coalesce(vec![place.clone(), literal()]);
+                tells(first, kind);
+                let least =
+                    Expr::Extreme(Extreme::Least, class(kind), vec![place.clone(), Expr::State(column)]);
+                tells(least, kind);
+                if kind == Wanted::Boolean {
+                    tells(Expr::And(boxed(place.clone()), boxed(Expr::State(0))), kind);
+                    tells(Expr::Or(boxed(place.clone()), boxed(Expr::Event(0))), kind);
+                    tells(Expr::Not(boxed(place)), kind);
+                    continue;
+                }
+                for operator in [Add, Subtract, Multiply, Remainder] {
+                    let sides = [boxed(Expr::State(column)), boxed(place.clone())];
+                    let [left, right] = sides;
+                    tells(Expr::Arithmetic(operator, class(kind), left, right), kind);
+                }
+                tells(Expr::Negate(class(kind), boxed(place.clone())), kind);
+                tells(Expr::Absolute(class(kind), boxed(place.clone())), kind);
+                if kind == Wanted::Integer {
+                    tells(
+                        Expr::Arithmetic(Divide, Class::Integer, boxed(place.clone()), boxed(literal())),
+                        kind,
+                    );
+                    tells(Expr::Day(boxed(place.clone())), kind);
+                    tells(Expr::Widen(boxed(place), 1), Wanted::Decimal);
+                } else {
+                    tells(Expr::Divide(boxed(place.clone()), boxed(literal()), 1), kind);
+                    tells(Expr::Shorten(boxed(place), 1, Rounding::Nearest), kind);
+                }
+            }
+        }
+        let texts = || {
+            let literal = Expr::Literal(Value::Text("a".into()));
+            [Expr::State(4), Expr::Event(4), literal, Expr::Lookup(0, 4), Expr::Lookup(1, 4)]
+        };
+        for (left, right) in texts().into_iter().flat_map(|left| texts().map(|right| (left.clone(), right))) {
+            tells(Expr::Compare(Comparison::Equal, Class::Text, boxed(left), boxed(right)), Wanted::Boolean);
+        }
+    }
+}
+
+/// A number of the state and one of the event, which is what most folds add, are added without steps.
+#[test]
+fn a_sum_is_told_at_once_where_it_can_be() {
+    let mut world = World::new(&mut Chance(1));
+    let slot = world.table.find(b"k").unwrap();
+    for (column, class, kind) in [
+        (1, Class::Integer, Wanted::Integer),
+        (2, Class::Decimal, Wanted::Decimal),
+        (3, Class::Decimal, Wanted::Decimal),
+    ] {
+        let value = |number: i64| match kind {
+            Wanted::Integer => Value::Integer(number),
+            _ => Value::Decimal(number.into()),
+        };
+        let (left, right) = (Box::new(Expr::State(column)), Box::new(Expr::Event(column)));
+        let sum = Program::of(&Expr::Arithmetic(Operator::Add, class, left, right), kind, &world.layout)
+            .unwrap()
+            .sum;
+        // A decimal of two words is added as others are.
+        assert_eq!(sum.is_some(), column != 3);
+        let Some(sum) = sum else { continue };
+        let mut of = |state: Value<'static>, event: Value<'static>| {
+            world.table.edit(slot).set(column, state);
+            world.event[column].clear();
+            world.event[column].push(&event);
+            let row = world.table.edit(slot);
+            sum.value(&Inputs {
+                words: row.words(),
+                texts: row.texts(),
+                event: &world.event,
+                row: 0,
+                lookups: &[],
+            })
+        };
+        assert_eq!(of(value(40), value(2)), Some(42));
+        assert_eq!(of(value(40), value(-50)), Some(-10));
+        assert_eq!(of(Value::Null, value(2)), None);
+        assert_eq!(of(value(40), Value::Null), None);
+        assert_eq!(of(value(40), value(i64::MAX)), None);
+    }
+    let steps = |binary, ends: &[Step]| {
+        let (left, right) = (Place::State(world.layout.cells[1]), Place::Event(1, Wanted::Integer));
+        [&[Step::Load(left), Step::With(binary, right)], ends].concat()
+    };
+    let integer = [Step::Unary(Unary::Integer)];
+    assert!(Sum::of(&steps(Binary::Add, &integer)).is_some());
+    for other in [steps(Binary::Subtract, &integer), steps(Binary::Add, &[Step::Unary(Unary::Not)])] {
+        assert_eq!(Sum::of(&other), None);
+    }
+}
