@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, WindowFunctionDef
 use sqlparser::ast::BinaryOperator;
 
 mod arithmetic;
+mod average;
 mod days;
 mod exact;
 mod integer;
@@ -34,7 +35,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// Plans operators on decimals, and sums.
+/// Plans operators on decimals, sums and averages.
 #[derive(Debug)]
 pub(crate) struct Operators;
 
@@ -83,17 +84,23 @@ impl ExprPlanner for Operators {
     }
 
     fn plan_aggregate(&self, mut expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
-        if matches!(expr.func.name(), "sum" | "avg") {
-            expr.args = expr.args.into_iter().map(widen::widened).collect();
+        match expr.func.name() {
+            "avg" => return Ok(PlannerResult::Planned(average::of_group(expr))),
+            "sum" => expr.args = expr.args.into_iter().map(widen::summed).collect(),
+            "count" => expr.args = expr.args.into_iter().map(widen::counted).collect(),
+            _ => {}
         }
         Ok(PlannerResult::Original(expr))
     }
 
     fn plan_window(&self, mut expr: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
-        if let WindowFunctionDefinition::AggregateUDF(function) = &expr.func_def
-            && matches!(function.name(), "sum" | "avg")
-        {
-            expr.args = expr.args.into_iter().map(widen::widened).collect();
+        if let WindowFunctionDefinition::AggregateUDF(function) = &expr.func_def {
+            match function.name() {
+                "avg" => return Ok(PlannerResult::Planned(average::of_window(expr))),
+                "sum" => expr.args = expr.args.into_iter().map(widen::summed).collect(),
+                "count" => expr.args = expr.args.into_iter().map(widen::counted).collect(),
+                _ => {}
+            }
         }
         Ok(PlannerResult::Original(expr))
     }

@@ -1,4 +1,4 @@
-//! `round(x, n)`: exact on decimals, half away from zero. A quotient right under it is rounded once.
+//! `round(x, n)`: exact on decimals, half away from zero. A quotient or an average right under it is rounded once.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use sqlparser::ast::{
-    BinaryOperator, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    VisitMut, VisitorMut,
+    BinaryOperator, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, VisitMut, VisitorMut,
 };
 
 use super::{arithmetic, exact};
@@ -191,7 +191,7 @@ impl ScalarUDFImpl for RoundQuotient {
     }
 }
 
-/// Makes every `round(a / b, n)` of a statement one function.
+/// Makes every `round(a / b, n)` and `round(avg(x), n)` of a statement one function.
 pub(crate) fn quotients_under_round(statement: &mut impl VisitMut) {
     let _: ControlFlow<()> = statement.visit(&mut Quotients);
 }
@@ -203,8 +203,7 @@ impl VisitorMut for Quotients {
 
     fn post_visit_expr(&mut self, expr: &mut Ast) -> ControlFlow<()> {
         let Ast::Function(function) = expr else { return ControlFlow::Continue(()) };
-        let [name] = function.name.0.as_slice() else { return ControlFlow::Continue(()) };
-        let is_round = name.as_ident().is_some_and(|name| name.value.eq_ignore_ascii_case("round"));
+        let is_round = is_named(function, "round");
         let FunctionArguments::List(list) = &mut function.args else { return ControlFlow::Continue(()) };
         let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = list.args.first() else {
             return ControlFlow::Continue(());
@@ -213,16 +212,30 @@ impl VisitorMut for Quotients {
         while let Ast::Nested(nested) = inner {
             inner = nested;
         }
-        if let Ast::BinaryOp { left, op: BinaryOperator::Divide, right } = inner
-            && is_round
-        {
-            let argument = |expr: &Ast| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr.clone()));
-            let both = [argument(left), argument(right)];
-            list.args.splice(..1, both);
+        if let Some(both) = quotient_of(inner).filter(|_| is_round) {
+            let arguments = both.map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)));
+            list.args.splice(..1, arguments);
             function.name = ObjectName::from(vec![Ident::new(QUOTIENT)]);
         }
         ControlFlow::Continue(())
     }
+}
+
+/// What is divided by what.
+fn quotient_of(expr: &Ast) -> Option<[Ast; 2]> {
+    match expr {
+        Ast::BinaryOp { left, op: BinaryOperator::Divide, right } => Some([*left.clone(), *right.clone()]),
+        Ast::Function(average) if is_named(average, "avg") => Some(["sum", "count"].map(|name| {
+            let name = ObjectName::from(vec![Ident::new(name)]);
+            Ast::Function(Function { name, ..average.clone() })
+        })),
+        _ => None,
+    }
+}
+
+fn is_named(function: &Function, wanted: &str) -> bool {
+    let [name] = function.name.0.as_slice() else { return false };
+    name.as_ident().is_some_and(|name| name.value.eq_ignore_ascii_case(wanted))
 }
 
 /// The type in which a number is rounded.

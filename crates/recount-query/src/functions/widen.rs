@@ -1,9 +1,9 @@
-//! What SUM and AVG add up: exact numbers in 256 bits, which no number of events exceeds.
+//! What SUM adds up: exact numbers in 256 bits, which no number of events exceeds.
 
 use std::sync::Arc;
 
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
@@ -14,14 +14,24 @@ use super::exact;
 use crate::format::type_name;
 
 /// The operand of a sum.
-pub(super) fn widened(operand: Expr) -> Expr {
-    let widen = Widen { signature: Signature::any(1, Volatility::Immutable) };
+pub(super) fn summed(operand: Expr) -> Expr {
+    widened(operand, true)
+}
+
+/// The operand of a count: of a cast it says so, which DataFusion would leave out of its name.
+pub(super) fn counted(operand: Expr) -> Expr {
+    if matches!(operand, Expr::Cast(_)) { widened(operand, false) } else { operand }
+}
+
+fn widened(operand: Expr, only_numbers: bool) -> Expr {
+    let widen = Widen { only_numbers, signature: Signature::any(1, Volatility::Immutable) };
     let function = Arc::new(ScalarUDF::from(widen));
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![operand]))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Widen {
+    only_numbers: bool,
     signature: Signature,
 }
 
@@ -51,7 +61,14 @@ impl ScalarUDFImpl for Widen {
                 let (precision, scale) = exact::digits(exact)?;
                 Ok(DataType::Decimal256(precision, scale as i8))
             }
-            [other] => Ok(other.clone()),
+            [DataType::Float64 | DataType::Null | DataType::Interval(_) | DataType::Duration(_)] => {
+                Ok(types[0].clone())
+            }
+            [other] if !self.only_numbers => Ok(other.clone()),
+            [other] => {
+                let name = type_name(&Field::new("", other.clone(), true));
+                Err(exact::plan(&format!("SUM and AVG take numbers, not {name}")))
+            }
             _ => Err(exact::plan("a sum takes one operand")),
         }
     }

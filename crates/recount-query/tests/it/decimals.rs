@@ -22,7 +22,26 @@ fn decimals_are_exact() {
         0.30
         > SELECT sum(amount), avg(amount), sum(accountid), sum(amount * amount), sum(CAST(amount AS DOUBLE)) FROM transactions
         sum(amount) | avg(amount) | sum(accountid) | sum(amount * amount) | sum(CAST(amount AS DOUBLE))
-        87.25 | 29.083333 | 4 | 10452.5625 | 87.25
+        87.25 | 29.083333333333 | 4 | 10452.5625 | 87.25
+        > SELECT avg(x), round(avg(x), 2), avg(DISTINCT x), avg(x) FILTER (WHERE x > 5), avg(-x) FROM (VALUES (0.01), (0.01), (0.02), (0.01)) AS v (x)
+        avg(x) | round(avg(x), 2) | avg(DISTINCT x) | avg(x) FILTER (WHERE x > 5) | avg(-x)
+        0.012500000000 | 0.01 | 0.015000000000 | NULL | -0.012500000000
+        > SELECT avg(n), round(avg(n)), avg(CAST(n AS DOUBLE)), avg(n) + 1 AS more FROM (VALUES (1), (2), (2)) AS v (n) HAVING avg(n) > 1 ORDER BY avg(n)
+        avg(n) | round(avg(n)) | avg(CAST(n AS DOUBLE)) | more
+        1.666666666667 | 2 | 1.6666666666666667 | 2.666666666667
+        > SELECT count(n), count(CAST(n AS DOUBLE)), count(CAST(n AS TEXT)), count(DISTINCT CAST(n AS TEXT)) FROM (VALUES (1), (2), (2)) AS v (n)
+        count(n) | count(CAST(n AS DOUBLE)) | count(CAST(n AS TEXT)) | count(DISTINCT CAST(n AS TEXT))
+        3 | 3 | 3 | 2
+        > SELECT x, avg(x) OVER (ORDER BY x ROWS UNBOUNDED PRECEDING) AS running FROM (VALUES (1.0), (1.0), (3.0)) AS v (x)
+        x | running
+        1.0 | 1.000000000000
+        1.0 | 1.000000000000
+        3.0 | 1.666666666667
+        > SELECT avg(x) FROM (VALUES ('a')) AS v (x)
+        error: SUM and AVG take numbers, not TEXT
+        > SELECT round(avg(x), 3) FROM (VALUES (0.0044999999999996), (0.0045)) AS v (x)
+        round(avg(x), 3)
+        0.004
         > SELECT amount, sum(amount) OVER (ORDER BY _position) AS running FROM transactions
         amount | running
         100.00 | 100.00
@@ -52,6 +71,12 @@ fn decimals_are_exact() {
         "SELECT round(1.0 / 3, 2), round((2.0 / 3), 2), round(1 / 2), round(0.0000000000005 / 1, 12), round(CAST(1 AS DOUBLE) / 3, 2)",
         "SELECT round(100.00 * 0.035 * 31 / 365, 2) AS interest",
         "SELECT sum(amount), avg(amount), sum(accountid), sum(amount * amount), sum(CAST(amount AS DOUBLE)) FROM transactions",
+        "SELECT avg(x), round(avg(x), 2), avg(DISTINCT x), avg(x) FILTER (WHERE x > 5), avg(-x) FROM (VALUES (0.01), (0.01), (0.02), (0.01)) AS v (x)",
+        "SELECT avg(n), round(avg(n)), avg(CAST(n AS DOUBLE)), avg(n) + 1 AS more FROM (VALUES (1), (2), (2)) AS v (n) HAVING avg(n) > 1 ORDER BY avg(n)",
+        "SELECT count(n), count(CAST(n AS DOUBLE)), count(CAST(n AS TEXT)), count(DISTINCT CAST(n AS TEXT)) FROM (VALUES (1), (2), (2)) AS v (n)",
+        "SELECT x, avg(x) OVER (ORDER BY x ROWS UNBOUNDED PRECEDING) AS running FROM (VALUES (1.0), (1.0), (3.0)) AS v (x)",
+        "SELECT avg(x) FROM (VALUES ('a')) AS v (x)",
+        "SELECT round(avg(x), 3) FROM (VALUES (0.0044999999999996), (0.0045)) AS v (x)",
         "SELECT amount, sum(amount) OVER (ORDER BY _position) AS running FROM transactions",
         "SELECT accountid, sum(amount) FROM transactions GROUP BY accountid HAVING sum(amount) > 50 ORDER BY sum(amount)",
         "SELECT sum(x) FROM (VALUES (99999999999999999999999999999999999999), (99999999999999999999999999999999999999)) AS v (x)",
