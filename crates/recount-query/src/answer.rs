@@ -83,6 +83,10 @@ impl Notices {
         self.lock().clone()
     }
 
+    pub(crate) fn add_all(&self, sentences: Vec<String>) {
+        sentences.into_iter().for_each(|sentence| self.add(sentence));
+    }
+
     pub(crate) fn add(&self, sentence: String) {
         let mut sentences = self.lock();
         if !sentences.contains(&sentence) {

@@ -1,11 +1,10 @@
 //! Entities as relations: their rows at a moment or at each of many, and the steps of their folds over time.
 
 use recount_entity::key::Key;
-use recount_entity::table::Frozen;
 use recount_store::columns::form_of;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position};
-use recount_views::{EntityInfo, ViewError, Views, key_text};
+use recount_views::{EntityInfo, HeldRows, ViewError, Views, key_text};
 
 use crate::error::QueryError;
 use crate::moment::Moment;
@@ -32,7 +31,7 @@ pub struct Entities {
 struct PinnedEntities {
     views: Views,
     position: Position,
-    frozen: Vec<((String, Option<u32>), Frozen)>,
+    frozen: Vec<((String, Option<u32>), HeldRows)>,
 }
 
 /// A column of a row or a version.
@@ -174,7 +173,7 @@ impl Pinned for PinnedEntities {
         let (frozen, located) = match self.kept(wanted) {
             Some(frozen) => {
                 let located = key.as_ref().and_then(|key| self.views.locate(name, version, key));
-                (frozen.clone().into(), located)
+                (frozen.clone(), located)
             }
             None => (self.views.rows(name, version, key.as_ref(), as_of(moment))?.1, None),
         };
@@ -206,7 +205,7 @@ impl Pinned for PinnedEntities {
 
 impl PinnedEntities {
     /// The rows that were frozen, if those are the ones that are wanted.
-    fn kept(&self, wanted: &Wanted) -> Option<&Frozen> {
+    fn kept(&self, wanted: &Wanted) -> Option<&HeldRows> {
         let is_it = |name: &(String, Option<u32>)| *name == (wanted.name.clone(), wanted.version);
         let pinned = self.frozen.iter().find(|(name, _)| is_it(name));
         pinned.filter(|_| wanted.moment == Moment::at(self.position)).map(|(_, frozen)| frozen)

@@ -1,7 +1,10 @@
-//! Keys that stopped at an event and were left out of an answer, as a notice says it.
+//! What was left out of an answer about an entity, as notices say it: keys that stopped at an event, and events that nothing could
+//! be made of.
 
 use recount_entity::key::Key;
 use recount_views::{EntityInfo, key_text};
+
+use crate::relation::{errors_of, in_sql};
 
 /// So many keys are named; the others are counted.
 const NAMED_MAX: usize = 10;
@@ -43,4 +46,22 @@ impl LeftOut {
         let named = self.named.join(", ");
         Some(format!("of {} version {}, {what}: {named}{more}. See SHOW STOPPED", info.name, info.version))
     }
+}
+
+/// What to say of events that do not fit their topic's columns, or have no key; nothing if there were none.
+pub(crate) fn of_events(info: &EntityInfo, unfit: u64) -> Option<String> {
+    if unfit == 0 {
+        return None;
+    }
+    let mut errors: Vec<String> = Vec::new();
+    for topic in &info.topics {
+        let errors_of = in_sql(&errors_of(topic.as_str()));
+        if !errors.contains(&errors_of) {
+            errors.push(errors_of);
+        }
+    }
+    let (name, version, errors) = (&info.name, info.version, errors.join(", "));
+    Some(format!(
+        "of {name} version {version}, events that do not fit their topic's columns, or have no key, are left out: see {errors}"
+    ))
 }

@@ -101,9 +101,9 @@ pub trait Rows: Send {
     /// The next rows: of each wanted column as many. `None` at the end.
     fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError>;
 
-    /// What should be known about them, before the first of them comes.
-    fn notice(&self) -> Option<String> {
-        None
+    /// What should be known about them. Asked before the first of them comes, and after the last.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

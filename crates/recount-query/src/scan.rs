@@ -278,11 +278,13 @@ impl ExecutionPlan for Scan {
         let (source, columns, schema) = (self.source.clone(), self.columns.clone(), self.schema.clone());
         let mut left = self.limit.unwrap_or(usize::MAX);
         builder.spawn_blocking(move || {
-            while left > 0
-                && let Some(rows) = rows.next()?
-            {
-                let count = rows.first().map_or(0, |column| column.len());
-                let arrays = columns.iter().zip(rows).map(|(&place, column)| {
+            while left > 0 {
+                let Some(next) = rows.next()? else {
+                    source.notices.add_all(rows.notices());
+                    break;
+                };
+                let count = next.first().map_or(0, |column| column.len());
+                let arrays = columns.iter().zip(next).map(|(&place, column)| {
                     let name = source.relation.schema.field(place).name();
                     let column_type = source.relation.column_type(name);
                     let column_type = column_type.unwrap_or(recount_store::schema::ColumnType::Text);
@@ -307,7 +309,7 @@ pub(crate) fn take(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result
     for scan in scans(plan) {
         if let Some(wanted) = scan.wanted() {
             let rows = pinned.rows(&wanted)?;
-            rows.notice().into_iter().for_each(|notice| scan.source.notices.add(notice));
+            scan.source.notices.add_all(rows.notices());
             *lock(&scan.rows) = Some(rows);
         }
     }

@@ -63,24 +63,28 @@ impl Drop for Share {
 }
 
 /// Rows as they were at one moment, with the memory that they alone hold.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HeldRows {
     rows: Frozen,
+    unfit: u64,
     /// Given back with the last of them; none if somebody else accounts for them.
-    _memory: Option<Share>,
+    _memory: Option<Arc<Share>>,
 }
 
 impl HeldRows {
     /// Rows of a replica that is gone.
-    pub(crate) fn alone(rows: Frozen, memory: Share) -> HeldRows {
-        HeldRows { rows, _memory: Some(memory) }
+    pub(crate) fn alone(rows: Frozen, unfit: u64, memory: Share) -> HeldRows {
+        HeldRows { rows, unfit, _memory: Some(Arc::new(memory)) }
     }
-}
 
-impl From<Frozen> for HeldRows {
     /// Rows that are kept up to date elsewhere.
-    fn from(rows: Frozen) -> HeldRows {
-        HeldRows { rows, _memory: None }
+    pub(crate) fn shared(rows: Frozen, unfit: u64) -> HeldRows {
+        HeldRows { rows, unfit, _memory: None }
+    }
+
+    /// Events that count nowhere, because they do not fit their topic's columns or have no key.
+    pub fn unfit(&self) -> u64 {
+        self.unfit
     }
 }
 

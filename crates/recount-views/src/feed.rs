@@ -15,6 +15,7 @@ use recount_types::column::{Column, Value};
 use recount_types::{Event, Position, TopicName};
 
 use crate::bind::{Bound, BoundLookup, EventColumn};
+use crate::error::ViewError;
 
 /// Events in a batch.
 pub(crate) const BATCH_EVENTS: usize = 4096;
@@ -159,19 +160,32 @@ fn push_others(bound: &Bound, others: &mut [Column], event: &EventView<'_>) {
     }
 }
 
-/// Reads the rows of a topic that is looked up into `table`; the least time from which one of them is in force.
+/// Rows of a topic that is looked up were read.
+pub(crate) struct RowsRead {
+    /// The least time from which one of them is in force.
+    pub(crate) least: Option<i64>,
+    /// Events that do not fit the topic's columns.
+    pub(crate) unfit: u64,
+}
+
+/// Memory is looked at after so many of them.
+const ROWS_BETWEEN_CHECKS: u64 = 4096;
+
+/// Reads the rows of a topic that is looked up into `table`, as long as `room` has room for its bytes.
 pub(crate) async fn read_rows(
     store: &Store,
     lookup: &BoundLookup,
     topic: &TopicDefinition,
     span: Span,
     table: &mut LookupTable,
-) -> Result<Option<i64>, ReadError> {
+    room: &mut (dyn FnMut(usize) -> Result<(), ViewError> + Send),
+) -> Result<RowsRead, ViewError> {
     let names: Vec<&str> = lookup.columns.iter().map(|(name, _)| name.as_str()).collect();
     let decoder = ColumnDecoder::new(topic, &names);
     let mut columns = decoder.empty();
     let mut cursor = cursor(store, &span).await?;
-    let mut least = None;
+    let mut read = RowsRead { least: None, unfit: 0 };
+    let mut count = 0u64;
     loop {
         let Some(event) = cursor.take()? else {
             if cursor.load().await? {
@@ -183,8 +197,11 @@ pub(crate) async fn read_rows(
             break;
         }
         columns.iter_mut().for_each(Column::clear);
-        let fits = decoder.decode(event.event_type, event.payload, &mut columns).is_ok();
-        if !span.happened(&event) || !fits {
+        if !span.happened(&event) {
+            continue;
+        }
+        if decoder.decode(event.event_type, event.payload, &mut columns).is_err() {
+            read.unfit += 1;
             continue;
         }
         let scope = Columns { state: &[], event: &columns, row: 0, lookups: &[] };
@@ -196,9 +213,14 @@ pub(crate) async fn read_rows(
         let values = columns.iter().map(|column| column.get(0).into_owned()).collect();
         let time = event.event_time.0;
         table.insert(key, time, event.position.0, values);
-        least = Some(least.map_or(time, |least: i64| least.min(time)));
+        count += 1;
+        if count.is_multiple_of(ROWS_BETWEEN_CHECKS) {
+            room(table.bytes())?;
+        }
+        read.least = Some(read.least.map_or(time, |least| least.min(time)));
     }
-    Ok(least)
+    room(table.bytes())?;
+    Ok(read)
 }
 
 /// Reads the events of a span, and those behind it.

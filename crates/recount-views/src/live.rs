@@ -13,6 +13,7 @@ use recount_store::schema::ColumnType;
 use recount_types::{EntityId, TopicName};
 
 use crate::bind::RowColumn;
+use crate::budget::HeldRows;
 use crate::error::ViewError;
 use crate::lock;
 use crate::pace::Pace;
@@ -291,7 +292,7 @@ impl Live {
         all: &[&Live],
         wanted: u64,
         goes_on: &dyn Fn() -> bool,
-    ) -> Result<(u64, Vec<Frozen>), ViewError> {
+    ) -> Result<(u64, Vec<HeldRows>), ViewError> {
         // Always locked in the same order, so that two who ask do not wait for one another.
         let mut order: Vec<usize> = (0..all.len()).collect();
         order.sort_by_key(|&at| (all[at].id, all[at].version));
@@ -307,7 +308,8 @@ impl Live {
             let of =
                 held.iter_mut().find(|(at, _)| (all[*at].id, all[*at].version) == (live.id, live.version));
             let (_, replica) = of.expect("every one was locked");
-            frozen.push(live.frozen(replica, goes_on)?);
+            let rows = live.frozen(replica, goes_on)?;
+            frozen.push(HeldRows::shared(rows, replica.unfit));
         }
         Ok((wanted, frozen))
     }
@@ -322,6 +324,11 @@ impl Live {
             }
             self.catch_up(replica, position, goes_on)?;
         }
+    }
+
+    /// The topics that it is made of.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        std::iter::once(&self.plan.topic.name).chain(self.plan.lookups.iter().map(|source| &source.name))
     }
 
     /// What it folds; it never changes.

@@ -69,6 +69,15 @@ pub enum Absent {
     Ended,
 }
 
+/// What was folded, and what was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Folded {
+    /// The position up to which.
+    pub position: Position,
+    /// Events that count nowhere, because they do not fit their topic's columns or have no key.
+    pub unfit: u64,
+}
+
 /// One step of a fold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepRow {
@@ -147,10 +156,9 @@ impl Views {
         moment: Moment,
     ) -> Result<(Position, HeldRows), ViewError> {
         if moment == Moment::default() {
-            let (position, mut frozen) = self.freeze(&[(name, version)], Position::ZERO)?;
-            let frozen =
-                frozen.pop().ok_or_else(|| ViewError::NotFound(format!("there is no entity {name}")))?;
-            return Ok((position, frozen.into()));
+            let (position, mut rows) = self.freeze(&[(name, version)], Position::ZERO)?;
+            let rows = rows.pop().ok_or_else(|| ViewError::NotFound(format!("there is no entity {name}")))?;
+            return Ok((position, rows));
         }
         let inner = self.inner();
         let live = inner.find(name, version)?;
@@ -169,7 +177,7 @@ impl Views {
         key: Option<&Key>,
         moment: Moment,
         visit: &mut (dyn FnMut(StepRow) + Send),
-    ) -> Result<Position, ViewError> {
+    ) -> Result<Folded, ViewError> {
         let inner = self.inner();
         let live = inner.find(name, version)?;
         let mut replica = inner.past(&live, key, moment)?;
@@ -182,7 +190,7 @@ impl Views {
             visit(step_row(step, events, &row, before, after));
         };
         block_on(replica.refold_again(key, &mut watch))?;
-        Ok(Position(replica.position))
+        Ok(Folded { position: Position(replica.position), unfit: replica.unfit })
     }
 
     /// The versions of rows in the order of recording: what the fold made of each key with each event, and what an
@@ -194,7 +202,7 @@ impl Views {
         key: Option<&Key>,
         moment: Moment,
         visit: &mut (dyn FnMut(StepRow) + Send),
-    ) -> Result<Position, ViewError> {
+    ) -> Result<Folded, ViewError> {
         let inner = self.inner();
         let live = inner.find(name, version)?;
         let plan = live.plan().clone();
@@ -230,7 +238,7 @@ impl Views {
                 }
             }
         }
-        Ok(until)
+        Ok(Folded { position: until, unfit: replica.unfit })
     }
 
     /// The rows, or one key's, at each of some times: made of what had happened by then, as recorded up to a position.

@@ -86,7 +86,7 @@ pub(crate) struct Replica {
     table: Table,
     lookups: Vec<LookupTable>,
     pub(crate) position: u64,
-    /// Events that do not fit the topic's columns.
+    /// Events, those of look-ups too, that do not fit their topic's columns or have no key.
     pub(crate) unfit: u64,
     /// Events of the topic up to here, whatever became of them.
     events: u64,
@@ -137,7 +137,7 @@ impl Replica {
     /// All rows, and the end of the replica.
     pub(crate) async fn into_rows(mut self) -> Result<HeldRows, ViewError> {
         let rows = self.freeze().await?;
-        Ok(HeldRows::alone(rows, self.memory))
+        Ok(HeldRows::alone(rows, self.unfit, self.memory))
     }
 
     /// The rows that are in memory, as they are now.
@@ -230,15 +230,18 @@ impl Replica {
                 valid_until: self.confines.valid_until,
                 ..Span::of_topic(&source.name, self.position, until)
             };
-            let (lookup, table) = (&plan.bound.lookups[number], &mut self.lookups[number]);
-            let found = read_rows(&self.store, lookup, &source.definition, span, table).await?;
-            least = match (least, found) {
+            let others = self.bytes() - self.lookups[number].bytes();
+            let Replica { store, memory, lookups, .. } = self;
+            let (lookup, table) = (&plan.bound.lookups[number], &mut lookups[number]);
+            let mut room = |bytes| memory.set(others + bytes);
+            let found = read_rows(store, lookup, &source.definition, span, table, &mut room).await?;
+            self.unfit += found.unfit;
+            least = match (least, found.least) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
         }
         let Some(least) = least else { return Ok(HashSet::new()) };
-        self.check_memory(0)?;
         self.load_looked_up_since(least).await?;
         let table = &mut self.table;
         Ok(table.slots().filter(|&slot| table.mark_late(slot, least)).collect())

@@ -91,7 +91,7 @@ pub fn steps_answer(
     let version = Some(info.version);
     let parsed = views.key(entity, version, key)?;
     let (mut steps, mut count) = (String::new(), 0usize);
-    let position = views.steps(entity, version, Some(&parsed), moment, &mut |step| {
+    let folded = views.steps(entity, version, Some(&parsed), moment, &mut |step| {
         count += 1;
         if count <= STEPS_MAX {
             let comma = if steps.is_empty() { "" } else { "," };
@@ -103,7 +103,7 @@ pub fn steps_answer(
             "the key has {count} steps, and an answer has at most {STEPS_MAX}: ask as of an earlier moment"
         )));
     }
-    Ok(format!("{},\"steps\":[{steps}]}}", head(&info, key, position)))
+    Ok(format!("{},\"steps\":[{steps}]}}", head(&info, key, folded.position)))
 }
 
 /// What every answer about a key begins with.
@@ -245,6 +245,7 @@ mod tests {
             current: false,
             columns: Vec::new(),
             key_width: 0,
+            topics: Vec::new(),
             text: String::new(),
             lookups: Vec::new(),
             rules: Vec::new(),

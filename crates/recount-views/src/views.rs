@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use recount_entity::key::Key;
-use recount_entity::table::{Frozen, Located};
+use recount_entity::table::Located;
 use recount_env::{Env, Signal, block_on};
 use recount_store::catalogue::{Catalogue, EntityState, EntityVersion};
 use recount_store::ddl::{self, CreateEntity, SkipEvent, Statement};
@@ -15,7 +15,7 @@ use recount_store::{DdlError, Executed, From, ReadError, ReadRequest, Scope, Sto
 use recount_types::{EntityId, Position, TopicId, TopicName};
 
 use crate::bind::{Bound, RowColumn, bind};
-use crate::budget::Budget;
+use crate::budget::{Budget, HeldRows};
 use crate::error::ViewError;
 use crate::key_text;
 use crate::live::{Beside, Live, Status};
@@ -93,6 +93,8 @@ pub struct EntityInfo {
     pub columns: Vec<RowColumn>,
     /// How many of them are the key's.
     pub key_width: usize,
+    /// The topics that it is made of: its own, then those that it looks up.
+    pub topics: Vec<TopicName>,
     /// The statement that declares it.
     pub text: String,
     /// The columns that are kept of what each LOOKUP finds.
@@ -228,6 +230,7 @@ impl Views {
                 current: entity.current == live.version,
                 columns: live.columns.clone(),
                 key_width: live.key_width,
+                topics: live.topics().cloned().collect(),
                 text: entity.versions.get(&live.version)?.text.clone(),
                 lookups: live.lookups.clone(),
                 rules: live.rules.clone(),
@@ -281,7 +284,7 @@ impl Views {
         &self,
         wanted: &[(&str, Option<u32>)],
         at_least: Position,
-    ) -> Result<(Position, Vec<Frozen>), ViewError> {
+    ) -> Result<(Position, Vec<HeldRows>), ViewError> {
         let live: Result<Vec<_>, _> =
             wanted.iter().map(|(name, version)| self.inner.find(name, *version)).collect();
         let live = live?;

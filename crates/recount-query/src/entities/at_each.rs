@@ -7,7 +7,7 @@ use recount_views::{EntityInfo, Point, Series};
 
 use super::{BATCH_ROWS, Place, empty, stopped_error};
 use crate::error::QueryError;
-use crate::left_out::LeftOut;
+use crate::left_out::{LeftOut, of_events};
 use crate::relations::Rows;
 use crate::settings::Stopped;
 
@@ -51,8 +51,9 @@ impl AtEach {
 }
 
 impl Rows for AtEach {
-    fn notice(&self) -> Option<String> {
-        self.left_out.as_ref().and_then(|left_out| left_out.notice(&self.info))
+    fn notices(&self) -> Vec<String> {
+        let keys = self.left_out.as_ref().and_then(|left_out| left_out.notice(&self.info));
+        keys.into_iter().chain(of_events(&self.info, self.series.unfit())).collect()
     }
 
     fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {

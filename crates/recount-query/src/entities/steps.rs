@@ -5,12 +5,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use recount_entity::key::Key;
 use recount_store::schema::ColumnType;
-use recount_types::{Column, Position, Value};
-use recount_views::{EntityInfo, StepRow, ViewError, Views};
+use recount_types::{Column, Value};
+use recount_views::{EntityInfo, Folded, StepRow, ViewError, Views};
 
 use super::{BATCH_ROWS, Place, empty, stopped_error};
 use crate::error::QueryError;
-use crate::left_out::LeftOut;
+use crate::left_out::{LeftOut, of_events};
 use crate::moment::{Moment, Span};
 use crate::relations::Rows;
 use crate::settings::Stopped;
@@ -28,7 +28,7 @@ pub(super) struct Over {
 
 impl Over {
     /// Tells of each step, over the axis that is asked about.
-    fn steps(&self, visit: &mut (dyn FnMut(StepRow) + Send)) -> Result<Position, ViewError> {
+    fn steps(&self, visit: &mut (dyn FnMut(StepRow) + Send)) -> Result<Folded, ViewError> {
         let Over { views, info, moment, key } = self;
         let as_of = recount_views::Moment { position: Some(moment.position), valid_until: moment.valid_time };
         let (name, version) = (info.name.as_str(), Some(info.version));
@@ -42,8 +42,8 @@ impl Over {
 
 /// The versions of rows over time, made on a thread of their own that ends when nobody wants more.
 pub(super) struct Steps {
-    batches: Receiver<Batch>,
-    notice: Option<String>,
+    batches: Receiver<Made>,
+    notices: Vec<String>,
 }
 
 impl Steps {
@@ -52,7 +52,7 @@ impl Steps {
         shape: Vec<(ColumnType, Place)>,
         stopped: Stopped,
     ) -> Result<Steps, QueryError> {
-        let (mut left_out, mut notice) = (HashSet::new(), None);
+        let (mut left_out, mut notices) = (HashSet::new(), Vec::new());
         if stopped == Stopped::Skip {
             // A key may stop after many versions, of which none is to come: that is known only afterwards.
             let mut found = LeftOut::default();
@@ -61,7 +61,7 @@ impl Steps {
                     found.add(&over.info, &step.key, step.position.0);
                 }
             })?;
-            notice = found.notice(&over.info);
+            notices.extend(found.notice(&over.info));
         }
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         let views = over.views.clone();
@@ -77,22 +77,35 @@ impl Steps {
             sender,
         };
         views.beside("recount-versions", move || maker.run(&over));
-        Ok(Steps { batches, notice })
+        Ok(Steps { batches, notices })
     }
 }
 
 impl Rows for Steps {
     fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
-        self.batches.recv().unwrap_or_else(|_| Err(QueryError::Failed("the versions broke off".to_owned())))
+        match self.batches.recv() {
+            Ok(Made::Rows(rows)) => Ok(Some(rows)),
+            Ok(Made::All(notice)) => {
+                self.notices.extend(notice);
+                Ok(None)
+            }
+            Ok(Made::Failed(error)) => Err(error),
+            Err(_) => Err(QueryError::Failed("the versions broke off".to_owned())),
+        }
     }
 
-    fn notice(&self) -> Option<String> {
-        self.notice.clone()
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
     }
 }
 
-/// Some rows; `None` = there are no more.
-type Batch = Result<Option<Vec<Column>>, QueryError>;
+/// What the thread tells.
+enum Made {
+    Rows(Vec<Column>),
+    /// There are no more; what to say of events that were left out.
+    All(Option<String>),
+    Failed(QueryError),
+}
 
 /// Makes batches of steps.
 struct Maker {
@@ -106,7 +119,7 @@ struct Maker {
     /// Keys of which no version is wanted.
     left_out: HashSet<Key>,
     open: bool,
-    sender: SyncSender<Batch>,
+    sender: SyncSender<Made>,
 }
 
 impl Maker {
@@ -114,12 +127,14 @@ impl Maker {
         let done = over.steps(&mut |step: StepRow| self.step(step));
         self.end_all();
         let rest = std::mem::replace(&mut self.columns, empty(&self.shape));
-        let last = match done {
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(Some(rest)),
-        };
         // Nobody may want it any more.
-        let _ = self.sender.send(last).and_then(|()| self.sender.send(Ok(None)));
+        let _ = match done {
+            Err(error) => self.sender.send(Made::Failed(error.into())),
+            Ok(folded) => {
+                let all = Made::All(of_events(&self.info, folded.unfit));
+                self.sender.send(Made::Rows(rest)).and_then(|()| self.sender.send(all))
+            }
+        };
     }
 
     fn step(&mut self, step: StepRow) {
@@ -129,7 +144,7 @@ impl Maker {
         if let Some(reason) = &step.reason {
             let error = stopped_error(&self.info, &step.key, step.position.0, reason);
             self.open = false;
-            let _ = self.sender.send(Err(error));
+            let _ = self.sender.send(Made::Failed(error));
             return;
         }
         // Steps seen in the fold's order come key by key; versions as recorded come across keys.
@@ -145,7 +160,7 @@ impl Maker {
         self.last.insert(step.key.clone(), (step, from));
         if self.columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
             let full = std::mem::replace(&mut self.columns, empty(&self.shape));
-            self.open = self.sender.send(Ok(Some(full))).is_ok();
+            self.open = self.sender.send(Made::Rows(full)).is_ok();
         }
     }
 

@@ -84,3 +84,75 @@ fn they_are_a_relation_of_their_own() {
     let columns = bench.sql("SELECT * FROM kept_errors LIMIT 0");
     assert_eq!(columns.lines().next(), Some("_position | _append_time | _stream | _value | error"));
 }
+
+/// Entities left such events out and said nothing: a sum without one of its events looked like any other.
+#[test]
+fn an_answer_about_an_entity_says_that_they_are_left_out() {
+    let (bench, views) = Bench::with_entities();
+    bench.execute("CREATE TOPIC moves (k INT NOT NULL) KEY (k)");
+    for payload in [r#"{"k": 1, "n": 5}"#, r#"{"k": 1, "n": "five"}"#, r#"{"k": 2, "n": 2}"#] {
+        bench.append("moves", payload);
+    }
+    bench.execute("ALTER TOPIC moves ADD COLUMN n INT");
+    bench.execute("CREATE TOPIC rates (k INT NOT NULL) KEY (k) ON ERROR KEEP");
+    bench.append("rates", r#"{"k": 1, "rate": "high"}"#);
+    bench.execute("ALTER TOPIC rates ADD COLUMN rate INT");
+    let any = "WHEN ANY THEN SET";
+    let sum = "STATE (n INT NOT NULL DEFAULT 0)";
+    let entity = |sql: &str| drop(views.execute(sql).unwrap());
+    entity(&format!("CREATE ENTITY sums FROM moves {sum} {any} n = state.n + event.n"));
+    entity(&format!(
+        "CREATE ENTITY rated FROM moves LOOKUP rates AS r ON r.k = k AS OF _event_time STATE (rate INT) {any} rate = r.rate"
+    ));
+    entity(&format!("CREATE ENTITY counts FROM moves {sum} {any} n = state.n + 1"));
+    expect![[r#"
+        > SELECT * FROM sums
+        k | n
+        1 | 5
+        2 | 2
+        notice: of sums version 1, events that do not fit their topic's columns, or have no key, are left out: see moves_errors
+        > SELECT * FROM sums WHERE k = 2
+        k | n
+        2 | 2
+        notice: of sums version 1, events that do not fit their topic's columns, or have no key, are left out: see moves_errors
+        > SELECT * FROM sums AS OF POSITION 2
+        k | n
+        1 | 5
+        > SELECT * FROM sums AS OF POSITION 3
+        k | n
+        1 | 5
+        notice: of sums version 1, events that do not fit their topic's columns, or have no key, are left out: see moves_errors
+        > SELECT k, n, _position FROM sums FOR SYSTEM_TIME ALL
+        k | n | _position
+        1 | 5 | 2
+        2 | 2 | 4
+        notice: of sums version 1, events that do not fit their topic's columns, or have no key, are left out: see moves_errors
+        > SELECT k, n, _position FROM sums FOR VALID_TIME ALL AS OF POSITION 2
+        k | n | _position
+        1 | 5 | 2
+        > SELECT k, n FROM sums FOR VALID_TIME AS OF EACH (VALUES ('2099-01-01T00:00:00Z'))
+        k | n
+        1 | 5
+        2 | 2
+        notice: of sums version 1, events that do not fit their topic's columns, or have no key, are left out: see moves_errors
+        > SELECT * FROM rated
+        k | rate
+        1 | NULL
+        2 | NULL
+        notice: of rated version 1, events that do not fit their topic's columns, or have no key, are left out: see moves_errors, rates_errors
+        > SELECT k, n FROM counts
+        k | n
+        1 | 2
+        2 | 1
+    "#]].assert_eq(&bench.script(&[
+        "SELECT * FROM sums",
+        "SELECT * FROM sums WHERE k = 2",
+        "SELECT * FROM sums AS OF POSITION 2",
+        "SELECT * FROM sums AS OF POSITION 3",
+        "SELECT k, n, _position FROM sums FOR SYSTEM_TIME ALL",
+        "SELECT k, n, _position FROM sums FOR VALID_TIME ALL AS OF POSITION 2",
+        "SELECT k, n FROM sums FOR VALID_TIME AS OF EACH (VALUES ('2099-01-01T00:00:00Z'))",
+        "SELECT * FROM rated",
+        "SELECT k, n FROM counts",
+    ]));
+}

@@ -31,6 +31,7 @@ pub struct Series {
     /// In µs, rising.
     times: Vec<i64>,
     keys: Vec<(Key, Vec<Point>)>,
+    unfit: u64,
     /// Given back with it.
     _memory: Share,
 }
@@ -62,6 +63,11 @@ impl Series {
     pub fn keys(&self) -> &[(Key, Vec<Point>)] {
         &self.keys
     }
+
+    /// Events that count nowhere, because they do not fit their topic's columns or have no key.
+    pub fn unfit(&self) -> u64 {
+        self.unfit
+    }
 }
 
 impl Replica {
@@ -80,7 +86,7 @@ impl Replica {
         keys.sort_unstable_by_key(|(slot, _)| *slot);
         let keys =
             keys.into_iter().map(|(slot, points)| (self.table.row(slot).key.to_key(), points)).collect();
-        Ok(Series { times, keys, _memory: memory })
+        Ok(Series { times, keys, unfit: self.unfit, _memory: memory })
     }
 
     /// Folds keys once for each time.
@@ -92,9 +98,8 @@ impl Replica {
             let times = points.times;
             for (number, &time) in times.iter().enumerate() {
                 // What is looked up had happened by then, too.
-                let lookups = self.lookups_at(time).await?;
-                let bytes = lookups.iter().flatten().map(LookupTable::bytes).sum::<usize>();
-                self.check_memory(held.bytes() + members.len() * size_of::<Member>() + bytes)?;
+                let lookups =
+                    self.lookups_at(time, held.bytes() + members.len() * size_of::<Member>()).await?;
                 let lookups = lookups.as_ref().unwrap_or(&self.lookups);
                 for of_slot in members.chunk_by(|a, b| a.slot == b.slot) {
                     let slot = of_slot[0].slot;
@@ -114,8 +119,10 @@ impl Replica {
         Ok(())
     }
 
-    /// The rows that are looked up which had happened by a time; `None` = nothing is looked up.
-    async fn lookups_at(&self, time: i64) -> Result<Option<Vec<LookupTable>>, ViewError> {
+    /// The rows that are looked up which had happened by a time; `None` = nothing is looked up. `held` bytes are in memory beside.
+    async fn lookups_at(&mut self, time: i64, held: usize) -> Result<Option<Vec<LookupTable>>, ViewError> {
+        let mut others = self.bytes() + held;
+        self.memory.set(others)?;
         if self.lookups.is_empty() {
             return Ok(None);
         }
@@ -124,7 +131,9 @@ impl Replica {
             let mut table = LookupTable::new(self.seed);
             let span = Span { valid_until: Some(time), ..Span::of_topic(&source.name, 0, self.position) };
             let lookup = &self.plan.bound.lookups[number];
-            read_rows(&self.store, lookup, &source.definition, span, &mut table).await?;
+            let mut room = |bytes| self.memory.set(others + bytes);
+            read_rows(&self.store, lookup, &source.definition, span, &mut table, &mut room).await?;
+            others += table.bytes();
             tables.push(table);
         }
         Ok(Some(tables))

@@ -503,7 +503,7 @@ impl Case {
         };
         let done = views.steps(&name, version, key.as_ref(), moment, &mut visit);
         let position = match done {
-            Ok(position) => position,
+            Ok(folded) => folded.position,
             Err(error) => return self.differs(entity, version, moment, &error.to_string()),
         };
         let definition = self.definition(entity, version);

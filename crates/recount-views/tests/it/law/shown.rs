@@ -1,14 +1,14 @@
 //! Answers and what they should be, as texts that are the same if the answers are.
 
 use recount_types::column::Value;
-use recount_views::Frozen;
+use recount_views::HeldRows;
 
 use super::ast::{E, Entity, Fam, Kind, Topic, V};
 use super::generate::{clock, date, digits};
 use super::naive::{Row, Why};
 
 /// Rows as texts, sorted.
-pub(super) fn shown(frozen: &Frozen) -> Vec<String> {
+pub(super) fn shown(frozen: &HeldRows) -> Vec<String> {
     let rows = frozen.rows().map(|(row, cells)| {
         let stopped = row.stopped.as_ref().map(|s| (s.position, kind_of(&s.reason)));
         format!(
