@@ -9,6 +9,7 @@
 //!  moment.rs      what a clause of time means: positions and times
 //!  functions.rs   exact arithmetic on decimals
 //!  plan.rs        the statement as a plan of DataFusion, with our types and functions
+//!  constants.rs   columns that DataFusion takes for constant, and are not
 //!  relation.rs    what a name stands for; topic.rs, relations.rs the two kinds of it, entities.rs one of these
 //!  narrow.rs      what the filters of a scan say about keys, positions, types and tags
 //!  scan.rs        the scan of a relation in DataFusion's plan
@@ -22,6 +23,7 @@
 mod answer;
 mod arrays;
 mod cells;
+mod constants;
 mod depth;
 mod dialect;
 mod engine;

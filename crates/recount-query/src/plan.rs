@@ -20,12 +20,14 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use recount_types::Time;
 use sqlparser::ast::{self, Query};
 
 use crate::arrays::{UTC, timestamptz};
+use crate::constants::ForgetConstants;
 use crate::depth;
 use crate::functions::{self, Operators};
 
@@ -51,8 +53,13 @@ pub(crate) fn session(memory_bytes: usize) -> Result<SessionState> {
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
         .with_disk_manager_builder(no_files)
         .build_arc()?;
-    let mut builder =
-        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(ForgetConstants));
+    let mut builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_physical_optimizer_rules(rules)
+        .with_default_features();
     builder.expr_planners().get_or_insert_default().insert(0, Arc::new(Operators));
     builder.scalar_functions().get_or_insert_default().extend(functions::all());
     Ok(builder.build())

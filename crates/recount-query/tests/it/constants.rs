@@ -1,0 +1,52 @@
+//! Columns that have one value on one side of a join or union, and others behind it. They were taken for constant: nothing sorted by
+//! them, and a LIMIT kept other rows.
+
+use expect_test::expect;
+
+use crate::support::Bench;
+
+#[test]
+fn rows_sort_by_what_is_constant_in_one_input_only() {
+    let bench = Bench::new();
+    bench.execute("CREATE TOPIC some (k INT NOT NULL) KEY (k)");
+    bench.execute("CREATE TOPIC others (k INT NOT NULL) KEY (k)");
+    for k in 1..=4 {
+        bench.append("some", &format!(r#"{{"k": {k}}}"#));
+    }
+    bench.append("others", r#"{"k": 3}"#);
+    let flagged = "(SELECT k, 1 AS flag FROM others) AS o";
+    expect![[r#"
+        > SELECT flag, s.k FROM (SELECT k, 1 AS flag FROM others) AS o RIGHT JOIN some AS s ON s.k = o.k ORDER BY flag NULLS FIRST, s.k
+        flag | k
+        NULL | 1
+        NULL | 2
+        NULL | 4
+        1 | 3
+        > SELECT flag, s.k FROM (SELECT k, 1 AS flag FROM others) AS o FULL JOIN some AS s ON s.k = o.k ORDER BY flag NULLS FIRST, s.k LIMIT 1
+        flag | k
+        NULL | 1
+        > SELECT flag, s.k FROM some AS s LEFT JOIN (SELECT k, 1 AS flag FROM others) AS o ON s.k = o.k ORDER BY flag NULLS FIRST, s.k LIMIT 1
+        flag | k
+        NULL | 1
+        > SELECT k, c FROM (SELECT k, 1 AS c FROM some UNION ALL SELECT k, 2 AS c FROM others) AS u ORDER BY c DESC, k LIMIT 1
+        k | c
+        3 | 2
+        > SELECT k, c FROM (SELECT k, 1 AS c FROM some UNION ALL SELECT 9 AS k, 2 AS c FROM others) AS u ORDER BY c DESC, k LIMIT 1
+        k | c
+        9 | 2
+        > SELECT k, rank() OVER (ORDER BY c DESC) AS rank FROM (SELECT k, 1 AS c FROM some UNION ALL SELECT k, 2 AS c FROM others) AS u ORDER BY rank, k
+        k | rank
+        3 | 1
+        1 | 2
+        2 | 2
+        3 | 2
+        4 | 2
+    "#]].assert_eq(&bench.script(&[
+        &format!("SELECT flag, s.k FROM {flagged} RIGHT JOIN some AS s ON s.k = o.k ORDER BY flag NULLS FIRST, s.k"),
+        &format!("SELECT flag, s.k FROM {flagged} FULL JOIN some AS s ON s.k = o.k ORDER BY flag NULLS FIRST, s.k LIMIT 1"),
+        &format!("SELECT flag, s.k FROM some AS s LEFT JOIN {flagged} ON s.k = o.k ORDER BY flag NULLS FIRST, s.k LIMIT 1"),
+        "SELECT k, c FROM (SELECT k, 1 AS c FROM some UNION ALL SELECT k, 2 AS c FROM others) AS u ORDER BY c DESC, k LIMIT 1",
+        "SELECT k, c FROM (SELECT k, 1 AS c FROM some UNION ALL SELECT 9 AS k, 2 AS c FROM others) AS u ORDER BY c DESC, k LIMIT 1",
+        "SELECT k, rank() OVER (ORDER BY c DESC) AS rank FROM (SELECT k, 1 AS c FROM some UNION ALL SELECT k, 2 AS c FROM others) AS u ORDER BY rank, k",
+    ]));
+}
