@@ -9,6 +9,7 @@ mod explain;
 mod formats;
 mod inserts;
 mod misfits;
+mod precedence;
 mod refusals;
 mod relations;
 mod rules;
