@@ -9,7 +9,7 @@
 //!  moment.rs      what a clause of time means: positions and times
 //!  functions.rs   exact arithmetic on decimals
 //!  plan.rs        the statement as a plan of DataFusion, with our types and functions
-//!  constants.rs   columns that DataFusion takes for constant, and are not
+//!  constants.rs   columns that DataFusion takes for constant, and are not; push_down.rs conditions that it must not push
 //!  relation.rs    what a name stands for; topic.rs, relations.rs the two kinds of it, entities.rs one of these
 //!  narrow.rs      what the filters of a scan say about keys, positions, types and tags
 //!  scan.rs        the scan of a relation in DataFusion's plan
@@ -39,6 +39,7 @@ mod names;
 mod narrow;
 mod plan;
 mod pseudo;
+mod push_down;
 #[cfg(test)]
 mod reference;
 mod relation;

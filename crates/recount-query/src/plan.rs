@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
@@ -30,6 +31,7 @@ use crate::arrays::{UTC, timestamptz};
 use crate::constants::ForgetConstants;
 use crate::depth;
 use crate::functions::{self, Operators};
+use crate::push_down::PushDownWithCare;
 
 /// Rows in a batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -58,11 +60,19 @@ pub(crate) fn session(memory_bytes: usize) -> Result<SessionState> {
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
+        .with_optimizer_rules(logical_rules())
         .with_physical_optimizer_rules(rules)
         .with_default_features();
     builder.expr_planners().get_or_insert_default().insert(0, Arc::new(Operators));
     builder.scalar_functions().get_or_insert_default().extend(functions::all());
     Ok(builder.build())
+}
+
+/// DataFusion's rules, but for one.
+fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let careful: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(PushDownWithCare::default());
+    let rules = Optimizer::new().rules.into_iter();
+    rules.map(|rule| if rule.name() == careful.name() { careful.clone() } else { rule }).collect()
 }
 
 /// The session of one statement, which began at `now`.

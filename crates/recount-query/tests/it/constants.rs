@@ -1,10 +1,36 @@
-//! Columns that have one value on one side of a join or union, and others behind it. They were taken for constant: nothing sorted by
-//! them, and a LIMIT kept other rows.
+//! What DataFusion's rules take for granted and is not so.
 
 use expect_test::expect;
 
 use crate::support::Bench;
 
+/// A condition without columns was pushed below a count of all rows, which then counted none, and was shown.
+#[test]
+fn a_count_of_all_rows_is_not_of_those_that_a_condition_left() {
+    let bench = Bench::new();
+    bench.execute("CREATE TOPIC some (k INT NOT NULL) KEY (k)");
+    bench.append("some", r#"{"k": 1}"#);
+    let count = "(SELECT count(*) AS c FROM some) AS a";
+    expect![[r#"
+        > SELECT b.k, a.c FROM (SELECT count(*) AS c FROM some) AS a LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k = 2
+        k | c
+        > SELECT b.k, a.c FROM (SELECT count(*) AS c FROM some) AS a LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k IS NULL
+        k | c
+        NULL | 1
+        > SELECT count(*) AS c FROM some HAVING 1 = 2
+        c
+        > SELECT k, count(*) AS c FROM some GROUP BY ROLLUP (k) HAVING count(*) > 0 AND 1 = 2
+        k | c
+    "#]].assert_eq(&bench.script(&[
+        &format!("SELECT b.k, a.c FROM {count} LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k = 2"),
+        &format!("SELECT b.k, a.c FROM {count} LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k IS NULL"),
+        "SELECT count(*) AS c FROM some HAVING 1 = 2",
+        "SELECT k, count(*) AS c FROM some GROUP BY ROLLUP (k) HAVING count(*) > 0 AND 1 = 2",
+    ]));
+}
+
+/// Columns that have one value on one side of a join or union, and others behind it, were taken for constant: nothing sorted by
+/// them, and a LIMIT kept other rows.
 #[test]
 fn rows_sort_by_what_is_constant_in_one_input_only() {
     let bench = Bench::new();
