@@ -23,17 +23,18 @@ impl OptimizerRule for PushDownWithCare {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if let LogicalPlan::Filter(filter) = &plan
-            && let LogicalPlan::Aggregate(aggregate) = filter.input.as_ref()
-            && (aggregate.group_expr.is_empty() || aggregate.group_expr.iter().any(is_of_several))
-        {
-            return Ok(Transformed::no(plan));
+        // Of several conditions it makes one first.
+        let mut below = &plan;
+        while let LogicalPlan::Filter(filter) = below {
+            below = filter.input.as_ref();
         }
-        self.0.rewrite(plan, config)
+        if has_a_row_always(below) { Ok(Transformed::no(plan)) } else { self.0.rewrite(plan, config) }
     }
 }
 
-/// ROLLUP and its like: one of the groupings may be that of all rows.
-fn is_of_several(expr: &Expr) -> bool {
-    matches!(expr, Expr::GroupingSet(_))
+/// Whether one of its groups is that of all rows; of ROLLUP and its like it may be.
+fn has_a_row_always(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = plan else { return false };
+    let groups = &aggregate.group_expr;
+    groups.is_empty() || groups.iter().any(|group| matches!(group, Expr::GroupingSet(_)))
 }

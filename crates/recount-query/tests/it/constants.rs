@@ -17,6 +17,8 @@ fn a_count_of_all_rows_is_not_of_those_that_a_condition_left() {
         > SELECT b.k, a.c FROM (SELECT count(*) AS c FROM some) AS a LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k IS NULL
         k | c
         NULL | 1
+        > SELECT b.k, a.c FROM (SELECT count(*) AS c FROM some HAVING count(*) < 5) AS a LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k = 2
+        k | c
         > SELECT count(*) AS c FROM some HAVING 1 = 2
         c
         > SELECT k, count(*) AS c FROM some GROUP BY ROLLUP (k) HAVING count(*) > 0 AND 1 = 2
@@ -24,8 +26,27 @@ fn a_count_of_all_rows_is_not_of_those_that_a_condition_left() {
     "#]].assert_eq(&bench.script(&[
         &format!("SELECT b.k, a.c FROM {count} LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k = 2"),
         &format!("SELECT b.k, a.c FROM {count} LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k IS NULL"),
+        "SELECT b.k, a.c FROM (SELECT count(*) AS c FROM some HAVING count(*) < 5) AS a LEFT JOIN (SELECT k FROM some WHERE false) AS b ON a.c = b.k WHERE b.k = 2",
         "SELECT count(*) AS c FROM some HAVING 1 = 2",
         "SELECT k, count(*) AS c FROM some GROUP BY ROLLUP (k) HAVING count(*) > 0 AND 1 = 2",
+    ]));
+}
+
+/// Different constants of no rows were counted as one each.
+#[test]
+fn no_rows_have_no_constants() {
+    let bench = Bench::new();
+    bench.execute("CREATE TOPIC some (k INT NOT NULL) KEY (k)");
+    expect![[r#"
+        > SELECT count(DISTINCT c) AS c, count(DISTINCT d) AS d FROM (SELECT 'x' AS c, 'y' AS d FROM some WHERE k > 5) AS s
+        c | d
+        0 | 0
+        > SELECT count(DISTINCT 'x') AS c, count(*) AS n, min('y') AS d FROM some
+        c | n | d
+        0 | 0 | NULL
+    "#]].assert_eq(&bench.script(&[
+        "SELECT count(DISTINCT c) AS c, count(DISTINCT d) AS d FROM (SELECT 'x' AS c, 'y' AS d FROM some WHERE k > 5) AS s",
+        "SELECT count(DISTINCT 'x') AS c, count(*) AS n, min('y') AS d FROM some",
     ]));
 }
 
