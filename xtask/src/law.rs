@@ -1,5 +1,6 @@
 //! `law`: random entities and events, whose answers must equal those of a naive evaluator, by the tests of
-//! `recount-views`. A case that differs prints its statements, its events, both answers and its replay line.
+//! `recount-views`; or random queries over rows that come and go, kept up to date, which must equal what DataFusion makes of them,
+//! by the tests of `recount-query`. A case that differs prints its statements, both answers and its replay line.
 
 use anyhow::Result;
 
@@ -16,14 +17,34 @@ pub(crate) struct Arguments {
     /// This case alone
     #[arg(long, conflicts_with_all = ["cases", "from"])]
     case: Option<u64>,
+    /// Queries kept up to date, instead of entities
+    #[arg(long)]
+    views: bool,
 }
 
-/// Builds the tests of recount-views for speed with assertions, and runs the law.
+/// The tests of recount-views, built for speed with assertions.
+const ENTITIES: [&str; 12] = [
+    "--quiet",
+    "--profile",
+    "sim",
+    "-p",
+    "recount-views",
+    "--test",
+    "it",
+    "--",
+    "--ignored",
+    "--exact",
+    "law::law_many",
+    "--nocapture",
+];
+/// Those of recount-query, as they are built for all tests: DataFusion takes long.
+const VIEWS: [&str; 8] =
+    ["--quiet", "--workspace", "--lib", "--", "--ignored", "--exact", "flow::law::law_many", "--nocapture"];
+
+/// Builds the tests and runs the law.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let words =
-        ["test", "--quiet", "--locked", "--profile", "sim", "-p", "recount-views", "--test", "it", "--"];
-    let mut command = run::cargo(words);
-    command.args(["--ignored", "--exact", "law::law_many", "--nocapture"]);
+    let mut command = run::cargo(["test", "--locked"]);
+    command.args(if arguments.views { &VIEWS[..] } else { &ENTITIES });
     match arguments.case {
         Some(case) => command.env("RECOUNT_LAW_CASE", case.to_string()),
         None => command

@@ -30,6 +30,8 @@ mod engine;
 mod entities;
 mod error;
 mod explain;
+#[cfg(test)]
+mod flow;
 mod format;
 mod functions;
 mod insert;

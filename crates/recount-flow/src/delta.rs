@@ -1,0 +1,86 @@
+//! Changes of a relation.
+
+use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow_schema::ArrowError;
+use arrow_select::{concat::concat, filter::filter, take::take};
+
+/// Rows that came or went, in the order of the appends that did it.
+///
+/// Row `i` has the value `columns[c][i]` in column `c`. It came `weights[i]` times, or went as often if that is negative, with the
+/// append at `stamps[i]`; stamps never fall.
+#[derive(Debug, Clone, Default)]
+pub struct Delta {
+    /// The values, column by column.
+    pub columns: Vec<ArrayRef>,
+    /// How often each row came; never 0.
+    pub weights: Vec<i64>,
+    /// The position of the append that did it.
+    pub stamps: Vec<u64>,
+}
+
+impl Delta {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+
+    /// The same rows, with other columns.
+    pub fn with_columns(self, columns: Vec<ArrayRef>) -> Delta {
+        Delta { columns, ..self }
+    }
+
+    /// The rows for which `keep` holds: it is true there, neither false nor null.
+    pub fn filtered(self, keep: &BooleanArray) -> Result<Delta, ArrowError> {
+        let kept = |row: usize| keep.is_valid(row) && keep.value(row);
+        let count = (0..self.len()).filter(|&row| kept(row)).count();
+        if count == self.len() {
+            return Ok(self);
+        }
+        let (mut weights, mut stamps) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for row in (0..self.len()).filter(|&row| kept(row)) {
+            weights.push(self.weights[row]);
+            stamps.push(self.stamps[row]);
+        }
+        let columns = self.columns.iter().map(|column| filter(column, keep)).collect::<Result<_, _>>()?;
+        Ok(Delta { columns, weights, stamps })
+    }
+
+    /// Some of the rows, by their numbers, in that order; stamps must not fall in it.
+    pub fn taken(&self, rows: &[u32]) -> Result<Delta, ArrowError> {
+        let numbers = UInt32Array::from(rows.to_vec());
+        let columns = self.columns.iter().map(|column| take(column, &numbers, None));
+        Ok(Delta {
+            columns: columns.collect::<Result<_, _>>()?,
+            weights: rows.iter().map(|&row| self.weights[row as usize]).collect(),
+            stamps: rows.iter().map(|&row| self.stamps[row as usize]).collect(),
+        })
+    }
+
+    /// The rows of several, in the order of their stamps; of one stamp in the order in which they are given.
+    pub fn merged(deltas: Vec<Delta>) -> Result<Option<Delta>, ArrowError> {
+        let mut deltas: Vec<Delta> = deltas.into_iter().filter(|delta| !delta.is_empty()).collect();
+        if deltas.len() <= 1 {
+            return Ok(deltas.pop());
+        }
+        let columns = (0..deltas[0].columns.len()).map(|column| {
+            let parts: Vec<&dyn Array> = deltas.iter().map(|delta| &*delta.columns[column]).collect();
+            concat(&parts)
+        });
+        let columns = columns.collect::<Result<_, _>>()?;
+        let weights = deltas.iter().flat_map(|delta| delta.weights.iter().copied()).collect();
+        let stamps: Vec<u64> = deltas.iter().flat_map(|delta| delta.stamps.iter().copied()).collect();
+        let sorted = stamps.is_sorted();
+        let all = Delta { columns, weights, stamps };
+        if sorted {
+            return Ok(Some(all));
+        }
+        let mut order: Vec<u32> = (0..all.len() as u32).collect();
+        order.sort_by_key(|&row| all.stamps[row as usize]);
+        all.taken(&order).map(Some)
+    }
+}

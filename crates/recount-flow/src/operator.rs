@@ -1,0 +1,66 @@
+//! What every operator is: changes in, changes out.
+
+use std::fmt::Debug;
+
+use arrow_schema::ArrowError;
+
+use crate::codec::Damaged;
+use crate::delta::Delta;
+use crate::expr::Failure;
+
+/// An incremental operator.
+///
+/// *The law*: whatever was given so far, in however many steps, the sum of what it gave is what its definition makes of the sum of
+/// what it was given; and this holds at every append, of what is stamped up to it.
+pub trait Operator: Debug + Send {
+    /// Takes the next changes of each input. What is stamped with an append comes in one epoch, which may have many steps; with
+    /// several appends in an epoch it has one.
+    fn step(&mut self, inputs: Vec<Vec<Delta>>, epoch: Epoch, out: &mut Out) -> Result<(), FlowError>;
+
+    /// About the memory that its state takes.
+    fn bytes(&self) -> usize;
+}
+
+/// In which epoch a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    /// The position of its last append.
+    pub stamp: u64,
+    /// It ends with this step.
+    pub ends: bool,
+}
+
+/// What operators give.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// Changes of the result.
+    pub rows: Vec<Delta>,
+    /// Rows and groups that could not be computed.
+    pub failures: Vec<Failure>,
+}
+
+impl Out {
+    /// Gives rows, if there are any.
+    pub(crate) fn push(&mut self, rows: Delta) {
+        if !rows.is_empty() {
+            self.rows.push(rows);
+        }
+    }
+}
+
+/// Why a flow cannot go on. Unlike a [`Failure`] it is nothing that the data says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowError {
+    /// An array could not be made.
+    #[error("{0}")]
+    Arrow(String),
+    /// State is damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+}
+
+impl From<ArrowError> for FlowError {
+    fn from(error: ArrowError) -> FlowError {
+        FlowError::Arrow(error.to_string())
+    }
+}

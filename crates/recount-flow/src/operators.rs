@@ -1,0 +1,24 @@
+//! The operators, each with its rule and its state.
+
+mod aggregate;
+mod constant;
+mod distinct;
+mod filter;
+mod join;
+mod project;
+mod top;
+mod union;
+mod window;
+
+pub use aggregate::{Aggregate, Call, Function};
+pub use constant::Constant;
+pub use distinct::Distinct;
+pub use filter::Filter;
+pub use join::{Join, JoinKind, On};
+pub use project::Project;
+pub use top::Top;
+pub use union::Union;
+pub use window::{Frame, Window, WindowFunction, WindowKind};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! Aggregate functions: what each keeps of a group, and makes of it.
+
+use std::collections::BTreeMap;
+use std::mem::size_of;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Decimal256Type, Float64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::i256;
+use arrow_schema::DataType;
+
+use super::exact::ExactSum;
+use super::value::Value;
+use super::wide::Wide;
+use crate::codec::{RowCodec, Rows};
+
+/// A function of the rows of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// How many rows.
+    CountRows,
+    /// How many values that are not null.
+    Count,
+    /// The sum: of decimals in 320 bits and an error if it is beyond the type of the result, of doubles rounded once.
+    Sum,
+    /// The least value.
+    Min,
+    /// The greatest value.
+    Max,
+    /// Whether all are true.
+    BoolAnd,
+    /// Whether one is true.
+    BoolOr,
+}
+
+/// A function, and what of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The function.
+    pub function: Function,
+    /// The column that it is of; none of [`Function::CountRows`].
+    pub argument: Option<usize>,
+    /// A BOOLEAN column: only rows for which it is true count.
+    pub filter: Option<usize>,
+    /// Equal values count once.
+    pub distinct: bool,
+    /// The type of the result.
+    pub result: DataType,
+}
+
+/// How often each of some values came, in their order.
+type Values = BTreeMap<Box<[u8]>, i64>;
+
+/// What is kept of a group for one call.
+#[derive(Debug, Clone)]
+pub(in crate::operators) enum Kept {
+    Count(i64),
+    /// The sum, and of how many.
+    Exact(Wide, i64),
+    Doubles(ExactSum, i64),
+    /// For the least or greatest.
+    Values(Values),
+    /// How many are true, and false.
+    Truths(i64, i64),
+    /// The values that were seen, and what is kept of each once.
+    Distinct(Values, Box<Kept>),
+}
+
+/// The argument of a call for some rows.
+pub(in crate::operators) struct Argument<'a> {
+    array: Option<&'a ArrayRef>,
+    filter: Option<&'a BooleanArray>,
+    /// The values as bytes, where they are compared.
+    bytes: Option<Rows>,
+}
+
+impl Call {
+    /// Whether it is of types that it can take.
+    pub(in crate::operators) fn check(&self, types: &[DataType]) -> Result<(), DataType> {
+        let Some(argument) = self.argument.map(|argument| &types[argument]) else { return Ok(()) };
+        RowCodec::new([argument.clone()])?;
+        let fits = match self.function {
+            Function::Sum => {
+                matches!(argument, DataType::Decimal128(..) | DataType::Decimal256(..) | DataType::Float64)
+            }
+            Function::BoolAnd | Function::BoolOr => *argument == DataType::Boolean,
+            _ => true,
+        };
+        if fits { Ok(()) } else { Err(argument.clone()) }
+    }
+
+    /// What is kept of a group without rows.
+    pub(in crate::operators) fn begin(&self, types: &[DataType]) -> Kept {
+        let kept = match self.function {
+            Function::CountRows | Function::Count => Kept::Count(0),
+            Function::Sum if self.argument.is_some_and(|column| types[column] == DataType::Float64) => {
+                Kept::Doubles(ExactSum::new(), 0)
+            }
+            Function::Sum => Kept::Exact(Wide::default(), 0),
+            Function::Min | Function::Max => Kept::Values(Values::new()),
+            Function::BoolAnd | Function::BoolOr => Kept::Truths(0, 0),
+        };
+        if self.distinct { Kept::Distinct(Values::new(), Box::new(kept)) } else { kept }
+    }
+
+    /// Its argument for some rows.
+    pub(in crate::operators) fn argument<'a>(&self, columns: &'a [ArrayRef], rows: usize) -> Argument<'a> {
+        let array = self.argument.map(|column| &columns[column]);
+        let compares = self.distinct || matches!(self.function, Function::Min | Function::Max);
+        let bytes = array.filter(|_| compares).and_then(|array| {
+            let codec = RowCodec::new([array.data_type().clone()]).ok()?;
+            Some(codec.encode(std::slice::from_ref(array), rows))
+        });
+        Argument { array, filter: self.filter.map(|column| columns[column].as_boolean()), bytes }
+    }
+
+    /// Its value for a group, or why there is none.
+    pub(in crate::operators) fn value(&self, kept: &Kept) -> Result<Value, String> {
+        Ok(match kept {
+            Kept::Count(count) => Value::Integer(*count),
+            Kept::Exact(_, 0) | Kept::Doubles(_, 0) | Kept::Truths(0, 0) => Value::Null,
+            Kept::Exact(sum, _) => Value::Exact(self.fitting(*sum)?),
+            Kept::Doubles(sum, _) => Value::Double(sum.value()),
+            Kept::Truths(_, no) if self.function == Function::BoolAnd => Value::Boolean(*no == 0),
+            Kept::Truths(yes, _) => Value::Boolean(*yes > 0),
+            Kept::Values(values) => {
+                let mut there = values.iter().filter(|(_, count)| **count > 0).map(|(value, _)| value);
+                let value = if self.function == Function::Min { there.next() } else { there.next_back() };
+                value.map_or(Value::Null, |value| Value::Bytes(value.clone()))
+            }
+            Kept::Distinct(_, kept) => return self.value(kept),
+        })
+    }
+
+    /// A sum, if its type can hold it.
+    fn fitting(&self, sum: Wide) -> Result<i256, String> {
+        let digits = match self.result {
+            DataType::Decimal128(digits, _) | DataType::Decimal256(digits, _) => digits,
+            _ => 0,
+        };
+        let end = i256::from_i128(10).checked_pow(digits.into());
+        sum.value()
+            .filter(|sum| end.is_none_or(|end| *sum < end && *sum > -end))
+            .ok_or_else(|| format!("a sum has more than {digits} digits"))
+    }
+}
+
+impl Kept {
+    /// Takes a row that came `weight` times.
+    #[inline]
+    pub(in crate::operators) fn take(&mut self, argument: &Argument<'_>, row: usize, weight: i64) {
+        if argument.filter.is_some_and(|filter| !filter.is_valid(row) || !filter.value(row)) {
+            return;
+        }
+        match argument.array {
+            None => {
+                if let Kept::Count(count) = self {
+                    *count += weight;
+                }
+            }
+            Some(array) if array.is_valid(row) => {
+                self.take_value(array, argument.bytes.as_ref(), row, weight)
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn take_value(&mut self, array: &ArrayRef, bytes: Option<&Rows>, row: usize, weight: i64) {
+        match self {
+            Kept::Count(count) => *count += weight,
+            Kept::Exact(sum, count) => {
+                let value = match array.data_type() {
+                    DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value(row),
+                    _ => i256::from_i128(array.as_primitive::<Decimal128Type>().value(row)),
+                };
+                sum.add(value, weight);
+                *count += weight;
+            }
+            Kept::Doubles(sum, count) => {
+                sum.add(array.as_primitive::<Float64Type>().value(row), weight);
+                *count += weight;
+            }
+            Kept::Truths(yes, no) => *(if array.as_boolean().value(row) { yes } else { no }) += weight,
+            Kept::Values(values) => {
+                count(values, bytes, row, weight);
+            }
+            Kept::Distinct(seen, kept) => {
+                let (before, after) = count(seen, bytes, row, weight);
+                match (before > 0, after > 0) {
+                    (false, true) => kept.take_value(array, bytes, row, 1),
+                    (true, false) => kept.take_value(array, bytes, row, -1),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(in crate::operators) fn heap_bytes(&self) -> usize {
+        match self {
+            Kept::Doubles(..) => size_of::<ExactSum>() + 8 * 68,
+            Kept::Values(values) => bytes_of(values),
+            Kept::Distinct(seen, kept) => bytes_of(seen) + size_of::<Kept>() + kept.heap_bytes(),
+            _ => 0,
+        }
+    }
+}
+
+/// Counts a value; how often it was there before and afterwards.
+fn count(values: &mut Values, bytes: Option<&Rows>, row: usize, weight: i64) -> (i64, i64) {
+    let Some(bytes) = bytes.map(|bytes| bytes.row(row)) else { return (0, 0) };
+    match values.get_mut(bytes) {
+        Some(count) => {
+            let before = *count;
+            *count += weight;
+            let after = *count;
+            if after == 0 {
+                values.remove(bytes);
+            }
+            (before, after)
+        }
+        None => {
+            values.insert(bytes.into(), weight);
+            (0, weight)
+        }
+    }
+}
+
+/// About what a tree of so many values takes; their texts are counted as short ones.
+fn bytes_of(values: &Values) -> usize {
+    values.len()
+        * (size_of::<(Box<[u8]>, i64)>() * 2 + values.first_key_value().map_or(0, |(key, _)| key.len()))
+}

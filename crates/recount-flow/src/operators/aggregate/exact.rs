@@ -1,0 +1,225 @@
+//! Sums of doubles without rounding: of the same numbers the same sum, in whatever order they come and go.
+//!
+//! A double is an integer of 53 bits times a power of two, which is at least 2⁻¹⁰⁷⁴. The sum is one integer, a count of 2⁻¹⁰⁷⁴,
+//! in digits of 32 bits; it is rounded when somebody wants it.
+
+/// Digits: up to 2¹⁰²⁴, and 2⁶³ of the greatest.
+const DIGITS: usize = 68;
+const DIGIT_BITS: usize = 32;
+/// The exponent of the lowest bit.
+const LOWEST: i32 = -1074;
+/// Digits are kept in 64 bits: so many terms are added before what is beyond 32 is carried on.
+const TERMS_UNCARRIED: u32 = 1 << 20;
+
+/// A sum of doubles.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::operators) struct ExactSum {
+    digits: Box<[i64; DIGITS]>,
+    uncarried: u32,
+    /// How many terms were no number, or an infinite one.
+    nan: i64,
+    infinite: i64,
+    minus_infinite: i64,
+}
+
+impl ExactSum {
+    pub(super) fn new() -> ExactSum {
+        let digits = Box::new([0; DIGITS]);
+        ExactSum { digits, uncarried: 0, nan: 0, infinite: 0, minus_infinite: 0 }
+    }
+
+    /// Adds a number `times` times; takes it away if that is negative.
+    pub(super) fn add(&mut self, value: f64, times: i64) {
+        if value.is_nan() {
+            self.nan += times;
+        } else if value == f64::INFINITY {
+            self.infinite += times;
+        } else if value == f64::NEG_INFINITY {
+            self.minus_infinite += times;
+        } else {
+            let (mantissa, place) = parts(value);
+            // In two halves, so that the product and the shift stay within 128 bits.
+            let (low, high) = (times & 0xFFFF_FFFF, times >> DIGIT_BITS);
+            self.add_at(mantissa * i128::from(low), place);
+            self.add_at(mantissa * i128::from(high), place + DIGIT_BITS);
+        }
+    }
+
+    /// Adds a count of so many powers of two.
+    fn add_at(&mut self, term: i128, place: usize) {
+        if term == 0 {
+            return;
+        }
+        let mut rest = term << (place % DIGIT_BITS);
+        let [digits @ .., highest] = &mut *self.digits;
+        for digit in &mut digits[place / DIGIT_BITS..] {
+            *digit += (rest & 0xFFFF_FFFF) as i64;
+            rest >>= DIGIT_BITS;
+            if rest == 0 {
+                break;
+            }
+        }
+        *highest += rest as i64;
+        self.uncarried += 1;
+        if self.uncarried == TERMS_UNCARRIED {
+            self.carry();
+        }
+    }
+
+    /// Makes every digit but the highest one of 32 bits.
+    fn carry(&mut self) {
+        self.uncarried = 0;
+        let mut carry = 0;
+        for digit in &mut self.digits[..DIGITS - 1] {
+            let value = *digit + carry;
+            (*digit, carry) = (value & 0xFFFF_FFFF, value >> DIGIT_BITS);
+        }
+        self.digits[DIGITS - 1] += carry;
+    }
+
+    /// The double that is nearest to the sum; of two that are equally near the even one.
+    pub(super) fn value(&self) -> f64 {
+        match (self.nan, self.infinite, self.minus_infinite) {
+            (0, 0, 0) => {}
+            (0, _, 0) => return f64::INFINITY,
+            (0, 0, _) => return f64::NEG_INFINITY,
+            _ => return f64::NAN,
+        }
+        let mut sum = self.clone();
+        sum.carry();
+        let is_negative = sum.digits[DIGITS - 1] < 0;
+        if is_negative {
+            sum.digits.iter_mut().for_each(|digit| *digit = -*digit);
+            sum.carry();
+        }
+        let magnitude = sum.magnitude();
+        if is_negative { -magnitude } else { magnitude }
+    }
+
+    /// Of digits that are carried, and not negative.
+    fn magnitude(&self) -> f64 {
+        let Some(top) = self.digits.iter().rposition(|digit| *digit != 0) else { return 0.0 };
+        // The highest digits: 96 bits or more. Below, only whether there is anything matters.
+        let mut high = self.digits[top] as u128;
+        let mut below = top;
+        while below > 0 && high >> 64 == 0 {
+            below -= 1;
+            high = high << DIGIT_BITS | self.digits[below] as u128;
+        }
+        let anything = self.digits[..below].iter().any(|digit| *digit != 0);
+        let high = high | u128::from(anything);
+        scaled(high, (below * DIGIT_BITS) as i32 + LOWEST)
+    }
+}
+
+/// An integer of up to 128 bits times a power of two, rounded once.
+fn scaled(value: u128, exponent: i32) -> f64 {
+    let bits = 128 - value.leading_zeros() as i32;
+    // The lowest bit that a double of that size has.
+    let lowest = (exponent + bits - 53).max(LOWEST);
+    let drop = lowest - exponent;
+    let rounded = if drop <= 0 {
+        value
+    } else {
+        let half = 1u128 << (drop - 1);
+        let kept = value >> drop;
+        let rest = value & ((half << 1) - 1);
+        kept + u128::from(rest > half || rest == half && kept & 1 == 1)
+    };
+    let exponent = if drop <= 0 { exponent } else { lowest };
+    // Both factors are exact, and so is the product, unless it is beyond all doubles.
+    let mut value = rounded as f64;
+    let mut exponent = exponent;
+    while exponent > 1000 {
+        value *= 2f64.powi(1000);
+        exponent -= 1000;
+    }
+    while exponent < -1000 {
+        value *= 2f64.powi(-1000);
+        exponent += 1000;
+    }
+    value * 2f64.powi(exponent)
+}
+
+/// A double as an integer and the place of its lowest bit.
+fn parts(value: f64) -> (i128, usize) {
+    let bits = value.to_bits();
+    let (exponent, fraction) = ((bits >> 52 & 0x7FF) as usize, i128::from(bits & ((1 << 52) - 1)));
+    let (mantissa, place) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
+    (if value.is_sign_negative() { -mantissa } else { mantissa }, place)
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigInt;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sum(terms: &[(f64, i64)]) -> f64 {
+        let mut sum = ExactSum::new();
+        terms.iter().for_each(|(value, times)| sum.add(*value, *times));
+        sum.value()
+    }
+
+    #[test]
+    fn what_others_lose_is_there() {
+        assert_eq!(sum(&[(1e16, 1), (1.0, 1), (-1e16, 1)]), 1.0);
+        assert_eq!(sum(&[(0.1, 10)]), 1.0);
+        assert_eq!(sum(&[(f64::MAX, 2)]), f64::INFINITY);
+        assert_eq!(sum(&[(f64::MAX, 3), (f64::MAX, -2)]), f64::MAX);
+        assert_eq!(sum(&[(5e-324, 3), (5e-324, -1)]), 1e-323);
+        assert_eq!(sum(&[(f64::INFINITY, 1), (1.0, 1)]), f64::INFINITY);
+        assert_eq!(sum(&[(f64::INFINITY, 1), (f64::INFINITY, -1), (1.0, 1)]), 1.0);
+        assert!(sum(&[(f64::INFINITY, 1), (f64::NEG_INFINITY, 1)]).is_nan());
+        assert!(sum(&[(f64::NAN, 1)]).is_nan());
+        assert_eq!(sum(&[(-0.0, 1)]).to_bits(), 0.0f64.to_bits());
+        assert_eq!(sum(&[(f64::MAX, i64::MAX), (f64::MAX, 1 - i64::MAX), (f64::MAX, -1), (-2.5, 1)]), -2.5);
+    }
+
+    /// Half way between two doubles the even one is nearest; anything beyond is more than half.
+    #[test]
+    fn halves_go_to_the_even_one() {
+        let ulp = 2f64.powi(-52);
+        assert_eq!(sum(&[(1.0, 1), (ulp / 2.0, 1)]), 1.0);
+        assert_eq!(sum(&[(1.0 + ulp, 1), (ulp / 2.0, 1)]), 1.0 + 2.0 * ulp);
+        assert_eq!(sum(&[(1.0, 1), (ulp / 2.0, 1), (5e-324, 1)]), 1.0 + ulp);
+        assert_eq!(sum(&[(1.0, 1), (ulp / 2.0, 1), (5e-324, -1)]), 1.0);
+        assert_eq!(sum(&[(-1.0, 1), (-ulp / 2.0, 1), (-5e-324, 1)]), -1.0 - ulp);
+    }
+
+    #[test]
+    fn many_terms_are_carried() {
+        let mut sum = ExactSum::new();
+        for _ in 0..TERMS_UNCARRIED + 5 {
+            sum.add(f64::from(u32::MAX), 1);
+        }
+        assert_eq!(sum.value(), f64::from(u32::MAX) * f64::from(TERMS_UNCARRIED + 5));
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_integers(
+            terms in prop::collection::vec((any::<i64>(), -60i32..60, -9i64..9), 0..12),
+            order in any::<prop::sample::Index>(),
+        ) {
+            let terms: Vec<(f64, i64)> =
+                terms.iter().map(|&(value, power, times)| (value as f64 * 2f64.powi(power), times)).collect();
+            let mut turned = terms.clone();
+            if !terms.is_empty() {
+                turned.rotate_left(order.index(terms.len()));
+            }
+            prop_assert_eq!(sum(&terms).to_bits(), sum(&turned).to_bits());
+            // In counts of 2⁻¹²⁰ every term is an integer.
+            let exact: BigInt = terms.iter().map(|(value, times)| {
+                let (mantissa, place) = parts(*value);
+                let shift = place as i32 + LOWEST + 120;
+                let scaled = if shift >= 0 { BigInt::from(mantissa) << shift } else { BigInt::from(mantissa) >> -shift };
+                scaled * times
+            }).sum();
+            let text = exact.to_string();
+            let expected: f64 = text.parse::<f64>().unwrap() * 2f64.powi(-120);
+            prop_assert_eq!(sum(&terms), expected);
+        }
+    }
+}

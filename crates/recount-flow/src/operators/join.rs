@@ -1,0 +1,374 @@
+//! JOIN: rows of both sides whose keys are equal, and for which a condition holds.
+//!
+//! Rule of an inner join: `ΔO = ΔL ⋈ R + L′ ⋈ ΔR`, append by append, where `L′` has what came to the left with the append already. State:
+//! the rows of each side by key.
+//!
+//! A row of a side that is kept (the left one of a left join, both of a full one) is given with nulls as long as it has no partner;
+//! semi and anti joins give a row of the left as long as it has one, or has none. So of each such row is kept how many partners it has.
+//! While an epoch lasts that number may be negative, because a partner goes before it comes: only above 0 does it have one.
+
+use std::mem::size_of;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow_schema::DataType;
+
+use crate::codec::{RowCodec, Rows};
+use crate::delta::Delta;
+use crate::expr::{Expr, Failure, evaluate};
+use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::state::{Held, Table};
+
+/// Which rows a join gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Pairs.
+    Inner,
+    /// Pairs, and rows of the left without a partner.
+    Left,
+    /// Pairs, and rows of the right without a partner.
+    Right,
+    /// Pairs, and rows of both sides without a partner.
+    Full,
+    /// Rows of the left that have a partner.
+    Semi,
+    /// Rows of the left that have none.
+    Anti,
+}
+
+/// What a join is of.
+#[derive(Debug, Clone)]
+pub struct On {
+    /// The columns of each side whose values are to be equal.
+    pub keys: [Vec<usize>; 2],
+    /// Nulls are equal to one another.
+    pub nulls_are_equal: bool,
+    /// A condition on the columns of the left, then those of the right. A pair for which it cannot be computed fails.
+    pub condition: Option<Arc<dyn Expr>>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Join {
+    kind: JoinKind,
+    on: On,
+    sides: [Side; 2],
+}
+
+/// One side.
+#[derive(Debug)]
+struct Side {
+    rows: RowCodec,
+    keys: RowCodec,
+    /// Its rows by key.
+    known: Table<Group>,
+}
+
+/// The rows of a key, sorted by their bytes.
+#[derive(Debug, Default)]
+struct Group(Vec<Known>);
+
+/// A row that is kept.
+#[derive(Debug)]
+struct Known {
+    row: Box<[u8]>,
+    weight: i64,
+    /// How many partners it has, if its side asks.
+    partners: i64,
+}
+
+impl Held for Group {
+    fn heap_bytes(&self) -> usize {
+        self.0.iter().map(|known| size_of::<Known>() + known.row.len()).sum()
+    }
+}
+
+/// Pairs of a row that came to one side with rows that the other side has.
+#[derive(Default)]
+struct Pairs {
+    /// The row that came, by its number.
+    numbers: Vec<u32>,
+    others: Rows,
+    /// What the row of the other side weighs.
+    other_weights: Vec<i64>,
+    weights: Vec<i64>,
+    stamps: Vec<u64>,
+}
+
+/// Rows of one side that are given without a partner, or because they have one or none.
+#[derive(Default)]
+struct Singles {
+    rows: Rows,
+    weights: Vec<i64>,
+    stamps: Vec<u64>,
+}
+
+/// What comes to one side in a step.
+struct Coming {
+    delta: Delta,
+    rows: Rows,
+    keys: Rows,
+    /// Whether a row's key can equal another; nulls may not.
+    has_key: Vec<bool>,
+}
+
+/// A row that comes, in the order in which all of them do.
+#[derive(Clone, Copy)]
+struct Event {
+    side: usize,
+    row: usize,
+}
+
+impl Join {
+    /// Of two inputs with columns of these types, the left ones first; a type that cannot be compared otherwise.
+    pub fn new(kind: JoinKind, on: On, types: [Vec<DataType>; 2]) -> Result<Join, DataType> {
+        let side = |number: usize| -> Result<Side, DataType> {
+            let types: &Vec<DataType> = &types[number];
+            let keys = RowCodec::new(on.keys[number].iter().map(|&column| types[column].clone()))?;
+            Ok(Side { rows: RowCodec::new(types.iter().cloned())?, keys, known: Table::new() })
+        };
+        let sides = [side(0)?, side(1)?];
+        Ok(Join { kind, on, sides })
+    }
+
+    fn coming(&self, side: usize, input: Vec<Delta>) -> Result<Coming, FlowError> {
+        let delta = Delta::merged(input)?.unwrap_or_default();
+        if delta.is_empty() {
+            let (rows, keys) = (Rows::default(), Rows::default());
+            return Ok(Coming { delta, rows, keys, has_key: Vec::new() });
+        }
+        let rows = self.sides[side].rows.encode(&delta.columns, delta.len());
+        let keys: Vec<ArrayRef> = self.on.keys[side].iter().map(|&key| delta.columns[key].clone()).collect();
+        let is_null = |row: usize| keys.iter().any(|key| key.is_null(row));
+        let has_key = (0..delta.len()).map(|row| self.on.nulls_are_equal || !is_null(row)).collect();
+        let keys = self.sides[side].keys.encode(&keys, delta.len());
+        Ok(Coming { delta, rows, keys, has_key })
+    }
+
+    /// Finds the pairs of everything that comes, which is known afterwards.
+    fn pair(&mut self, coming: &[Coming; 2], events: &[Event]) -> [Pairs; 2] {
+        let mut pairs = [Pairs::default(), Pairs::default()];
+        for &Event { side, row } in events {
+            let Coming { delta, rows, keys, has_key } = &coming[side];
+            if !has_key[row] {
+                continue;
+            }
+            let (key, weight) = (keys.row(row), delta.weights[row]);
+            let others = self.sides[1 - side].known.get(key);
+            for other in others.iter().flat_map(|group| &group.0).filter(|other| other.weight != 0) {
+                pairs[side].push(row, other, weight, delta.stamps[row]);
+            }
+            self.sides[side]
+                .known
+                .edit(key, Group::default, |group| group.of(rows.row(row)).weight += weight);
+        }
+        pairs
+    }
+
+    /// Which pairs the condition holds for, and these as rows of the result.
+    fn holding(
+        &self,
+        side: usize,
+        coming: &Coming,
+        pairs: &Pairs,
+        failures: &mut Vec<Failure>,
+    ) -> Result<(Vec<bool>, Delta), FlowError> {
+        let count = pairs.numbers.len();
+        let own = coming.delta.taken(&pairs.numbers)?.columns;
+        let others = self.sides[1 - side].rows.decode(pairs.others.iter())?;
+        let mut columns = if side == 0 { [own, others].concat() } else { [others, own].concat() };
+        let width = columns.len();
+        let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..count as u32));
+        columns.push(numbers);
+        let all = Delta { columns, weights: pairs.weights.clone(), stamps: pairs.stamps.clone() };
+        let (mut holding, mut held) = (all, vec![true; count]);
+        if let Some(condition) = &self.on.condition {
+            let evaluated = evaluate(std::slice::from_ref(condition), holding)?;
+            failures.extend(evaluated.failures);
+            held = vec![false; count];
+            holding = match evaluated.values.as_slice() {
+                [holds] => evaluated.rows.filtered(holds.as_boolean())?,
+                _ => evaluated.rows,
+            };
+            if !holding.is_empty() {
+                let numbers = holding.columns[width].as_primitive::<UInt32Type>();
+                numbers.values().iter().for_each(|&pair| held[pair as usize] = true);
+            }
+        }
+        holding.columns.truncate(width);
+        Ok((held, holding))
+    }
+
+    /// Whether rows of a side are given for the sake of their partners, or for want of any.
+    fn asks(&self, side: usize) -> bool {
+        match self.kind {
+            JoinKind::Inner => false,
+            JoinKind::Left | JoinKind::Semi | JoinKind::Anti => side == 0,
+            JoinKind::Right => side == 1,
+            JoinKind::Full => true,
+        }
+    }
+
+    /// Counts partners, and finds the rows that are given because they have some or none.
+    fn count(
+        &mut self,
+        coming: &[Coming; 2],
+        events: &[Event],
+        pairs: &[Pairs; 2],
+        held: &[Vec<bool>; 2],
+    ) -> [Singles; 2] {
+        let mut singles = [Singles::default(), Singles::default()];
+        let mut next = [0, 0];
+        let is_given = |partners: i64| (partners > 0) == (self.kind == JoinKind::Semi);
+        let asks = [self.asks(0), self.asks(1)];
+        for &Event { side, row } in events {
+            let Coming { delta, rows, keys, has_key } = &coming[side];
+            let (weight, stamp, key) = (delta.weights[row], delta.stamps[row], keys.row(row));
+            let pairs = &pairs[side];
+            let first = next[side];
+            let count = pairs.numbers[first..].iter().take_while(|&&number| number as usize == row).count();
+            next[side] += count;
+            let held = (first..first + count).filter(|&pair| held[side][pair]);
+            let mut partners = 0;
+            for pair in held {
+                partners += pairs.other_weights[pair];
+                if !asks[1 - side] {
+                    continue;
+                }
+                let other = pairs.others.row(pair);
+                let (before, after) = self.sides[1 - side].known.edit(key, Group::default, |group| {
+                    let known = group.of(other);
+                    let before = known.partners;
+                    known.partners += weight;
+                    (before, known.partners)
+                });
+                if is_given(before) != is_given(after) {
+                    let sign = if is_given(after) { 1 } else { -1 };
+                    singles[1 - side].push(other, sign * pairs.other_weights[pair], stamp);
+                }
+            }
+            if asks[side] {
+                if has_key[row] {
+                    let known = &mut self.sides[side].known;
+                    known.edit(key, Group::default, |group| group.of(rows.row(row)).partners = partners);
+                }
+                if is_given(partners) {
+                    singles[side].push(rows.row(row), weight, stamp);
+                }
+            }
+        }
+        singles
+    }
+
+    /// Forgets rows that are gone.
+    fn forget(&mut self, coming: &[Coming; 2]) {
+        for (side, coming) in self.sides.iter_mut().zip(coming) {
+            for (row, key) in coming.keys.iter().enumerate().filter(|(row, _)| coming.has_key[*row]) {
+                let is_empty = side.known.edit(key, Group::default, |group| {
+                    group.forget(coming.rows.row(row));
+                    group.0.is_empty()
+                });
+                if is_empty {
+                    side.known.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Rows of one side as rows of the result.
+    fn single(&self, side: usize, singles: Singles) -> Result<Delta, FlowError> {
+        let own = self.sides[side].rows.decode(singles.rows.iter())?;
+        let columns = if matches!(self.kind, JoinKind::Semi | JoinKind::Anti) {
+            own
+        } else {
+            let count = singles.weights.len();
+            let others = self.sides[1 - side].rows.types().iter();
+            let nulls: Vec<ArrayRef> = others.map(|data_type| new_null_array(data_type, count)).collect();
+            if side == 0 { [own, nulls].concat() } else { [nulls, own].concat() }
+        };
+        Ok(Delta { columns, weights: singles.weights, stamps: singles.stamps })
+    }
+}
+
+impl Operator for Join {
+    fn step(&mut self, inputs: Vec<Vec<Delta>>, _: Epoch, out: &mut Out) -> Result<(), FlowError> {
+        let mut inputs = inputs.into_iter();
+        let mut coming = |side| self.coming(side, inputs.next().unwrap_or_default());
+        let coming = [coming(0)?, coming(1)?];
+        let events = events([&coming[0].delta.stamps, &coming[1].delta.stamps]);
+        let pairs = self.pair(&coming, &events);
+        let mut held = [Vec::new(), Vec::new()];
+        for side in [0, 1] {
+            if pairs[side].numbers.is_empty() {
+                continue;
+            }
+            let (of_side, rows) = self.holding(side, &coming[side], &pairs[side], &mut out.failures)?;
+            held[side] = of_side;
+            if !matches!(self.kind, JoinKind::Semi | JoinKind::Anti) {
+                out.push(rows);
+            }
+        }
+        if self.kind != JoinKind::Inner {
+            let [left, right] = self.count(&coming, &events, &pairs, &held);
+            out.push(self.single(0, left)?);
+            out.push(self.single(1, right)?);
+        }
+        self.forget(&coming);
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.sides.iter().map(|side| side.known.bytes()).sum()
+    }
+}
+
+/// All rows that come in the order of their appends; of one append those of the left first.
+fn events(stamps: [&[u64]; 2]) -> Vec<Event> {
+    let of = |side: usize| (0..stamps[side].len()).map(move |row| Event { side, row });
+    let mut events: Vec<Event> = of(0).chain(of(1)).collect();
+    events.sort_by_key(|event| stamps[event.side][event.row]);
+    events
+}
+
+impl Group {
+    /// A row, which is made if it is not known.
+    fn of(&mut self, row: &[u8]) -> &mut Known {
+        let place = match self.0.binary_search_by(|known| (*known.row).cmp(row)) {
+            Ok(place) => place,
+            Err(place) => {
+                self.0.insert(place, Known { row: row.into(), weight: 0, partners: 0 });
+                place
+            }
+        };
+        &mut self.0[place]
+    }
+
+    /// Forgets a row that weighs nothing.
+    fn forget(&mut self, row: &[u8]) {
+        if let Ok(place) = self.0.binary_search_by(|known| (*known.row).cmp(row))
+            && self.0[place].weight == 0
+        {
+            self.0.remove(place);
+        }
+    }
+}
+
+impl Pairs {
+    fn push(&mut self, number: usize, other: &Known, weight: i64, stamp: u64) {
+        self.numbers.push(number as u32);
+        self.others.push(&other.row);
+        self.other_weights.push(other.weight);
+        self.weights.push(weight * other.weight);
+        self.stamps.push(stamp);
+    }
+}
+
+impl Singles {
+    fn push(&mut self, row: &[u8], weight: i64, stamp: u64) {
+        self.rows.push(row);
+        self.weights.push(weight);
+        self.stamps.push(stamp);
+    }
+}

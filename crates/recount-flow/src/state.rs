@@ -1,0 +1,80 @@
+//! What operators keep: values by key, in memory.
+
+use std::hash::BuildHasher;
+use std::mem::size_of;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+/// A value, as far as the memory is concerned that it takes beside itself.
+pub(crate) trait Held {
+    /// Bytes on the heap.
+    fn heap_bytes(&self) -> usize;
+}
+
+impl Held for i64 {
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// Values by key.
+#[derive(Debug)]
+pub(crate) struct Table<V> {
+    values: HashTable<(Box<[u8]>, V)>,
+    hasher: FixedState,
+    /// Of keys, and of what values have on the heap.
+    heap_bytes: usize,
+}
+
+impl<V: Held> Table<V> {
+    pub(crate) fn new() -> Table<V> {
+        Table { values: HashTable::new(), hasher: FixedState::default(), heap_bytes: 0 }
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
+        let hash = self.hasher.hash_one(key);
+        self.values.find(hash, |(known, _)| **known == *key).map(|(_, value)| value)
+    }
+
+    /// Changes the value of a key, which is made where there is none.
+    pub(crate) fn edit<R>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> V,
+        edit: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        let hasher = &self.hasher;
+        let same = |(known, _): &(Box<[u8]>, V)| **known == *key;
+        let entry = self.values.entry(hasher.hash_one(key), same, |(known, _)| hasher.hash_one(&**known));
+        let mut entry = match entry {
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(entry) => {
+                let value = make();
+                self.heap_bytes += key.len() + value.heap_bytes();
+                entry.insert((key.into(), value))
+            }
+        };
+        let value = &mut entry.get_mut().1;
+        let before = value.heap_bytes();
+        let result = edit(value);
+        self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
+        result
+    }
+
+    /// Forgets a key.
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        let same = |(known, _): &(Box<[u8]>, V)| **known == *key;
+        if let Ok(entry) = self.values.find_entry(self.hasher.hash_one(key), same) {
+            let ((key, value), _) = entry.remove();
+            self.heap_bytes -= key.len() + value.heap_bytes();
+        }
+    }
+
+    /// About the memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.capacity() * (size_of::<(Box<[u8]>, V)>() + 1) + self.heap_bytes
+    }
+}

@@ -1,0 +1,58 @@
+//! The law of views, on generated cases: after every append the sum of the changes that a circuit gave is what DataFusion makes of all
+//! rows that are there, however appends are cut into epochs.
+//!
+//! A case is a seed: tables whose rows come and go, a query over them, appends, and how these are cut. Run one with
+//! `cargo xtask law --views --case SEED`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+
+mod chance;
+mod coverage;
+mod query;
+mod reference;
+mod run;
+mod table;
+
+use coverage::Coverage;
+
+/// Cases in a usual test run.
+const FEW: u64 = 150;
+
+fn cases(first: u64, count: u64) {
+    let mut coverage = Coverage::default();
+    let mut refused: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in first..first + count {
+        let case = std::panic::AssertUnwindSafe(|| run::case(seed, &mut coverage));
+        let ended = std::panic::catch_unwind(case);
+        match ended.unwrap_or_else(|_| Err(run::Ended::Differs("it panics".to_owned()))) {
+            Ok(()) => {}
+            Err(run::Ended::Refused(what)) => *refused.entry(what).or_default() += 1,
+            Err(run::Ended::Differs(how)) => {
+                panic!("case {seed} (cargo xtask law --views --case {seed}): {how}")
+            }
+        }
+    }
+    println!("{coverage}");
+    for (what, count) in &refused {
+        println!("{count} refused: {what}");
+    }
+    let refused: u64 = refused.values().sum();
+    assert!(count == 1 || refused * 10 <= count, "{refused} of {count} cases were refused");
+}
+
+#[test]
+fn law_few() {
+    cases(0, FEW);
+}
+
+#[test]
+#[ignore = "takes long: cargo xtask law --views"]
+fn law_many() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    match number("RECOUNT_LAW_CASE") {
+        Some(case) => cases(case, 1),
+        None => cases(number("RECOUNT_LAW_FIRST").unwrap_or(0), number("RECOUNT_LAW_CASES").unwrap_or(1000)),
+    }
+}

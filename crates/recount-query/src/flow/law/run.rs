@@ -1,0 +1,281 @@
+//! One case, from its seed.
+
+use std::collections::BTreeMap;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use recount_flow::codec::RowCodec;
+use recount_flow::delta::Delta;
+use recount_flow::operator::Epoch;
+
+use super::chance::Chance;
+use super::coverage::Coverage;
+use super::query::Maker;
+use super::reference::Reference;
+use super::table::{self, Row};
+use crate::flow::{Lowered, lower, rewrite};
+
+/// Why a case ended early.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The query is not supported.
+    Refused(String),
+    Differs(String),
+}
+
+/// Rows with how often each is there, by their bytes.
+type Rows = BTreeMap<Vec<u8>, i64>;
+
+/// Changes of one table.
+#[derive(Debug, Clone)]
+struct Change {
+    table: usize,
+    row: Row,
+    weight: i64,
+}
+
+pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
+    let mut chance = Chance::new(seed);
+    let tables = 1 + chance.below(2) as usize;
+    let depth = 1 + chance.below(4) as u32;
+    let relation = Maker { chance: &mut chance, tables, made: 0 }.query(depth);
+    let refused =
+        |error: datafusion::error::DataFusionError| Ended::Refused(first_line(&error.strip_backtrace()));
+    let reference = Reference::new(&relation.sql, tables).map_err(refused)?;
+    let rewritten = rewrite(reference.plan.clone(), &reference.state).map_err(refused)?;
+    if std::env::var_os("RECOUNT_LAW_CASE").is_some() {
+        println!("{}\n{}", relation.sql, rewritten.display_indent_schema());
+    }
+    let lowered = lower(&rewritten, &reference.state).map_err(|error| {
+        let text = error.strip_backtrace();
+        Ended::Refused(text.split(" cannot be kept").next().unwrap_or(&text).to_owned())
+    })?;
+    assert!(depth == 0 || relation.node.operators() > 0 || relation.sql.starts_with("SELECT * FROM"));
+    coverage.add(&relation.node);
+    let appends = log(&mut chance, tables);
+    let mut run = Run::new(lowered, tables, &relation.sql, rewritten.display_indent().to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut next = 0;
+    // The first epoch is the bootstrap: everything with one stamp, in parts.
+    let first = chance.below(appends.len() as u64 / 2 + 1) as usize;
+    run.bootstrap(&appends[..first], first as u64, &mut chance)?;
+    let mut checks = vec![(first, run.total.clone())];
+    next += first;
+    while next < appends.len() {
+        let count = (1 + chance.below(4) as usize).min(appends.len() - next);
+        checks.extend(run.epoch(&appends[next..next + count], next)?);
+        next += count;
+    }
+    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); tables];
+    let mut done = 0;
+    for (until, total) in checks {
+        appends[done..until].iter().for_each(|append| apply(&mut rows, append));
+        done = until;
+        coverage.count_append();
+        rows.iter().zip(&reference.tables).for_each(|(rows, table)| table.set(rows.clone()));
+        let batches = runtime.block_on(async {
+            // Its planner does not take every plan as it is.
+            let as_it_is =
+                if until == appends.len() { reference.rows_of(&rewritten).await.ok() } else { None };
+            if let Some(rows) = as_it_is { Ok(rows) } else { reference.rows().await }
+        });
+        // What it cannot plan says nothing about what was kept.
+        let batches = batches.map_err(|error| {
+            Ended::Refused(format!("the reference: {}", first_line(&error.strip_backtrace())))
+        })?;
+        run.compare(until, &total, &batches).map_err(|ended| match ended {
+            Ended::Differs(how) => Ended::Differs(format!("{how}\n{}", written(&rows))),
+            refused => refused,
+        })?;
+    }
+    Ok(())
+}
+
+/// What is appended: rows come, and some of those that are there go.
+fn log(chance: &mut Chance, tables: usize) -> Vec<Vec<Change>> {
+    let mut there: Vec<Vec<Row>> = vec![Vec::new(); tables];
+    let count = 10 + chance.below(6);
+    let going = chance.below(4);
+    let append = |_| {
+        let changes = 1 + chance.below(4);
+        let mut append = Vec::new();
+        for _ in 0..changes {
+            let table = chance.below(tables as u64) as usize;
+            let rows = &mut there[table];
+            if !rows.is_empty() && chance.below(4) < going {
+                let row = rows.swap_remove(chance.below(rows.len() as u64) as usize);
+                append.push(Change { table, row, weight: -1 });
+            } else {
+                let row =
+                    if !rows.is_empty() && chance.one_in(5) { chance.one_of(rows) } else { Row::any(chance) };
+                rows.push(row.clone());
+                append.push(Change { table, row, weight: 1 });
+            }
+        }
+        // In an append there is no order.
+        if chance.one_in(2) {
+            append.reverse();
+        }
+        append
+    };
+    (0..count).map(append).collect()
+}
+
+/// What goes may have come with the same append.
+fn apply(rows: &mut [Vec<Row>], append: &[Change]) {
+    for change in append.iter().filter(|change| change.weight > 0) {
+        rows[change.table].push(change.row.clone());
+    }
+    for change in append.iter().filter(|change| change.weight < 0) {
+        let rows = &mut rows[change.table];
+        let at = rows.iter().position(|row| *row == change.row).unwrap();
+        rows.swap_remove(at);
+    }
+}
+
+/// The rows of the tables, a table a line.
+fn written(rows: &[Vec<Row>]) -> String {
+    let table = |(number, rows): (usize, &Vec<Row>)| {
+        let rows: Vec<String> = rows.iter().map(Row::written).collect();
+        format!(" {} {}", super::reference::name(number), rows.join(", "))
+    };
+    rows.iter().enumerate().map(table).collect::<Vec<_>>().join("\n")
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+struct Run {
+    lowered: Lowered,
+    tables: usize,
+    codec: RowCodec,
+    sql: String,
+    plan: String,
+    /// The sum of all changes so far.
+    total: Rows,
+}
+
+impl Run {
+    fn new(lowered: Lowered, tables: usize, sql: &str, plan: String) -> Run {
+        let types = lowered.schema.fields().iter().map(|field| field.data_type().clone());
+        let codec = RowCodec::new(types).unwrap();
+        Run { lowered, tables, codec, sql: sql.to_owned(), plan, total: Rows::new() }
+    }
+
+    /// The first epoch: all changes with one stamp, some at a time.
+    fn bootstrap(&mut self, appends: &[Vec<Change>], stamp: u64, chance: &mut Chance) -> Result<(), Ended> {
+        let all: Vec<(Change, u64)> =
+            appends.iter().flatten().map(|change| (change.clone(), stamp)).collect();
+        let part = 1 + chance.below(8) as usize;
+        for part in all.chunks(part) {
+            self.step(part, Epoch { stamp, ends: false })?;
+        }
+        let changes = self.step(&[], Epoch { stamp, ends: true })?;
+        assert!(changes.iter().all(|(of, ..)| *of == stamp));
+        Ok(())
+    }
+
+    /// An epoch of some appends; the rows after each of them.
+    fn epoch(&mut self, appends: &[Vec<Change>], before: usize) -> Result<Vec<(usize, Rows)>, Ended> {
+        let mut changes = Vec::new();
+        for (number, append) in appends.iter().enumerate() {
+            let stamp = (before + number + 1) as u64;
+            changes.extend(append.iter().map(|change| (change.clone(), stamp)));
+        }
+        let until = before + appends.len();
+        let mut total = self.total.clone();
+        let given = self.step(&changes, Epoch { stamp: until as u64, ends: true })?;
+        let mut after = Vec::new();
+        for number in before + 1..=until {
+            for (_, row, weight) in given.iter().filter(|(stamp, ..)| *stamp == number as u64) {
+                add(&mut total, row.clone(), *weight);
+            }
+            after.push((number, total.clone()));
+        }
+        if total != self.total {
+            return Err(self.differs(until, "changes are stamped with no append of the epoch"));
+        }
+        Ok(after)
+    }
+
+    /// One step; what it gave.
+    fn step(&mut self, changes: &[(Change, u64)], epoch: Epoch) -> Result<Vec<(u64, Vec<u8>, i64)>, Ended> {
+        let of_table = |table: usize| {
+            let of: Vec<&(Change, u64)> =
+                changes.iter().filter(|(change, _)| change.table == table).collect();
+            let rows: Vec<Row> = of.iter().map(|(change, _)| change.row.clone()).collect();
+            Delta {
+                columns: table::columns(&rows),
+                weights: of.iter().map(|(change, _)| change.weight).collect(),
+                stamps: of.iter().map(|(_, stamp)| *stamp).collect(),
+            }
+        };
+        let sources: Vec<Vec<Delta>> = self
+            .lowered
+            .sources
+            .iter()
+            .map(|name| vec![of_table(name[1..].parse().unwrap())])
+            .map(|deltas| deltas.into_iter().filter(|delta| !delta.is_empty()).collect())
+            .collect();
+        assert!(self.tables >= sources.len());
+        let stepped = self.lowered.circuit.step(&sources, epoch);
+        let stepped = stepped.map_err(|error| self.differs(epoch.stamp as usize, &error.to_string()))?;
+        if let Some((operator, failure)) = stepped.failures.first() {
+            let what = format!("operator {operator} fails: {}", failure.reason);
+            return Err(self.differs(epoch.stamp as usize, &what));
+        }
+        let mut given = Vec::new();
+        for delta in stepped.rows {
+            let rows = self.codec.encode(&delta.columns, delta.len());
+            for (number, row) in rows.iter().enumerate() {
+                let weight = delta.weights[number];
+                add(&mut self.total, row.to_vec(), weight);
+                given.push((delta.stamps[number], row.to_vec(), weight));
+            }
+        }
+        Ok(given)
+    }
+
+    fn compare(&self, until: usize, total: &Rows, batches: &[RecordBatch]) -> Result<(), Ended> {
+        let mut expected = Rows::new();
+        for batch in batches {
+            // Some of its rules make a sum of sums, which has more digits.
+            let columns = batch.columns().iter().zip(self.codec.types());
+            let columns: Vec<ArrayRef> =
+                columns.map(|(column, wanted)| cast(column, wanted).unwrap()).collect();
+            let rows = self.codec.encode(&columns, batch.num_rows());
+            rows.iter().for_each(|row| add(&mut expected, row.to_vec(), 1));
+        }
+        if *total == expected {
+            return Ok(());
+        }
+        let what = format!("\n kept     {}\n expected {}", self.shown(total), self.shown(&expected));
+        Err(self.differs(until, &what))
+    }
+
+    fn shown(&self, rows: &Rows) -> String {
+        let columns: Vec<ArrayRef> = self.codec.decode(rows.keys().map(Vec::as_slice)).unwrap();
+        let options = FormatOptions::default().with_null("NULL");
+        let columns: Vec<_> =
+            columns.iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+        let row = |(number, weight): (usize, &i64)| {
+            let values: Vec<String> = columns.iter().map(|column| column.value(number).to_string()).collect();
+            format!("{weight}×({})", values.join(", "))
+        };
+        rows.values().enumerate().map(row).collect::<Vec<_>>().join(" ")
+    }
+
+    fn differs(&self, until: usize, how: &str) -> Ended {
+        Ended::Differs(format!("after append {until} of\n {}\n{}\n{how}", self.sql, self.plan))
+    }
+}
+
+fn add(rows: &mut Rows, row: Vec<u8>, weight: i64) {
+    let count = rows.entry(row.clone()).or_default();
+    *count += weight;
+    if *count == 0 {
+        rows.remove(&row);
+    }
+}

@@ -1,0 +1,497 @@
+//! A plan as a circuit.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::new_null_array;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{Column, DFSchema, NullEquality, ScalarValue};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
+use datafusion::logical_expr::{
+    self, Aggregate, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    Projection, SkipType, Sort, TableScan, Union, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowFunctionDefinition, lit,
+};
+use recount_flow::circuit::{Circuit, Input};
+use recount_flow::codec::{Order, RowCodec};
+use recount_flow::expr::Expr as Evaluated;
+use recount_flow::operator::Operator;
+use recount_flow::operators::{self, Call, Frame, Function, JoinKind, On, WindowFunction, WindowKind};
+
+use super::expr::Evaluate;
+use crate::error::QueryError;
+
+/// A query as a circuit.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) circuit: Circuit,
+    /// The relation that each source is, by its number.
+    pub(crate) sources: Vec<String>,
+    /// The columns of the result.
+    pub(crate) schema: SchemaRef,
+}
+
+/// Makes a circuit of a plan that was rewritten.
+pub(crate) fn lower(plan: &LogicalPlan, state: &SessionState) -> Result<Lowered> {
+    let mut lowering = Lowering { state, circuit: Circuit::new(), sources: Vec::new() };
+    let result = lowering.plan(plan)?;
+    if let Input::Source(_) = result {
+        lowering.circuit.add(Box::new(operators::Union), vec![result]);
+    }
+    let Lowering { circuit, sources, .. } = lowering;
+    Ok(Lowered { circuit, sources, schema: plan.schema().inner().clone() })
+}
+
+struct Lowering<'a> {
+    state: &'a SessionState,
+    circuit: Circuit,
+    sources: Vec<String>,
+}
+
+impl Lowering<'_> {
+    fn plan(&mut self, plan: &LogicalPlan) -> Result<Input> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::SubqueryAlias(alias) => self.plan(&alias.input),
+            LogicalPlan::Projection(Projection { expr, input, .. }) => {
+                let from = self.plan(input)?;
+                self.project(expr, input.schema(), from)
+            }
+            LogicalPlan::Filter(Filter { predicate, input, .. }) => {
+                let from = self.plan(input)?;
+                let condition = self.evaluated(predicate, input.schema())?;
+                Ok(self.add(operators::Filter::new(condition), vec![from]))
+            }
+            LogicalPlan::Union(Union { inputs, .. }) => {
+                let inputs = inputs.iter().map(|input| self.plan(input)).collect::<Result<_>>()?;
+                Ok(self.add(operators::Union, inputs))
+            }
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let from = self.plan(input)?;
+                let distinct = operators::Distinct::new(types(input.schema()));
+                Ok(self.add(distinct.map_err(|data_type| no_order(&data_type))?, vec![from]))
+            }
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Join(join) => self.join(join),
+            LogicalPlan::EmptyRelation(empty) => {
+                let rows = usize::from(empty.produce_one_row);
+                let types = types(&empty.schema);
+                let columns = types.iter().map(|data_type| new_null_array(data_type, rows)).collect();
+                Ok(self.add(operators::Constant::new(columns, rows), vec![]))
+            }
+            // Rows of a view have no order.
+            LogicalPlan::Sort(Sort { input, fetch: None, .. }) => self.plan(input),
+            LogicalPlan::Limit(limit) => self.limit(limit),
+            LogicalPlan::Window(window) => self.window(window),
+            other => Err(refused(what(other))),
+        }
+    }
+
+    fn add(&mut self, operator: impl Operator + 'static, inputs: Vec<Input>) -> Input {
+        self.circuit.add(Box::new(operator), inputs)
+    }
+
+    fn evaluated(&self, expr: &Expr, input: &DFSchema) -> Result<Arc<dyn Evaluated>> {
+        Ok(Arc::new(Evaluate::new(expr, input, self.state)?))
+    }
+
+    fn project<'e>(
+        &mut self,
+        exprs: impl IntoIterator<Item = &'e Expr>,
+        input: &DFSchema,
+        from: Input,
+    ) -> Result<Input> {
+        let columns = exprs.into_iter().map(|expr| self.evaluated(expr, input));
+        let project = operators::Project::new(columns.collect::<Result<_>>()?);
+        Ok(self.add(project, vec![from]))
+    }
+
+    fn scan(&mut self, scan: &TableScan) -> Result<Input> {
+        let name = scan.table_name.table();
+        let number = match self.sources.iter().position(|known| known == name) {
+            Some(number) => number,
+            None => {
+                self.sources.push(name.to_owned());
+                self.sources.len() - 1
+            }
+        };
+        let source = Input::Source(number);
+        let Some(columns) = &scan.projection else { return Ok(source) };
+        let all = DFSchema::try_from(scan.source.schema().as_ref().clone())?;
+        let exprs: Vec<Expr> =
+            columns.iter().map(|&at| Expr::Column(Column::from(all.qualified_field(at)))).collect();
+        self.project(&exprs, &all, source)
+    }
+
+    fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Input> {
+        let Aggregate { input, group_expr, aggr_expr, .. } = aggregate;
+        if group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_))) {
+            return Err(refused("GROUPING SETS, ROLLUP and CUBE"));
+        }
+        // The columns to group by, each once, then what functions are of.
+        let mut columns: Vec<Expr> = Vec::new();
+        for expr in group_expr {
+            if !columns.contains(expr) {
+                columns.push(expr.clone());
+            }
+        }
+        let width = columns.len();
+        let mut place = |expr: &Expr| {
+            columns.push(expr.clone());
+            columns.len() - 1
+        };
+        let mut calls = Vec::new();
+        for (number, expr) in aggr_expr.iter().enumerate() {
+            let result = aggregate.schema.field(width + number).data_type().clone();
+            calls.push(call(expr, result, &mut place)?);
+        }
+        let from = self.plan(input)?;
+        let types = columns.iter().map(|expr| expr.get_type(input.schema())).collect::<Result<_>>()?;
+        let from = self.project(&columns, input.schema(), from)?;
+        let operator = operators::Aggregate::new(types, width, calls);
+        Ok(self.add(operator.map_err(|data_type| no_order(&data_type))?, vec![from]))
+    }
+
+    fn join(&mut self, join: &Join) -> Result<Input> {
+        let Join { left, right, on, filter, join_type, null_equality, null_aware, .. } = join;
+        let (kind, turned) = match join_type {
+            JoinType::Inner => (JoinKind::Inner, false),
+            JoinType::Left => (JoinKind::Left, false),
+            JoinType::Right => (JoinKind::Right, false),
+            JoinType::Full => (JoinKind::Full, false),
+            JoinType::LeftSemi => (JoinKind::Semi, false),
+            JoinType::LeftAnti => (JoinKind::Anti, false),
+            JoinType::RightSemi => (JoinKind::Semi, true),
+            JoinType::RightAnti => (JoinKind::Anti, true),
+            JoinType::LeftMark => return self.mark(join),
+            JoinType::RightMark => return Err(refused("such a subquery")),
+        };
+        let (left, right) = if turned { (right, left) } else { (left, right) };
+        let pairs: Vec<(Expr, Expr)> =
+            on.iter().cloned().map(|(a, b)| if turned { (b, a) } else { (a, b) }).collect();
+        let (keys, other_keys): (Vec<Expr>, Vec<Expr>) = pairs.into_iter().unzip();
+        let mut from = self.plan(left)?;
+        let other = self.plan(right)?;
+        if *null_aware {
+            let ([key], [other_key]) = (keys.as_slice(), other_keys.as_slice()) else {
+                return Err(refused("NOT IN of several columns"));
+            };
+            from = self.not_in((key, left.schema(), from), (other_key, right.schema(), other))?;
+        }
+        let (left_input, left_keys) = self.keyed(&keys, left.schema(), from)?;
+        let (right_input, right_keys) = self.keyed(&other_keys, right.schema(), other)?;
+        let (left_schema, right_schema) =
+            (with_keys(left.schema(), &keys)?, with_keys(right.schema(), &other_keys)?);
+        let both = left_schema.join(&right_schema)?;
+        let condition = filter.as_ref().map(|filter| self.evaluated(filter, &both)).transpose()?;
+        let nulls_are_equal = *null_equality == NullEquality::NullEqualsNull;
+        let on = On { keys: [left_keys, right_keys], nulls_are_equal, condition };
+        let operator = operators::Join::new(kind, on, [types(&left_schema), types(&right_schema)]);
+        let operator = operator.map_err(|data_type| no_order(&data_type))?;
+        let joined = self.add(operator, vec![left_input, right_input]);
+        // Without the columns that were only keys.
+        let (result, given) = match kind {
+            JoinKind::Semi | JoinKind::Anti => (columns_of(left.schema()), left_schema),
+            _ => ([columns_of(left.schema()), columns_of(right.schema())].concat(), both),
+        };
+        if given.fields().len() == result.len() { Ok(joined) } else { self.project(&result, &given, joined) }
+    }
+
+    /// The rows of the left of which it can be that they are not among those of the right: all if there are none there; else, if no key
+    /// there is null, those whose key is not.
+    fn not_in(
+        &mut self,
+        (key, schema, from): (&Expr, &DFSchema, Input),
+        (other_key, other_schema, other): (&Expr, &DFSchema, Input),
+    ) -> Result<Input> {
+        let columns = [lit(true), other_key.clone().is_null()];
+        let columns = self.project(&columns, other_schema, other)?;
+        let call = |argument| Call {
+            function: Function::BoolOr,
+            argument: Some(argument),
+            filter: None,
+            distinct: false,
+            result: DataType::Boolean,
+        };
+        let types_of_both = vec![DataType::Boolean, DataType::Boolean];
+        let summary = operators::Aggregate::new(types_of_both.clone(), 0, vec![call(0), call(1)]);
+        let summary = self.add(summary.map_err(|data_type| no_order(&data_type))?, vec![columns]);
+        let on = On { keys: [vec![], vec![]], nulls_are_equal: false, condition: None };
+        let beside = operators::Join::new(JoinKind::Inner, on, [types(schema), types_of_both]);
+        let beside = self.add(beside.map_err(|data_type| no_order(&data_type))?, vec![from, summary]);
+        let flag = |name: &str| (Some("_not_in".into()), Arc::new(Field::new(name, DataType::Boolean, true)));
+        let fields = schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone()));
+        let fields = fields.chain([flag("some"), flag("nulls")]).collect();
+        let wide = DFSchema::new_with_metadata(fields, Default::default())?;
+        let flag = |name: &str| Expr::Column(Column::new(Some("_not_in"), name));
+        let can_be = flag("some").is_null().or(key.clone().is_not_null().and(flag("nulls").is_false()));
+        let condition = self.evaluated(&can_be, &wide)?;
+        let filtered = self.add(operators::Filter::new(condition), vec![beside]);
+        self.project(&columns_of(schema), &wide, filtered)
+    }
+
+    /// The rows of the left, each with whether it has a partner.
+    fn mark(&mut self, join: &Join) -> Result<Input> {
+        let mut parts = Vec::new();
+        for (join_type, mark) in [(JoinType::LeftSemi, true), (JoinType::LeftAnti, false)] {
+            let of = Join { join_type, schema: join.left.schema().clone(), ..join.clone() };
+            let rows = self.join(&of)?;
+            let mut columns = columns_of(join.left.schema());
+            columns.push(lit(mark));
+            parts.push(self.project(&columns, join.left.schema(), rows)?);
+        }
+        Ok(self.add(operators::Union, parts))
+    }
+
+    fn limit(&mut self, limit: &Limit) -> Result<Input> {
+        // Other columns of the first rows are the first rows of other columns.
+        let (mut between, mut below) = (Vec::new(), limit.input.as_ref());
+        let (expr, input) = loop {
+            below = match below {
+                LogicalPlan::Projection(projection) => {
+                    between.push(projection);
+                    &projection.input
+                }
+                LogicalPlan::SubqueryAlias(alias) => &alias.input,
+                LogicalPlan::Sort(Sort { expr, input, fetch: None }) => break (expr, input),
+                _ => return Err(refused("LIMIT without ORDER BY")),
+            };
+        };
+        let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
+            (limit.get_skip_type()?, limit.get_fetch_type()?)
+        else {
+            return Err(refused("LIMIT of what is no number"));
+        };
+        let fetch = fetch.map_or(u64::MAX, |fetch| fetch as u64);
+        let schema = input.schema();
+        let from = self.plan(input)?;
+        let sorted: Vec<Expr> = expr.iter().map(|sort| sort.expr.clone()).collect();
+        let (from, places) = self.keyed(&sorted, schema, from)?;
+        let given = with_keys(schema, &sorted)?;
+        let order = places.into_iter().zip(expr).map(|(place, sort)| (place, order_of(sort))).collect();
+        let top = operators::Top::new(types(&given), order, skip as u64, fetch);
+        let top = self.add(top.map_err(|data_type| no_order(&data_type))?, vec![from]);
+        let result = columns_of(schema);
+        let has_keys = given.fields().len() > result.len();
+        let mut given = if has_keys { self.project(&result, &given, top)? } else { top };
+        for projection in between.into_iter().rev() {
+            given = self.project(&projection.expr, projection.input.schema(), given)?;
+        }
+        Ok(given)
+    }
+
+    fn window(&mut self, window: &logical_expr::Window) -> Result<Input> {
+        let schema = window.input.schema();
+        let from = self.plan(&window.input)?;
+        let mut columns = columns_of(schema);
+        let own = columns.len();
+        let mut place = |expr: &Expr| match column_of(expr, schema) {
+            Some(column) => column,
+            None => {
+                columns.push(expr.clone());
+                columns.len() - 1
+            }
+        };
+        let mut first: Option<(&Vec<Expr>, &Vec<logical_expr::SortExpr>)> = None;
+        let mut functions = Vec::new();
+        for (number, expr) in window.window_expr.iter().enumerate() {
+            let result = window.schema.field(own + number).data_type().clone();
+            let expr = if let Expr::Alias(alias) = expr { &alias.expr } else { expr };
+            let Expr::WindowFunction(function) = expr else { return Err(refused(&format!("{expr} OVER"))) };
+            let params = &function.params;
+            let same = *first.get_or_insert((&params.partition_by, &params.order_by));
+            if same != (&params.partition_by, &params.order_by) {
+                return Err(refused("such a combination of OVER"));
+            }
+            functions.push(windowed(function, result, schema, &mut place)?);
+        }
+        let (partition, order) = first.ok_or_else(|| refused("OVER without a function"))?;
+        let partition = partition.iter().map(&mut place).collect();
+        let order = order.iter().map(|sort| (place(&sort.expr), order_of(sort))).collect();
+        let results: Vec<DataType> = functions.iter().map(|function| function.result.clone()).collect();
+        let types = columns.iter().map(|expr| expr.get_type(schema)).collect::<Result<Vec<_>>>()?;
+        let from = if columns.len() == own { from } else { self.project(&columns, schema, from)? };
+        let operator = operators::Window::new(types.clone(), partition, order, functions);
+        let given = self.add(operator.map_err(|data_type| no_order(&data_type))?, vec![from]);
+        if columns.len() == own {
+            return Ok(given);
+        }
+        let fields = types.iter().chain(&results).enumerate();
+        let fields =
+            fields.map(|(number, data_type)| Field::new(number.to_string(), data_type.clone(), true));
+        let all = DFSchema::try_from(Schema::new(fields.collect::<Vec<_>>()))?;
+        let kept = (0..own).chain(columns.len()..columns.len() + results.len());
+        let kept: Vec<Expr> = kept.map(|at| Expr::Column(Column::from(all.qualified_field(at)))).collect();
+        self.project(&kept, &all, given)
+    }
+
+    /// An input with its keys as columns behind the others; and where the keys are.
+    fn keyed(&mut self, keys: &[Expr], schema: &DFSchema, from: Input) -> Result<(Input, Vec<usize>)> {
+        let computed = keys.iter().filter(|key| column_of(key, schema).is_none());
+        let mut columns = columns_of(schema);
+        let own = columns.len();
+        columns.extend(computed.cloned());
+        let mut next = own;
+        let places = keys.iter().map(|key| {
+            column_of(key, schema).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            })
+        });
+        let places = places.collect();
+        let input = if columns.len() == own { from } else { self.project(&columns, schema, from)? };
+        Ok((input, places))
+    }
+}
+
+/// The schema of an input with its computed keys behind its columns.
+fn with_keys(schema: &DFSchema, keys: &[Expr]) -> Result<DFSchema> {
+    let mut fields: Vec<_> =
+        schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone())).collect();
+    for key in keys.iter().filter(|key| column_of(key, schema).is_none()) {
+        let (_, field) = key.to_field(schema)?;
+        let name = format!("_key_{}", fields.len());
+        let qualifier = Some("_keys".into());
+        fields.push((qualifier, Arc::new(field.as_ref().clone().with_name(name))));
+    }
+    DFSchema::new_with_metadata(fields, Default::default())
+}
+
+/// The number of the column that a key is.
+fn column_of(key: &Expr, schema: &DFSchema) -> Option<usize> {
+    match key {
+        Expr::Column(column) => schema.maybe_index_of_column(column),
+        _ => None,
+    }
+}
+
+fn columns_of(schema: &DFSchema) -> Vec<Expr> {
+    schema.columns().into_iter().map(Expr::Column).collect()
+}
+
+fn types(schema: &DFSchema) -> Vec<DataType> {
+    schema.fields().iter().map(|field| field.data_type().clone()).collect()
+}
+
+/// An aggregate function; `place` adds a column that it reads.
+fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -> Result<Call> {
+    let expr = if let Expr::Alias(alias) = expr { &alias.expr } else { expr };
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else {
+        return Err(refused(&format!("{expr} as an aggregate function")));
+    };
+    if !params.order_by.is_empty() || params.null_treatment.is_some() {
+        return Err(refused(&format!("{} with ORDER BY or NULLS", func.name())));
+    }
+    let is_constant = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if !value.is_null());
+    let function = match (func.name(), params.args.as_slice()) {
+        ("count", []) => Function::CountRows,
+        ("count", [one]) if is_constant(one) && !params.distinct => Function::CountRows,
+        ("count", [_]) => Function::Count,
+        ("sum", [_]) => Function::Sum,
+        ("min", [_]) => Function::Min,
+        ("max", [_]) => Function::Max,
+        ("bool_and", [_]) => Function::BoolAnd,
+        ("bool_or", [_]) => Function::BoolOr,
+        (name, _) => return Err(refused(&format!("the aggregate function {name}"))),
+    };
+    let argument = params.args.first().filter(|_| function != Function::CountRows).map(&mut *place);
+    let filter = params.filter.as_deref().map(&mut *place);
+    Ok(Call { function, argument, filter, distinct: params.distinct, result })
+}
+
+fn order_of(sort: &logical_expr::SortExpr) -> Order {
+    Order { descending: !sort.asc, nulls_last: !sort.nulls_first }
+}
+
+/// A function over a window; `place` adds a column that it reads.
+fn windowed(
+    function: &logical_expr::expr::WindowFunction,
+    result: DataType,
+    schema: &DFSchema,
+    place: &mut impl FnMut(&Expr) -> usize,
+) -> Result<WindowFunction> {
+    let params = &function.params;
+    if params.null_treatment.is_some_and(|treatment| treatment == NullTreatment::IgnoreNulls) {
+        return Err(refused("IGNORE NULLS"));
+    }
+    let frame = || frame_of(&params.window_frame);
+    let args = params.args.as_slice();
+    let kind = match (&function.fun, function.fun.name(), args) {
+        (WindowFunctionDefinition::AggregateUDF(func), ..) => {
+            let aggregate = AggregateFunction::new_udf(
+                func.clone(),
+                params.args.clone(),
+                params.distinct,
+                params.filter.clone(),
+                vec![],
+                None,
+            );
+            let call = call(&Expr::AggregateFunction(aggregate), result.clone(), place)?;
+            WindowKind::Aggregate(call, frame()?)
+        }
+        (_, "row_number", []) => WindowKind::RowNumber,
+        (_, "rank", []) => WindowKind::Rank,
+        (_, "dense_rank", []) => WindowKind::DenseRank,
+        (_, name @ ("lag" | "lead"), [column, rest @ ..]) => {
+            let offset = match rest.first() {
+                None => 1,
+                Some(Expr::Literal(value, _)) => match value.cast_to(&DataType::Int64)? {
+                    ScalarValue::Int64(Some(offset)) => offset,
+                    _ => return Err(refused(&format!("{name} by NULL"))),
+                },
+                Some(_) => return Err(refused(&format!("{name} by what is no number"))),
+            };
+            let data_type = column.get_type(schema)?;
+            let none = match rest.get(1) {
+                None => ScalarValue::try_from(&data_type)?,
+                Some(Expr::Literal(value, _)) => value.cast_to(&data_type)?,
+                Some(_) => return Err(refused(&format!("{name} with a default that is no constant"))),
+            };
+            let codec = RowCodec::new([data_type]).map_err(|data_type| no_order(&data_type))?;
+            let none = codec.encode(&[none.to_array()?], 1);
+            let offset = if name == "lag" { offset } else { -offset };
+            WindowKind::Lag(place(column), offset, none.row(0).into())
+        }
+        (_, "first_value", [column]) => frame().map(|_| WindowKind::First(place(column)))?,
+        (_, "last_value", [column]) => WindowKind::Last(place(column), frame()?),
+        (_, name, _) => return Err(refused(&format!("{name} OVER"))),
+    };
+    Ok(WindowFunction { kind, result })
+}
+
+fn frame_of(frame: &WindowFrame) -> Result<Frame> {
+    let unbounded = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(value) | WindowFrameBound::Following(value) => value.is_null(),
+        WindowFrameBound::CurrentRow => false,
+    };
+    let begins = matches!(frame.start_bound, WindowFrameBound::Preceding(_)) && unbounded(&frame.start_bound);
+    match (&frame.end_bound, frame.units) {
+        _ if !begins => Err(refused("a frame that does not begin with UNBOUNDED PRECEDING")),
+        (WindowFrameBound::CurrentRow, WindowFrameUnits::Rows) => Ok(Frame::Rows),
+        (WindowFrameBound::CurrentRow, WindowFrameUnits::Range) => Ok(Frame::Range),
+        (end @ WindowFrameBound::Following(_), _) if unbounded(end) => Ok(Frame::Whole),
+        _ => Err(refused("a frame that ends neither at the current row nor with UNBOUNDED FOLLOWING")),
+    }
+}
+
+/// How a node that has no operator is written.
+fn what(plan: &LogicalPlan) -> &'static str {
+    match plan {
+        LogicalPlan::Sort(_) => "such an ORDER BY",
+        LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE",
+        LogicalPlan::Distinct(Distinct::On(_)) => "DISTINCT ON",
+        LogicalPlan::Values(_) => "VALUES",
+        LogicalPlan::Unnest(_) => "unnest",
+        LogicalPlan::Subquery(_) => "such a subquery",
+        _ => "this clause",
+    }
+}
+
+fn refused(what: &str) -> DataFusionError {
+    QueryError::Invalid(format!("{what} cannot be kept up to date")).into()
+}
+
+fn no_order(data_type: &DataType) -> DataFusionError {
+    refused(&format!("values of type {data_type} that are grouped, joined or compared"))
+}
