@@ -7,7 +7,7 @@
 //! semi and anti joins give a row of the left as long as it has one, or has none. So of each such row is kept how many partners it has.
 //! While an epoch lasts that number may be negative, because a partner goes before it comes: only above 0 does it have one.
 
-use std::mem::size_of;
+use std::mem::{size_of, take};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -15,6 +15,7 @@ use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_schema::DataType;
 
+use super::given::Given;
 use crate::codec::{RowCodec, Rows};
 use crate::delta::Delta;
 use crate::expr::{Expr, Failure, evaluate};
@@ -93,14 +94,6 @@ struct Pairs {
     others: Rows,
     /// What the row of the other side weighs.
     other_weights: Vec<i64>,
-    weights: Vec<i64>,
-    stamps: Vec<u64>,
-}
-
-/// Rows of one side that are given without a partner, or because they have one or none.
-#[derive(Default)]
-struct Singles {
-    rows: Rows,
     weights: Vec<i64>,
     stamps: Vec<u64>,
 }
@@ -218,8 +211,8 @@ impl Join {
         events: &[Event],
         pairs: &[Pairs; 2],
         held: &[Vec<bool>; 2],
-    ) -> [Singles; 2] {
-        let mut singles = [Singles::default(), Singles::default()];
+    ) -> [Given; 2] {
+        let mut singles = [Given::default(), Given::default()];
         let mut next = [0, 0];
         let is_given = |partners: i64| (partners > 0) == (self.kind == JoinKind::Semi);
         let asks = [self.asks(0), self.asks(1)];
@@ -278,17 +271,15 @@ impl Join {
     }
 
     /// Rows of one side as rows of the result.
-    fn single(&self, side: usize, singles: Singles) -> Result<Delta, FlowError> {
-        let own = self.sides[side].rows.decode(singles.rows.iter())?;
-        let columns = if matches!(self.kind, JoinKind::Semi | JoinKind::Anti) {
-            own
-        } else {
-            let count = singles.weights.len();
+    fn single(&self, side: usize, singles: Given) -> Result<Delta, FlowError> {
+        let mut delta = singles.delta(&self.sides[side].rows)?;
+        if !matches!(self.kind, JoinKind::Semi | JoinKind::Anti) {
+            let (count, own) = (delta.len(), take(&mut delta.columns));
             let others = self.sides[1 - side].rows.types().iter();
             let nulls: Vec<ArrayRef> = others.map(|data_type| new_null_array(data_type, count)).collect();
-            if side == 0 { [own, nulls].concat() } else { [nulls, own].concat() }
-        };
-        Ok(Delta { columns, weights: singles.weights, stamps: singles.stamps })
+            delta.columns = if side == 0 { [own, nulls].concat() } else { [nulls, own].concat() };
+        }
+        Ok(delta)
     }
 }
 
@@ -361,14 +352,6 @@ impl Pairs {
         self.others.push(&other.row);
         self.other_weights.push(other.weight);
         self.weights.push(weight * other.weight);
-        self.stamps.push(stamp);
-    }
-}
-
-impl Singles {
-    fn push(&mut self, row: &[u8], weight: i64, stamp: u64) {
-        self.rows.push(row);
-        self.weights.push(weight);
         self.stamps.push(stamp);
     }
 }

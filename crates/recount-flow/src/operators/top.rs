@@ -1,15 +1,17 @@
 //! ORDER BY … LIMIT: the first rows of an order.
 //!
 //! Rule: what is among the first rows after an append and was not before comes, and the other way round. State: all rows, in order.
-//! Rows that the order leaves equal are ordered by all of their columns, so that which of them are first depends on nothing else.
+//! Which of the rows that the order leaves equal are first depends on their columns, and on nothing else.
 
 use std::collections::BTreeMap;
-use std::mem::{size_of, take};
+use std::mem::take;
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
-use crate::codec::{Order, RowCodec, Rows, sort_keys};
+use super::given::Given;
+use super::ordered::Ordered;
+use crate::codec::{Order, RowCodec, sort_keys};
 use crate::delta::Delta;
 use crate::operator::{Epoch, FlowError, Operator, Out};
 
@@ -20,20 +22,11 @@ pub struct Top {
     order: Vec<(usize, Order)>,
     skip: u64,
     fetch: u64,
-    /// How often each row is there, by its place in the order.
-    rows: BTreeMap<Place, i64>,
-    bytes: usize,
+    rows: Ordered,
     /// The rows that are shown, with how often; as of the last append that ended.
     shown: Shown,
     /// Something changed since.
     touched: bool,
-}
-
-/// A row, behind what it is sorted by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    key: Box<[u8]>,
-    row: Box<[u8]>,
 }
 
 type Shown = BTreeMap<Box<[u8]>, i64>;
@@ -47,38 +40,19 @@ impl Top {
         skip: u64,
         fetch: u64,
     ) -> Result<Top, DataType> {
-        let (rows, shown) = (BTreeMap::new(), Shown::new());
-        Ok(Top { codec: RowCodec::new(types)?, order, skip, fetch, rows, bytes: 0, shown, touched: false })
-    }
-
-    fn change(&mut self, key: &[u8], row: &[u8], weight: i64) {
-        let place = Place { key: key.into(), row: row.into() };
-        let bytes = size_of::<(Place, i64)>() + key.len() + row.len();
-        match self.rows.get_mut(&place) {
-            Some(count) => {
-                *count += weight;
-                if *count == 0 {
-                    self.rows.remove(&place);
-                    self.bytes -= bytes;
-                }
-            }
-            None => {
-                self.rows.insert(place, weight);
-                self.bytes += bytes;
-            }
-        }
-        self.touched = true;
+        let (rows, shown) = (Ordered::default(), Shown::new());
+        Ok(Top { codec: RowCodec::new(types)?, order, skip, fetch, rows, shown, touched: false })
     }
 
     /// The rows that are to be shown now.
     fn first(&self) -> Shown {
         let (mut before, mut shown) = (0u64, Shown::new());
         let end = self.skip.saturating_add(self.fetch);
-        for (place, &count) in &self.rows {
+        for (place, count) in self.rows.iter() {
             if before >= end {
                 break;
             }
-            let until = before + count.max(0) as u64;
+            let until = before + count;
             let visible = until.min(end).saturating_sub(before.max(self.skip));
             if visible > 0 {
                 *shown.entry(place.row.clone()).or_default() += visible as i64;
@@ -95,30 +69,15 @@ impl Top {
         }
         let now = self.first();
         for (row, count) in &self.shown {
-            given.add(row, now.get(row).copied().unwrap_or(0) - count, stamp);
+            let more = now.get(row).copied().unwrap_or(0) - count;
+            if more != 0 {
+                given.push(row, more, stamp);
+            }
         }
         for (row, count) in now.iter().filter(|(row, _)| !self.shown.contains_key(*row)) {
-            given.add(row, *count, stamp);
+            given.push(row, *count, stamp);
         }
         self.shown = now;
-    }
-}
-
-/// Rows of the result on their way.
-#[derive(Default)]
-struct Given {
-    rows: Rows,
-    weights: Vec<i64>,
-    stamps: Vec<u64>,
-}
-
-impl Given {
-    fn add(&mut self, row: &[u8], weight: i64, stamp: u64) {
-        if weight != 0 {
-            self.rows.push(row);
-            self.weights.push(weight);
-            self.stamps.push(stamp);
-        }
     }
 }
 
@@ -137,18 +96,18 @@ impl Operator for Top {
                     self.end_append(stamp, &mut given);
                     stamp = delta.stamps[row];
                 }
-                self.change(keys.row(row), rows.row(row), delta.weights[row]);
+                self.rows.change(keys.row(row), rows.row(row), delta.weights[row]);
+                self.touched = true;
             }
         }
         if epoch.ends {
             self.end_append(stamp, &mut given);
         }
-        let columns = self.codec.decode(given.rows.iter())?;
-        out.push(Delta { columns, weights: given.weights, stamps: given.stamps });
+        out.push(given.delta(&self.codec)?);
         Ok(())
     }
 
     fn bytes(&self) -> usize {
-        self.bytes
+        self.rows.bytes()
     }
 }

@@ -4,13 +4,15 @@
 //! stays. State: the rows of each partition, in order. Rows that the order leaves equal are ordered by all of their columns.
 
 use std::collections::BTreeMap;
-use std::mem::{size_of, take};
+use std::mem::take;
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
 use super::aggregate::{Call, Kept, Value, column};
-use crate::codec::{Order, RowCodec, Rows, sort_keys};
+use super::given::Given;
+use super::ordered::{Ordered, Place};
+use crate::codec::{Order, RowCodec, sort_keys};
 use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
@@ -74,22 +76,14 @@ pub enum Frame {
 
 #[derive(Debug, Default)]
 struct Partition {
-    rows: BTreeMap<Place, i64>,
-    bytes: usize,
+    rows: Ordered,
     /// The append that touched it last.
     append: u64,
 }
 
-/// A row, behind what it is sorted by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    key: Box<[u8]>,
-    row: Box<[u8]>,
-}
-
 impl Held for Partition {
     fn heap_bytes(&self) -> usize {
-        self.bytes
+        self.rows.bytes()
     }
 }
 
@@ -98,15 +92,6 @@ impl Held for Partition {
 struct Shown {
     rows: BTreeMap<Box<[u8]>, i64>,
     failures: BTreeMap<String, i64>,
-}
-
-/// Rows of the result on their way.
-#[derive(Default)]
-struct Given {
-    rows: Rows,
-    weights: Vec<i64>,
-    stamps: Vec<u64>,
-    failures: Vec<Failure>,
 }
 
 impl Window {
@@ -151,11 +136,9 @@ impl Window {
     fn shown(&self, partition: Option<&Partition>) -> Result<Shown, FlowError> {
         let mut shown = Shown::default();
         let Some(partition) = partition else { return Ok(shown) };
-        let places: Vec<&Place> = partition
-            .rows
-            .iter()
-            .flat_map(|(place, &count)| std::iter::repeat_n(place, count.max(0) as usize))
-            .collect();
+        let places = partition.rows.iter();
+        let places: Vec<&Place> =
+            places.flat_map(|(place, count)| std::iter::repeat_n(place, count as usize)).collect();
         if places.is_empty() {
             return Ok(shown);
         }
@@ -184,7 +167,12 @@ impl Window {
     }
 
     /// Gives what an append changed.
-    fn end_append(&mut self, stamp: u64, given: &mut Given) -> Result<(), FlowError> {
+    fn end_append(
+        &mut self,
+        stamp: u64,
+        given: &mut Given,
+        failures: &mut Vec<Failure>,
+    ) -> Result<(), FlowError> {
         for (key, before) in take(&mut self.touched) {
             let partition = self.partitions.get(&key);
             let now = self.shown(partition)?;
@@ -192,19 +180,22 @@ impl Window {
                 self.partitions.remove(&key);
             }
             for (row, weight) in differences(before.rows, now.rows) {
-                given.rows.push(&row);
-                given.weights.push(weight);
-                given.stamps.push(stamp);
+                given.push(&row, weight, stamp);
             }
             for (reason, weight) in differences(before.failures, now.failures) {
-                given.failures.push(Failure { weight, stamp, reason });
+                failures.push(Failure { weight, stamp, reason });
             }
         }
         self.append += 1;
         Ok(())
     }
 
-    fn take_rows(&mut self, delta: &Delta, given: &mut Given) -> Result<u64, FlowError> {
+    fn take_rows(
+        &mut self,
+        delta: &Delta,
+        given: &mut Given,
+        failures: &mut Vec<Failure>,
+    ) -> Result<u64, FlowError> {
         let parted: Vec<ArrayRef> =
             self.partition.iter().map(|&column| delta.columns[column].clone()).collect();
         let partitions = self.keys.encode(&parted, delta.len());
@@ -215,36 +206,17 @@ impl Window {
         let mut append = delta.stamps[0];
         for row in 0..delta.len() {
             if delta.stamps[row] != append {
-                self.end_append(append, given)?;
+                self.end_append(append, given, failures)?;
                 append = delta.stamps[row];
             }
             let key = partitions.row(row);
             self.touch(key)?;
             let (key_row, weight) = (keys.row(row), delta.weights[row]);
-            self.partitions
-                .edit(key, Partition::default, |partition| partition.change(key_row, rows.row(row), weight));
+            self.partitions.edit(key, Partition::default, |partition| {
+                partition.rows.change(key_row, rows.row(row), weight)
+            });
         }
         Ok(append)
-    }
-}
-
-impl Partition {
-    fn change(&mut self, key: &[u8], row: &[u8], weight: i64) {
-        let place = Place { key: key.into(), row: row.into() };
-        let bytes = size_of::<(Place, i64)>() + key.len() + row.len();
-        match self.rows.get_mut(&place) {
-            Some(count) => {
-                *count += weight;
-                if *count == 0 {
-                    self.rows.remove(&place);
-                    self.bytes -= bytes;
-                }
-            }
-            None => {
-                self.rows.insert(place, weight);
-                self.bytes += bytes;
-            }
-        }
     }
 }
 
@@ -322,14 +294,12 @@ impl Operator for Window {
         let mut given = Given::default();
         let mut stamp = epoch.stamp;
         if let Some(delta) = Delta::merged(inputs.into_iter().flatten().collect())? {
-            stamp = self.take_rows(&delta, &mut given)?;
+            stamp = self.take_rows(&delta, &mut given, &mut out.failures)?;
         }
         if epoch.ends {
-            self.end_append(stamp, &mut given)?;
+            self.end_append(stamp, &mut given, &mut out.failures)?;
         }
-        let columns = self.result()?.decode(given.rows.iter())?;
-        out.failures.extend(given.failures);
-        out.push(Delta { columns, weights: given.weights, stamps: given.stamps });
+        out.push(given.delta(&self.result()?)?);
         Ok(())
     }
 

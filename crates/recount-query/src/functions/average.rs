@@ -35,8 +35,7 @@ pub(super) fn of_group(expr: RawAggregateExpr) -> Expr {
             null_treatment,
         ))
     };
-    let sum = of(sum_udaf(), expr.args.iter().cloned().map(summed).collect());
-    quotient(sum, of(count_udaf(), expr.args.iter().cloned().map(counted).collect()))
+    quotient(&expr.args, of)
 }
 
 /// The average of the rows in a window.
@@ -56,11 +55,13 @@ pub(super) fn of_window(expr: RawWindowExpr) -> Expr {
         };
         Expr::WindowFunction(Box::new(WindowFunction { fun, params }))
     };
-    let sum = of(sum_udaf(), expr.args.iter().cloned().map(summed).collect());
-    quotient(sum, of(count_udaf(), expr.args.iter().cloned().map(counted).collect()))
+    quotient(&expr.args, of)
 }
 
-fn quotient(sum: Expr, count: Expr) -> Expr {
+/// The quotient of the sum and the count, each made by `of`.
+fn quotient(args: &[Expr], of: impl Fn(Arc<AggregateUDF>, Vec<Expr>) -> Expr) -> Expr {
+    let sum = of(sum_udaf(), args.iter().cloned().map(summed).collect());
+    let count = of(count_udaf(), args.iter().cloned().map(counted).collect());
     let function = Arc::new(ScalarUDF::from(Average::default()));
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![sum, count]))
 }

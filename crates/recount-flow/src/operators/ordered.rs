@@ -1,0 +1,53 @@
+//! Rows in an order, each with how often it is there. Those that the order leaves equal are ordered by all of their columns.
+
+use std::collections::BTreeMap;
+use std::mem::size_of;
+
+/// A row, behind what it is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) key: Box<[u8]>,
+    pub(super) row: Box<[u8]>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Ordered {
+    rows: BTreeMap<Place, i64>,
+    bytes: usize,
+}
+
+impl Ordered {
+    /// A row came or went.
+    pub(super) fn change(&mut self, key: &[u8], row: &[u8], weight: i64) {
+        let place = Place { key: key.into(), row: row.into() };
+        let bytes = size_of::<(Place, i64)>() + key.len() + row.len();
+        match self.rows.get_mut(&place) {
+            Some(count) => {
+                *count += weight;
+                if *count == 0 {
+                    self.rows.remove(&place);
+                    self.bytes -= bytes;
+                }
+            }
+            None => {
+                self.rows.insert(place, weight);
+                self.bytes += bytes;
+            }
+        }
+    }
+
+    /// The rows in their order; those that go before they come are there no time.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, u64)> {
+        self.rows.iter().map(|(place, count)| (place, (*count).max(0) as u64))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// About the memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
