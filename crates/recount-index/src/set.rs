@@ -128,17 +128,29 @@ impl RunSet {
 
     /// How many postings of `term` are at positions in (`after`, `until`].
     pub async fn count_between(&self, term: &[u8], after: u64, until: u64) -> Result<u64, ReadError> {
-        let mut count = 0;
+        Ok(self.counts_between(term, after, until).await?.iter().map(|(_, count)| count).sum())
+    }
+
+    /// How many of them each run has that has any, oldest first.
+    pub async fn counts_between(
+        &self,
+        term: &[u8],
+        after: u64,
+        until: u64,
+    ) -> Result<Vec<(Arc<Run>, u64)>, ReadError> {
+        let mut counts = Vec::new();
         for run in self.runs.iter() {
             let Covers { from_position, to_position, .. } = run.covers();
             if after >= until || to_position <= after || from_position >= until {
                 continue;
             }
-            if let Some(found) = self.find(run, term).await? {
-                count += found.count_up_to(until).await? - found.count_up_to(after).await?;
+            let Some(found) = self.find(run, term).await? else { continue };
+            let count = found.count_up_to(until).await? - found.count_up_to(after).await?;
+            if count > 0 {
+                counts.push((run.clone(), count));
             }
         }
-        Ok(count)
+        Ok(counts)
     }
 
     /// The greatest frame kept that does not exceed `key`.

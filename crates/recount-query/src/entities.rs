@@ -182,24 +182,20 @@ impl Pinned for PinnedEntities {
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
         let moment = &wanted.moment;
-        if moment.system_span.is_some() || moment.valid_span.is_some() {
-            return Ok("every step folded from the first event".to_owned());
-        }
         if self.kept(wanted).is_some() {
             return Ok("kept up to date".to_owned());
         }
-        if moment.valid_each.is_some() {
-            return Ok("folded from the first event".to_owned());
-        }
         let key = wanted.key.clone().and_then(Key::of);
-        let begins = self.views.begins_at(&wanted.name, wanted.version, key.as_ref(), as_of(moment))?;
-        Ok(match begins {
-            Some(position) => {
-                let further = moment.position.0.saturating_sub(position.0);
-                format!("folded from the snapshot at position {position}, {further} positions on")
-            }
-            None => "folded from the first event".to_owned(),
-        })
+        let (name, version, key) = (wanted.name.as_str(), wanted.version, key.as_ref());
+        if moment.system_span.is_some() || moment.valid_span.is_some() {
+            let origin = self.views.origin_of_steps(name, version, key, as_of(moment))?;
+            return Ok(format!("every step {origin}"));
+        }
+        let origin = match moment.valid_each {
+            Some(_) => self.views.origin_of_steps(name, version, key, as_of(moment))?,
+            None => self.views.origin(name, version, key, as_of(moment))?,
+        };
+        Ok(origin.to_string())
     }
 }
 

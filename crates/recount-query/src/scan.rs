@@ -125,7 +125,7 @@ pub(crate) struct Scan {
     properties: Arc<PlanProperties>,
     /// The rows of a relation that others keep, once it is frozen.
     rows: Mutex<Option<Box<dyn Rows>>>,
-    /// How those are come by, once it was asked.
+    /// How rows are come by, once it was asked.
     how: Mutex<Option<String>>,
 }
 
@@ -319,9 +319,12 @@ pub(crate) fn take(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result
 /// Asks how the rows of each scan are come by, for [`Scan::how`].
 pub(crate) fn ask(plan: &Arc<dyn ExecutionPlan>, pinned: &dyn Pinned) -> Result<(), QueryError> {
     for scan in scans(plan) {
-        if let Some(wanted) = scan.wanted() {
-            *lock(&scan.how) = Some(pinned.how(&wanted)?);
-        }
+        let how = match (scan.wanted(), scan.topic_scan()) {
+            (Some(wanted), _) => pinned.how(&wanted)?,
+            (None, Some(topic)) => topic.extent()?.to_string(),
+            (None, None) => continue,
+        };
+        *lock(&scan.how) = Some(how);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use recount_store::columns::ColumnDecoder;
 use recount_store::schema::OnError;
-use recount_store::{EventView, From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
+use recount_store::{EventView, Extent, From, QueryItem, ReadRequest, Scope, Store, TopicInfo};
 use recount_types::{Column, Position};
 
 use crate::answer::Notices;
@@ -90,6 +90,18 @@ impl TopicScan {
             }
             Ok(())
         })
+    }
+}
+
+impl TopicScan {
+    /// How much it goes through.
+    pub(crate) fn extent(&self) -> Result<Extent, QueryError> {
+        let request = request(&self.topic, &self.moment, &self.narrow);
+        let last = self.narrow.last.map_or(Position::MAX, Position);
+        let mut extent = recount_env::block_on(self.store.extent(&request, last))?;
+        // It ends at the first event that was appended later.
+        extent.exact &= self.moment.system_span.is_none_or(|span| span.before.is_none());
+        Ok(extent)
     }
 }
 

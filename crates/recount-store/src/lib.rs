@@ -48,7 +48,7 @@ pub use catalogue::{Catalogue, EntityState, EntityVersion, TopicInfo, TopicState
 pub use condition::{Condition, EventQuery, Expected, QueryItem};
 pub use error::{AppendError, CloseError, DdlError, ReadError};
 pub use open::{OpenOptions, OpenStoreError};
-pub use read::{Direction, EventCursor, From, ReadRequest, Scope};
+pub use read::{Direction, EventCursor, Extent, From, ReadRequest, Scope};
 pub use record::EventView;
 pub use recount_journal::{Corruption, OpenError};
 pub use stats::Stats;

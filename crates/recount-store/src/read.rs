@@ -74,7 +74,10 @@ pub enum Direction {
 }
 
 mod cursor;
+mod extent;
 mod walk;
 
 pub use cursor::EventCursor;
 pub(crate) use cursor::{begin, last_before};
+pub use extent::Extent;
+pub(crate) use extent::extent;

@@ -19,7 +19,7 @@ use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
 use crate::open::{self, OpenOptions, OpenStoreError};
 use crate::pieces::Pieces;
-use crate::read::{self, EventCursor, ReadRequest};
+use crate::read::{self, EventCursor, Extent, ReadRequest};
 use crate::sequencer::Sequencer;
 use crate::state;
 use crate::stats::Stats;
@@ -230,6 +230,11 @@ impl Store {
     /// Reads events. See [`ReadRequest`].
     pub async fn read(&self, request: ReadRequest) -> Result<EventCursor, ReadError> {
         read::begin(self.inner(), request).await
+    }
+
+    /// How much a read goes through, up to a position; nothing is read but the index.
+    pub async fn extent(&self, request: &ReadRequest, until: Position) -> Result<Extent, ReadError> {
+        read::extent(self.inner(), request, until).await
     }
 
     /// Follows events. See [`SubscribeRequest`].

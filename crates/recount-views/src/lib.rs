@@ -33,7 +33,7 @@ pub use changes::{After, BadPlace, Change, Changes, Ended, Place, Told};
 pub use error::ViewError;
 pub use key_text::shown as key_text;
 pub use live::Status;
-pub use past::{Absent, Answer, Folded, Moment, RowState, StepRow};
+pub use past::{Absent, Answer, Folded, Moment, Origin, RowState, StepRow};
 pub use recount_entity::fold::Effect;
 pub use replica::series::{Point, Series};
 pub use snapshot::SnapshotError;

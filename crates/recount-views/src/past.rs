@@ -13,6 +13,7 @@ use recount_entity::table::{Row, Slot};
 use recount_env::block_on;
 use recount_store::columns::stream_key;
 use recount_store::time::format_rfc3339;
+use recount_store::{Extent, From, ReadRequest, Scope};
 use recount_types::column::Value;
 use recount_types::{Position, StreamName, Time};
 
@@ -76,6 +77,27 @@ pub struct Folded {
     pub position: Position,
     /// Events that count nowhere, because they do not fit their topic's columns or have no key.
     pub unfit: u64,
+}
+
+/// What rows are folded from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The snapshot that it begins with; `None` = it begins with the first event.
+    pub snapshot: Option<Position>,
+    /// The events further on.
+    pub events: Extent,
+}
+
+/// Such as `folded from the snapshot at position 40 and 3 events in memory`.
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.snapshot {
+            Some(position) => {
+                write!(f, "folded from the snapshot at position {position} and {}", self.events)
+            }
+            None => write!(f, "folded from the first event: {}", self.events),
+        }
+    }
 }
 
 /// One step of a fold.
@@ -262,20 +284,34 @@ impl Views {
         block_on(inner.replica(plan, confines).series(until.0, times))
     }
 
-    /// The snapshot that rows as of a moment, or one key's, are folded from; `None` = from the first event.
-    pub fn begins_at(
+    /// What rows as of a moment, or one key's, are folded from.
+    pub fn origin(
         &self,
         name: &str,
         version: Option<u32>,
         key: Option<&Key>,
         moment: Moment,
-    ) -> Result<Option<Position>, ViewError> {
+    ) -> Result<Origin, ViewError> {
         let inner = self.inner();
         let live = inner.find(name, version)?;
         let position = inner.position_of(moment)?;
-        let key = key.filter(|_| live.plan().bound.by_stream);
-        let snapshot = block_on(inner.snapshot(&live, key, moment, position));
-        Ok(snapshot.map(|snapshot| Position(snapshot.manifest.position)))
+        let stream_key = key.filter(|_| live.plan().bound.by_stream);
+        let snapshot = block_on(inner.snapshot(&live, stream_key, moment, position));
+        let snapshot = snapshot.map(|snapshot| Position(snapshot.manifest.position));
+        inner.folded_from(&live, snapshot, key, moment, position)
+    }
+
+    /// What the steps of a fold are made of, of which no snapshot knows.
+    pub fn origin_of_steps(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        key: Option<&Key>,
+        moment: Moment,
+    ) -> Result<Origin, ViewError> {
+        let inner = self.inner();
+        let live = inner.find(name, version)?;
+        inner.folded_from(&live, None, key, moment, inner.position_of(moment)?)
     }
 
     /// Reads a key as people write it.
@@ -333,6 +369,22 @@ impl Inner {
             None => self.snapshots.newest(wanted).await,
             Some(key) => self.snapshots.newest_of_key(wanted, key, &live.plan().bound.fold).await,
         }
+    }
+
+    fn folded_from(
+        &self,
+        live: &Live,
+        snapshot: Option<Position>,
+        key: Option<&Key>,
+        moment: Moment,
+        position: Position,
+    ) -> Result<Origin, ViewError> {
+        let plan = live.plan();
+        let stream = self.confines(plan, key, moment).stream;
+        let scope = stream.map_or_else(|| Scope::Topic(plan.topic.name.clone()), Scope::Stream);
+        let from = snapshot.map_or(From::Start, From::After);
+        let request = ReadRequest { from, ..ReadRequest::all(scope) };
+        Ok(Origin { snapshot, events: block_on(self.store.extent(&request, position))? })
     }
 
     /// Whether the answer to a question about one key is nearer in its stream than in the rows that are kept up to date.

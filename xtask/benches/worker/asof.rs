@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn snapshots(views: &Views, head: u64) -> Result<Vec<u64>> {
     let mut positions = Vec::new();
     let mut below = head;
-    while let Some(found) = views.begins_at(NAME, None, None, as_of(below))? {
+    while let Some(found) = views.origin(NAME, None, None, as_of(below))?.snapshot {
         positions.insert(0, found.0);
         below = found.0 - 1;
     }
@@ -123,7 +123,8 @@ fn hot(views: &Views, key: u64) -> Result<Vec<Point>> {
     views.steps(NAME, None, Some(&parsed), Moment::default(), &mut |step| positions.push(step.position.0))?;
     let mut points = Vec::new();
     for &position in positions.iter().skip(HOT_STEP).step_by(HOT_STEP) {
-        let base = views.begins_at(NAME, None, Some(&parsed), as_of(position))?.map_or(0, |base| base.0);
+        let base =
+            views.origin(NAME, None, Some(&parsed), as_of(position))?.snapshot.map_or(0, |base| base.0);
         let (mut fastest, mut until) = (Duration::MAX, position);
         for _ in 0..HOT_TIMES {
             let (took, answered) = row(views, key, position)?;
@@ -141,7 +142,7 @@ fn wholes(views: &Views, head: u64, snapshots: &[u64], count: u64) -> Result<Vec
     positions.extend(snapshots.iter().map(|position| position - 1));
     let mut points = Vec::new();
     for position in positions {
-        let base = views.begins_at(NAME, None, None, as_of(position))?.map_or(0, |base| base.0);
+        let base = views.origin(NAME, None, None, as_of(position))?.snapshot.map_or(0, |base| base.0);
         points.push((millions(position - base), whole(views, position)?.as_secs_f64()));
     }
     points.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -4,6 +4,7 @@
 
 mod append;
 mod append_many;
+mod building;
 mod client;
 mod documents;
 mod entities;

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use recount_env::block_on;
 use recount_env::memory::memory_env;
+use recount_env::{Env, block_on};
 use recount_http::Limits;
 use recount_query::Sql;
 use recount_store::{OpenOptions, Store};
@@ -29,15 +29,20 @@ impl Server {
     }
 
     pub(crate) async fn with(limits: Limits) -> Server {
+        Server::with_views(limits, memory_env(), Settings::default()).await
+    }
+
+    /// The same with entities in an environment of their own.
+    pub(crate) async fn with_views(limits: Limits, of_views: Env, settings: Settings) -> Server {
         let env = memory_env();
         let clock = env.clock.clone();
-        let store = block_on(Store::open(env.clone(), Path::new("/db"), OpenOptions::default())).unwrap();
+        let store = block_on(Store::open(env, Path::new("/db"), OpenOptions::default())).unwrap();
         store.execute("CREATE TOPIC t").await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = store.clone();
-        let views = Views::open(store.clone(), env, Settings::default());
+        let views = Views::open(store.clone(), of_views, settings);
         let sql = Sql::new(store.clone(), views.clone(), recount_query::Settings::default()).unwrap();
         let task = tokio::spawn(async move {
             recount_http::serve(listener, served, views, sql, clock, limits, async { drop(stopped.await) })

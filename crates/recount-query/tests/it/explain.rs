@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::support::Bench;
+use crate::support::{BANK, Bench};
 
 #[test]
 fn how_a_topic_is_read() {
@@ -39,37 +39,115 @@ fn how_a_topic_is_read() {
     .collect();
     expect![[r#"
         > SELECT * FROM transactions
-        Scan: topic transactions, whole, as of position 5; 3 of 3 columns decoded: [accountid, amount, timestamp]
+        Scan: topic transactions, whole, as of position 5, at most 3 events in memory; 3 of 3 columns decoded: [accountid, amount, timestamp]
         > SELECT count(*) FROM transactions
-        Scan: topic transactions, whole, as of position 5; 0 of 3 columns decoded: []
+        Scan: topic transactions, whole, as of position 5, at most 3 events in memory; 0 of 3 columns decoded: []
         > SELECT amount FROM transactions WHERE accountid = 1
-        Scan: topic transactions, by the index: stream transactions/1, as of position 5; 2 of 3 columns decoded: [accountid, amount]
+        Scan: topic transactions, by the index: stream transactions/1, as of position 5, 2 events in memory; 2 of 3 columns decoded: [accountid, amount]
         > SELECT amount FROM transactions WHERE accountid = 1 AND _position > 2 AND _position < 10
-        Scan: topic transactions, by the index: stream transactions/1, positions 3 to 9, as of position 5; 2 of 3 columns decoded: [accountid, amount, _position]
+        Scan: topic transactions, by the index: stream transactions/1, positions 3 to 9, as of position 5, 1 event in memory; 2 of 3 columns decoded: [accountid, amount, _position]
         > SELECT amount FROM transactions WHERE _stream = 'transactions/1'
-        Scan: topic transactions, by the index: stream transactions/1, as of position 5; 1 of 3 columns decoded: [amount, _stream]
+        Scan: topic transactions, by the index: stream transactions/1, as of position 5, 2 events in memory; 1 of 3 columns decoded: [amount, _stream]
         > SELECT amount FROM transactions WHERE _type IN ('a', 'b')
-        Scan: topic transactions, by the index: types a, b, as of position 5; 1 of 3 columns decoded: [amount, _type]
+        Scan: topic transactions, by the index: types a, b, as of position 5, no events; 1 of 3 columns decoded: [amount, _type]
         > SELECT amount FROM transactions WHERE _append_time >= '2024-01-02T00:00:00Z' LIMIT 1
-        Scan: topic transactions, whole, appended from 2024-01-02T00:00:00Z, as of position 5; 1 of 3 columns decoded: [amount, _append_time]
+        Scan: topic transactions, whole, appended from 2024-01-02T00:00:00Z, as of position 5, at most 3 events in memory; 1 of 3 columns decoded: [amount, _append_time]
         > SELECT amount FROM transactions ORDER BY _position LIMIT 1
-        Scan: topic transactions, whole, as of position 5; 1 of 3 columns decoded: [amount, _position]
+        Scan: topic transactions, whole, as of position 5, at most 3 events in memory; 1 of 3 columns decoded: [amount, _position]
         > SELECT amount FROM transactions FOR VALID_TIME AS OF END OF '2023-12-31' AS OF POSITION 3 LIMIT 5
-        Scan: topic transactions, whole, as of position 3, what happened until 2023-12-31T23:59:59.999999Z; 1 of 3 columns decoded: [amount], at most 5 rows
+        Scan: topic transactions, whole, as of position 3, what happened until 2023-12-31T23:59:59.999999Z, at most 3 events in memory; 1 of 3 columns decoded: [amount], at most 5 rows
         > SELECT amount FROM transactions FOR SYSTEM_TIME FROM '2024-01-01T00:00:00Z' TO '2024-01-02T00:00:00Z'
-        Scan: topic transactions, whole, as of position 5, versions recorded from 2024-01-01T00:00:00Z to before 2024-01-02T00:00:00Z; 1 of 3 columns decoded: [amount]
+        Scan: topic transactions, whole, as of position 5, versions recorded from 2024-01-01T00:00:00Z to before 2024-01-02T00:00:00Z, at most 3 events in memory; 1 of 3 columns decoded: [amount]
         > SELECT id FROM orders WHERE region = 'EU' AND id = 7
-        Scan: topic orders, by the index: stream orders/["EU",7], as of position 5; 2 of 3 columns decoded: [id, region]
+        Scan: topic orders, by the index: stream orders/["EU",7], as of position 5, no events; 2 of 3 columns decoded: [id, region]
         > SELECT id FROM orders WHERE region = 'EU' AND customer = 'Ann'
-        Scan: topic orders, by the index: tags customer:Ann, as of position 5; 3 of 3 columns decoded: [id, region, customer]
+        Scan: topic orders, by the index: tags customer:Ann, as of position 5, no events; 3 of 3 columns decoded: [id, region, customer]
         > SELECT id FROM orders WHERE array_has(_tags, 'customer:Bob') AND _type = 'made'
-        Scan: topic orders, by the index: tags customer:Bob, as of position 5; 1 of 3 columns decoded: [id, _type, _tags]
+        Scan: topic orders, by the index: tags customer:Bob, as of position 5, no events; 1 of 3 columns decoded: [id, _type, _tags]
         > SELECT id FROM orders WHERE id = 7 OR region = 'EU'
-        Scan: topic orders, whole, as of position 5; 2 of 3 columns decoded: [id, region]
+        Scan: topic orders, whole, as of position 5, no events; 2 of 3 columns decoded: [id, region]
         > SELECT t.amount FROM transactions t WHERE t.accountid IN (SELECT id FROM orders)
-        Scan: topic transactions, whole, as of position 5; 2 of 3 columns decoded: [accountid, amount]
-        Scan: topic orders, whole, as of position 5; 1 of 3 columns decoded: [id]
+        Scan: topic transactions, whole, as of position 5, at most 3 events in memory; 2 of 3 columns decoded: [accountid, amount]
+        Scan: topic orders, whole, as of position 5, no events; 1 of 3 columns decoded: [id]
     "#]].assert_eq(&shown);
+}
+
+/// Eleven payments, a snapshot each five positions, and one of the moment of closing.
+#[test]
+fn how_an_entity_is_folded() {
+    const ACCOUNT: &str = "CREATE ENTITY account FROM transactions
+        STATE (balance DECIMAL(18,2) NOT NULL DEFAULT 0) WHEN ANY THEN SET balance = balance + amount";
+    let payments: Vec<String> = (0..11)
+        .map(|number| {
+            format!(
+                "INSERT INTO transactions VALUES ({}, 1, '2024-01-{:02}T00:00:00Z')",
+                number % 2,
+                number + 1
+            )
+        })
+        .collect();
+    let mut statements = vec![BANK, ACCOUNT];
+    statements.extend(payments.iter().map(String::as_str));
+    let (bench, _views) = Bench::reopened(&statements, 5);
+    bench.sql("INSERT INTO transactions VALUES (1, 5, '2024-02-01T00:00:00Z')");
+    let of = |rest: &str| format!("EXPLAIN SELECT balance FROM account {rest}");
+    let shown = [
+        of(""),
+        of("WHERE accountid = 1"),
+        of("AS OF POSITION 13"),
+        of("AS OF POSITION 12"),
+        of("AS OF POSITION 12 WHERE accountid = 1"),
+        of("AS OF POSITION 4"),
+        of("FOR VALID_TIME AS OF '2024-01-08T00:00:00Z'"),
+        of("FOR VALID_TIME AS OF '2024-01-08T00:00:00Z' WHERE accountid = 1"),
+        of("FOR VALID_TIME ALL"),
+        of("FOR SYSTEM_TIME ALL WHERE accountid = 0"),
+        of("FOR VALID_TIME AS OF EACH (VALUES ('2024-01-08T00:00:00Z'))"),
+        of("FOR VERSION 1"),
+    ];
+    let scans = shown.iter().map(|sql| format!("> {sql}\n{}", bench.sql(sql)));
+    expect![[r#"
+        > EXPLAIN SELECT balance FROM account 
+        plan
+        Scan: account version 1, whole, as of position 14, kept up to date; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account WHERE accountid = 1
+        plan
+        FilterExec: accountid@0 = 1, projection=[balance@1]
+          Scan: account version 1, one accountid, as of position 14, kept up to date; 2 of 2 columns decoded: [accountid, balance]
+        > EXPLAIN SELECT balance FROM account AS OF POSITION 13
+        plan
+        Scan: account version 1, whole, as of position 13, folded from the snapshot at position 13 and no events; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account AS OF POSITION 12
+        plan
+        Scan: account version 1, whole, as of position 12, folded from the first event: at most 12 events in memory; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account AS OF POSITION 12 WHERE accountid = 1
+        plan
+        FilterExec: accountid@0 = 1, projection=[balance@1]
+          Scan: account version 1, one accountid, as of position 12, folded from the first event: 5 events in memory; 2 of 2 columns decoded: [accountid, balance]
+        > EXPLAIN SELECT balance FROM account AS OF POSITION 4
+        plan
+        Scan: account version 1, whole, as of position 4, folded from the first event: at most 4 events in memory; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account FOR VALID_TIME AS OF '2024-01-08T00:00:00Z'
+        plan
+        Scan: account version 1, whole, as of position 14, what happened until 2024-01-08T00:00:00Z, folded from the snapshot at position 13 and at most 1 event in memory; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account FOR VALID_TIME AS OF '2024-01-08T00:00:00Z' WHERE accountid = 1
+        plan
+        FilterExec: accountid@0 = 1, projection=[balance@1]
+          Scan: account version 1, one accountid, as of position 14, what happened until 2024-01-08T00:00:00Z, folded from the first event: 6 events in memory; 2 of 2 columns decoded: [accountid, balance]
+        > EXPLAIN SELECT balance FROM account FOR VALID_TIME ALL
+        plan
+        Scan: account version 1, whole, as of position 14, versions valid at any time, every step folded from the first event: at most 12 events in memory; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account FOR SYSTEM_TIME ALL WHERE accountid = 0
+        plan
+        FilterExec: accountid@0 = 0, projection=[balance@1]
+          Scan: account version 1, one accountid, as of position 14, versions recorded at any time, every step folded from the first event: 6 events in memory; 2 of 2 columns decoded: [accountid, balance]
+        > EXPLAIN SELECT balance FROM account FOR VALID_TIME AS OF EACH (VALUES ('2024-01-08T00:00:00Z'))
+        plan
+        Scan: account version 1, whole, as of position 14, in one pass at each of 1 times from 2024-01-08T00:00:00Z to 2024-01-08T00:00:00Z, folded from the first event: at most 12 events in memory; 1 of 2 columns decoded: [balance]
+        > EXPLAIN SELECT balance FROM account FOR VERSION 1
+        plan
+        Scan: account version 1, whole, as of position 14, kept up to date; 1 of 2 columns decoded: [balance]
+    "#]].assert_eq(&scans.collect::<String>());
 }
 
 #[test]
@@ -81,7 +159,7 @@ fn the_whole_plan() {
           SortExec: TopK(fetch=3), expr=[sum(transactions.amount)@1 ASC NULLS LAST], preserve_partitioning=[false]
             AggregateExec: mode=Single, gby=[accountid@0 as accountid], aggr=[sum(transactions.amount)]
               FilterExec: amount@1 > 0.00
-                Scan: topic transactions, whole, as of position 4; 2 of 3 columns decoded: [accountid, amount]
+                Scan: topic transactions, whole, as of position 4, at most 3 events in memory; 2 of 3 columns decoded: [accountid, amount]
     "#]].assert_eq(&bench.sql(
         "EXPLAIN SELECT accountid, sum(amount) FROM transactions WHERE amount > 0 GROUP BY accountid ORDER BY 2 LIMIT 3",
     ));

@@ -44,7 +44,7 @@ fn they_are_a_relation_of_their_own() {
         3 | NULL
         > EXPLAIN SELECT error FROM kept_errors
         plan
-        Scan: topic kept_errors, whole, as of position 13; 1 of 5 columns decoded: [error]
+        Scan: topic kept_errors, whole, as of position 13, at most 4 events in memory; 1 of 5 columns decoded: [error]
         > SELECT n FROM kept_errors
         error: schema error: No field named n.
         Valid fields are kept_errors._position, kept_errors._append_time, kept_errors._stream, kept_errors._value, kept_errors.error, kept_errors._revision, kept_errors._partition, kept_errors._offset, kept_errors._id, kept_errors._type, kept_errors._tags, kept_errors._event_time, kept_errors._key, kept_errors._headers.

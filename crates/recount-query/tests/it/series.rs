@@ -68,7 +68,7 @@ fn the_ends_of_months() {
         > EXPLAIN SELECT balance FROM account FOR VALID_TIME AS OF EACH (SELECT month - INTERVAL '1 microsecond'
             FROM generate_series(TIMESTAMPTZ '2024-01-01T00:00:00Z', TIMESTAMPTZ '2024-03-01T00:00:00Z', INTERVAL '1 month') AS g(month))
         plan
-        Scan: account version 1, whole, as of position 10, in one pass at each of 3 times from 2023-12-31T23:59:59.999999Z to 2024-02-29T23:59:59.999999Z, folded from the first event; 1 of 2 columns decoded: [balance]
+        Scan: account version 1, whole, as of position 10, in one pass at each of 3 times from 2023-12-31T23:59:59.999999Z to 2024-02-29T23:59:59.999999Z, folded from the first event: at most 8 events in memory; 1 of 2 columns decoded: [balance]
         > SELECT _valid_at, balance FROM account FOR VALID_TIME AS OF EACH (VALUES ('2024-02-01T00:00:00Z'), ('2023-12-31T00:00:00Z'), ('2024-02-01T00:00:00Z')) WHERE accountid = 1 ORDER BY 1
         _valid_at | balance
         2023-12-31T00:00:00Z | 100.50

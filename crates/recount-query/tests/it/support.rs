@@ -51,27 +51,55 @@ impl Bench {
     }
 
     pub(crate) fn with(relations: Arc<dyn Relations>, settings: Settings) -> Bench {
-        Bench::made(|_| relations, settings)
+        let (env, clock) = new_env();
+        Bench::of(&env, clock, |_| relations, settings)
     }
 
     /// A database with its entities.
     pub(crate) fn with_entities() -> (Bench, Views) {
-        let env = memory_env();
+        let (env, clock) = new_env();
+        Bench::opened(&env, clock, recount_views::Settings::default())
+    }
+
+    /// A database whose entities have been folded by `statements`, closed and opened again; a snapshot each
+    /// `snapshot_events` positions.
+    pub(crate) fn reopened(statements: &[&str], snapshot_events: u64) -> (Bench, Views) {
+        let (env, clock) = new_env();
+        let settings = recount_views::Settings { snapshot_events, ..recount_views::Settings::default() };
+        let (bench, views) = Bench::opened(&env, clock.clone(), settings.clone());
+        for sql in statements {
+            if views.execute(sql).is_err() {
+                bench.answer(sql).unwrap();
+            }
+        }
+        for entity in views.entities() {
+            bench.sql(&format!("SELECT * FROM {}", entity.name));
+        }
+        views.close();
+        block_on(bench.store.close()).unwrap();
+        drop((bench, views));
+        Bench::opened(&env, clock, settings)
+    }
+
+    fn opened(env: &Env, clock: Arc<ManualClock>, settings: recount_views::Settings) -> (Bench, Views) {
         let mut kept = None;
         let relations = |store: &Store| {
-            let views = Views::open(store.clone(), env, recount_views::Settings::default());
+            let views = Views::open(store.clone(), env.clone(), settings);
             kept = Some(views.clone());
             Arc::new(Entities::new(views)) as Arc<dyn Relations>
         };
-        let bench = Bench::made(relations, Settings::default());
+        let bench = Bench::of(env, clock, relations, Settings::default());
         (bench, kept.unwrap())
     }
 
-    fn made(relations: impl FnOnce(&Store) -> Arc<dyn Relations>, settings: Settings) -> Bench {
-        let clock = Arc::new(ManualClock(AtomicI64::new(0)));
-        let env = Env { clock: clock.clone(), ..memory_env() };
-        clock.0.store(parse_rfc3339("2024-01-01T00:00:00Z").unwrap().0, Ordering::Release);
-        let store = block_on(Store::open(env, std::path::Path::new("/db"), OpenOptions::default())).unwrap();
+    fn of(
+        env: &Env,
+        clock: Arc<ManualClock>,
+        relations: impl FnOnce(&Store) -> Arc<dyn Relations>,
+        settings: Settings,
+    ) -> Bench {
+        let open = Store::open(env.clone(), std::path::Path::new("/db"), OpenOptions::default());
+        let store = block_on(open).unwrap();
         let engine = Engine::new(store.clone(), relations(&store), settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Bench { store, engine, clock, runtime, session: SessionSettings::default() }
@@ -152,6 +180,12 @@ async fn shown(mut answer: Answer) -> Result<String, QueryError> {
         text.push_str(&format!("notice: {notice}\n"));
     }
     Ok(text)
+}
+
+/// An environment in memory, and its clock.
+fn new_env() -> (Env, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock(AtomicI64::new(time("2024-01-01T00:00:00Z").0)));
+    (Env { clock: clock.clone(), ..memory_env() }, clock)
 }
 
 /// An instant.

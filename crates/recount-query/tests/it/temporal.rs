@@ -305,7 +305,7 @@ fn wherever_a_clause_stands_it_is_applied_or_an_error() {
         VALUES ((SELECT count(*) FROM T))
           error: a subquery is not supported in this place: put it into FROM or WITH
         EXPLAIN SELECT accountid FROM T
-          Scan: topic transactions, whole, as of position 3; 1 of 3 columns decoded: [accountid]
+          Scan: topic transactions, whole, as of position 3, at most 3 events in memory; 1 of 3 columns decoded: [accountid]
         SELECT count(*) FROM (SELECT * FROM transactions) C
           error: line 1, column 51: a clause of time stands right behind the name of a topic or entity in FROM or JOIN, before its alias: FROM t FOR SYSTEM_TIME AS OF … AS x
         SELECT count(*) FROM (SELECT * FROM transactions) AS s C

@@ -291,6 +291,85 @@ impl Topics {
 
 /// Begins a read.
 pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<EventCursor, ReadError> {
+    let Sought { catalogue, topics, as_of, after, until, candidates } = sought(inner, &request).await?;
+    let direction = request.direction;
+    let walk = |term: Vec<u8>| TermWalk::new(term, after, until, direction);
+    let source = match candidates {
+        Candidates::Stream(term) => {
+            let from_rank = match request.from {
+                From::Revision(revision) => Some(revision.0),
+                _ => None,
+            };
+            Source::Hits(UnionWalk { walks: vec![walk(term).ranked(from_rank)], direction })
+        }
+        Candidates::Terms(terms) => {
+            Source::Hits(UnionWalk { walks: terms.into_iter().map(walk).collect(), direction })
+        }
+        Candidates::Topic(topic) => {
+            // The first of a topic's positions in a group may lie before `after`, others behind it.
+            let group_start = match locate::group_of_position(&**inner, &inner.reader, after).await? {
+                Some(group) if after > 0 => group.positions().0 - 1,
+                _ => 0,
+            };
+            let walks = vec![TermWalk::new(groups_of(topic), group_start, until, direction)];
+            Source::Groups { walk: UnionWalk { walks, direction }, after, until }
+        }
+        Candidates::All if direction == Direction::Backward => {
+            Source::Backward { frames: Vec::new(), position: until, after }
+        }
+        Candidates::All => {
+            let near = inner.frame_at(FrameKey::Position(after + 1)).await?;
+            let location = locate::location(&inner.reader, near)?;
+            Source::Forward { cursor: inner.reader.frames(location), next: after + 1, until }
+        }
+    };
+    Ok(EventCursor {
+        inner: inner.clone(),
+        catalogue,
+        source,
+        direction,
+        topics,
+        filter: request.filter,
+        remaining: request.limit,
+        as_of,
+        finder: Finder::default(),
+        group: None,
+        window: 0..0,
+        revision: None,
+        ready: None,
+    })
+}
+
+/// Which positions a request asks for, and what of the index leads to them.
+pub(super) struct Sought {
+    catalogue: Arc<Catalogue>,
+    topics: Topics,
+    as_of: Position,
+    /// Positions in (`after`, `until`].
+    pub(super) after: u64,
+    pub(super) until: u64,
+    pub(super) candidates: Candidates,
+}
+
+/// Where events that come into question are named.
+pub(super) enum Candidates {
+    /// By this term, a stream's, each of them and no other.
+    Stream(Vec<u8>),
+    /// By these, each of them.
+    Terms(Vec<Vec<u8>>),
+    /// By the groups that have one of this topic.
+    Topic(TopicId),
+    /// By none: every event does.
+    All,
+}
+
+/// The term of the groups that have an event of a topic.
+pub(super) fn groups_of(topic: TopicId) -> Vec<u8> {
+    Term::of(TermKind::Topic, topic, &[]).as_bytes().to_vec()
+}
+
+/// What a request asks for.
+pub(super) async fn sought(inner: &Arc<Inner>, request: &ReadRequest) -> Result<Sought, ReadError> {
     let head = inner.head();
     let catalogue = inner.catalogue();
     let as_of = round_down(inner, request.as_of.min(head), head).await?;
@@ -313,16 +392,10 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
         }
         (From::Time(time), true) => until = until.min(last_before(inner, time).await?.0),
     }
-    let walk = |term: Vec<u8>| TermWalk::new(term, after, until, request.direction);
     let filtered = !request.filter.is_empty()
         && request.filter.iter().all(|item| !item.types.is_empty() || !item.tags.is_empty());
-    let source = if let Some(term) = stream_term {
-        let from_rank = match request.from {
-            From::Revision(revision) => Some(revision.0),
-            _ => None,
-        };
-        let walks = vec![walk(term).ranked(from_rank)];
-        Source::Hits(UnionWalk { walks, direction: request.direction })
+    let candidates = if let Some(term) = stream_term {
+        Candidates::Stream(term)
     } else if filtered {
         let ids: Vec<TopicId> = match &topics {
             Topics::One(id) => vec![*id],
@@ -340,39 +413,13 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
         }
         terms.sort_unstable();
         terms.dedup();
-        Source::Hits(UnionWalk { walks: terms.into_iter().map(walk).collect(), direction: request.direction })
+        Candidates::Terms(terms)
     } else if let Topics::One(topic) = topics {
-        // The first of a topic's positions in a group may lie before `after`, others behind it.
-        let group_start = match locate::group_of_position(&**inner, &inner.reader, after).await? {
-            Some(group) if after > 0 => group.positions().0 - 1,
-            _ => 0,
-        };
-        let term = Term::of(TermKind::Topic, topic, &[]).as_bytes().to_vec();
-        let walks = vec![TermWalk::new(term, group_start, until, request.direction)];
-        let walk = UnionWalk { walks, direction: request.direction };
-        Source::Groups { walk, after, until }
-    } else if backward {
-        Source::Backward { frames: Vec::new(), position: until, after }
+        Candidates::Topic(topic)
     } else {
-        let near = inner.frame_at(FrameKey::Position(after + 1)).await?;
-        let location = locate::location(&inner.reader, near)?;
-        Source::Forward { cursor: inner.reader.frames(location), next: after + 1, until }
+        Candidates::All
     };
-    Ok(EventCursor {
-        inner: inner.clone(),
-        catalogue,
-        source,
-        direction: request.direction,
-        topics,
-        filter: request.filter,
-        remaining: request.limit,
-        as_of,
-        finder: Finder::default(),
-        group: None,
-        window: 0..0,
-        revision: None,
-        ready: None,
-    })
+    Ok(Sought { catalogue, topics, as_of, after, until, candidates })
 }
 
 /// The terms of which every match of an item has one: its tag that the memtables know least, or else its types.

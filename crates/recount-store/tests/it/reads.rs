@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use recount_env::block_on;
-use recount_store::{From, QueryItem, ReadRequest, Scope};
+use recount_store::{From, OpenOptions, QueryItem, ReadRequest, Scope};
 use recount_types::{Position, Revision, Tag, Time};
 
 use crate::support::{Bench, all, of_stream, of_topic};
@@ -131,4 +131,53 @@ fn what_does_not_exist() {
     let bench = filled();
     let unknown = block_on(bench.store.read(of_topic("c"))).unwrap_err();
     expect!["there is no topic c"].assert_eq(&unknown.to_string());
+}
+
+/// What EXPLAIN says of a read must be what the read does: as many events, named by parts of the index that have them.
+#[test]
+fn how_much_a_read_goes_through() {
+    let item = |types: &[&str], tags: &[&str]| QueryItem {
+        types: types.iter().map(|name| (*name).to_owned()).collect(),
+        tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
+    };
+    let filtered = |item| ReadRequest { filter: vec![item], ..of_topic("a") };
+    let requests = [
+        (of_stream("a/1"), true),
+        (of_stream("a/none"), true),
+        (filtered(item(&["opened"], &[])), true),
+        (filtered(item(&["opened", "moved"], &[])), true),
+        (filtered(item(&[], &["owner:ann"])), true),
+        (filtered(item(&["moved"], &["owner:ann"])), false),
+        (ReadRequest { filter: vec![item(&["moved"], &[])], ..of_stream("a/1") }, false),
+        (of_topic("a"), false),
+        (of_topic("b"), false),
+        (all(), false),
+    ];
+    let small = OpenOptions { memtable_bytes_max: 1, ..OpenOptions::default() };
+    for (bench, on_disk) in [(filled(), false), (filled().reopen_with(small), true)] {
+        let whole = block_on(bench.store.extent(&of_stream("a/1"), Position::MAX)).unwrap();
+        assert_eq!(whole.runs.is_empty(), !on_disk, "{whole:?}");
+        for (request, exact) in &requests {
+            for after in 0..=8 {
+                for until in 0..=9 {
+                    let request = ReadRequest { from: From::After(Position(after)), ..request.clone() };
+                    let extent = block_on(bench.store.extent(&request, Position(until))).unwrap();
+                    let events = bench.events(request.clone());
+                    let read = events.iter().map(|event| event.position.0).filter(|&at| at <= until);
+                    let read: Vec<u64> = read.collect();
+                    let what = format!("{request:?} up to {until}: {extent}, but {read:?}");
+                    if *exact {
+                        assert_eq!(extent.events, read.len() as u64, "{what}");
+                    }
+                    assert!(extent.events >= read.len() as u64, "{what}");
+                    assert!(extent.exact == *exact || extent.events == 0, "{what}");
+                    let named = |position| extent.runs.iter().any(|run| run.contains(&position));
+                    if request.scope != (Scope::All { system: false }) {
+                        assert!(read.iter().all(|&position| extent.in_memory || named(position)), "{what}");
+                        assert!(on_disk || extent.runs.is_empty(), "{what}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -29,9 +29,14 @@ impl Bench {
 
     /// Closes and opens again.
     pub(crate) fn reopen(self) -> Bench {
+        self.reopen_with(OpenOptions::default())
+    }
+
+    /// Closes and opens again, otherwise.
+    pub(crate) fn reopen_with(self, options: OpenOptions) -> Bench {
         block_on(self.store.close()).unwrap();
         drop(self.store);
-        Bench { store: open(&self.env), env: self.env }
+        Bench { store: open_with(&self.env, options), env: self.env }
     }
 
     /// Appends by words, see [`write`] and [`condition`]; positions, or the error.
@@ -90,7 +95,11 @@ pub(crate) async fn all_at_once<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F
 }
 
 fn open(env: &Env) -> Store {
-    block_on(Store::open(env.clone(), std::path::Path::new("/db"), OpenOptions::default())).unwrap()
+    open_with(env, OpenOptions::default())
+}
+
+fn open_with(env: &Env, options: OpenOptions) -> Store {
+    block_on(Store::open(env.clone(), std::path::Path::new("/db"), options)).unwrap()
 }
 
 pub(crate) fn line(event: &Event) -> String {

@@ -60,8 +60,8 @@ fn caught_up(bank: &Bank) {
 
 fn begins_at(bank: &Bank, key: Option<&str>, moment: Moment) -> u64 {
     let key = key.map(|key| bank.views.key("account", None, key).unwrap());
-    let begins = bank.views.begins_at("account", None, key.as_ref(), moment);
-    begins.unwrap().map_or(0, |position| position.0)
+    let origin = bank.views.origin("account", None, key.as_ref(), moment);
+    origin.unwrap().snapshot.map_or(0, |position| position.0)
 }
 
 fn names(bank: &Bank) -> Vec<String> {

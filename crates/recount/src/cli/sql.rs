@@ -178,6 +178,28 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// The answer to a query as a JSON object of columns and rows.
+    fn answer(&self, query: &str) -> Result<Value, Failure> {
+        let mut answer = Vec::new();
+        match self.target {
+            Target::Local(database) => match database.sql_with(query, &self.settings)? {
+                Output::Executed(executed) => return Ok(executed_json(&executed)),
+                Output::Rows(rows) => {
+                    for piece in rows.formatted(Format::Json) {
+                        answer.extend_from_slice(&piece?);
+                    }
+                }
+            },
+            Target::Remote(remote) => {
+                let format = Format::Json.content_type();
+                for piece in remote.run_sql(query, self.settings.stopped, format)?.pieces {
+                    answer.extend_from_slice(&piece?);
+                }
+            }
+        }
+        json(&answer)
+    }
+
     /// Says to a person what is set.
     fn is_set(&self) {
         if self.shape == Shape::Table {

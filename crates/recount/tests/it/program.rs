@@ -56,6 +56,41 @@ impl Directory {
         expect.assert_eq(&self.run(arguments, input));
     }
 
+    /// What is seen on a terminal where these lines are typed at the prompt of `recount sql bank.db`: without what moves
+    /// the cursor, and with durations written as TIME. What was typed is remembered in the directory.
+    pub(crate) fn typed(&self, lines: &[&str]) -> String {
+        let command = format!("{} sql bank.db", env!("CARGO_BIN_EXE_recount"));
+        let mut child = Command::new("script")
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .current_dir(&self.0)
+            .env("TERM", "xterm")
+            .env("XDG_STATE_HOME", self.0.join("state"))
+            .env_remove("RECOUNT_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let keys: String = lines.iter().map(|line| format!("{line}\r")).collect();
+        child.stdin.take().unwrap().write_all(keys.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{:?}", output.status);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut parts = text.split('\u{1b}');
+        let mut seen = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            // A sequence is a bracket, numbers, and a letter.
+            let end = part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |letter| letter + 1);
+            seen += &part[end..];
+        }
+        let seen = seen.replace('\r', "");
+        let is_duration = |line: &str| line.strip_suffix(" ms").is_some_and(|ms| ms.parse::<f64>().is_ok());
+        let lines = seen.lines().map(str::trim_end);
+        lines
+            .map(|line| if is_duration(line) { "TIME ms\n".to_owned() } else { format!("{line}\n") })
+            .collect()
+    }
+
     /// Starts a server on a free port.
     pub(crate) fn serve(&self, database: &str) -> Server {
         self.started(&mut self.command(&["serve", database, "--listen", "127.0.0.1:0"]))

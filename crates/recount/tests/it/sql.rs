@@ -228,3 +228,41 @@ fn a_script_leaves_stopped_keys_out() {
     let served = directory.run(&["sql", &server.url], script);
     assert_eq!(served.replace(&server.url, "bank.db"), local);
 }
+
+/// A terminal: what a person types, keys included, and what is seen on the screen. All of it is typed ahead, as it is when
+/// several lines are pasted: the prompt once dropped whatever was typed while a statement ran.
+#[test]
+fn typed_at_a_prompt() {
+    let directory = bank("sql-prompt");
+    let tab = "\t";
+    let seen = directory.typed(&[
+        "\\?",
+        "\\d",
+        "\\d account",
+        "\\timing",
+        &format!("SEL{tab} balance FROM acc{tab} WHERE accountid = 1;"),
+        "\\timing",
+        "SELECT 1 AS",
+        "  one;",
+        "nonsense;",
+        "\\x",
+        "\\q",
+    ]);
+    for expected in [
+        "A statement ends with a semicolon.",
+        "accountid BIGINT, amount DECIMAL(18,2), timestamp TIMESTAMPTZ",
+        "column     type\n─────────  ─────────────\naccountid  BIGINT\nbalance    DECIMAL(18,2)\n2 rows\n",
+        "timing is on\n",
+        "balance\n───────\n  80.00\n1 row\nTIME ms\n",
+        "timing is off\n",
+        "one\n───\n  1\n1 row\n> ",
+        "line 1, column 1: expected: an SQL statement, found: nonsense\n",
+        "there is no command \\x. \\? for help\n",
+    ] {
+        assert!(seen.contains(expected), "{expected:?} is missing in\n{seen}");
+    }
+    // The next time, the key up brings back what was typed: \q, \x, nonsense, and the statement before.
+    let up = "\u{1b}[A";
+    let seen = directory.typed(&[&format!("{up}{up}{up}{up}"), "\\q"]);
+    assert!(seen.contains("one\n───\n  1\n1 row\n"), "{seen}");
+}

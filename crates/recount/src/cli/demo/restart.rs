@@ -47,10 +47,10 @@ pub(super) fn again(
 
 /// What the rows are folded from.
 fn origin(database: &Database) -> Result<String, Failure> {
-    let begins = database.views().begins_at("account", None, None, Moment::default())?;
-    Ok(match begins {
+    let origin = database.views().origin("account", None, None, Moment::default())?;
+    Ok(match origin.snapshot {
         Some(position) => {
-            let after = database.head().0 - position.0;
+            let after = origin.events.events;
             format!("from the snapshot at position {position}, and {after} events behind it")
         }
         None => "folded from the first event, because so few need no snapshot".to_owned(),

@@ -1,6 +1,7 @@
 //! Statements typed at a prompt: with history, completion of words and names, and a few commands.
 
 use std::borrow::Cow;
+use std::io;
 use std::path::PathBuf;
 
 use rustyline::completion::Completer;
@@ -9,11 +10,11 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, Helper};
+use serde_json::{Value, json};
 
-use super::Session;
 use super::script::end_of_statement;
+use super::{Session, table};
 use crate::cli::failure::Failure;
-use crate::cli::target::Target;
 
 const HELP: &str = "A statement ends with a semicolon. Besides:
   \\d            list topics and entities        \\d NAME   show one
@@ -56,7 +57,7 @@ const WORDS: &[&str] = &[
 /// Reads and runs statements until the end of input or `\q`.
 pub(super) fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     let mut editor: Editor<Typing, _> = Editor::new().map_err(|error| Failure::new(error.to_string()))?;
-    editor.set_helper(Some(Typing { names: names(session.target) }));
+    editor.set_helper(Some(Typing { names: names(session) }));
     let history = history();
     if let Some(file) = &history {
         // There is none the first time.
@@ -73,7 +74,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<(), Failure> {
                     Ok(false) => break,
                     Err(failure) => eprintln!("{}", failure.of_database(session.database)),
                 }
-                editor.set_helper(Some(Typing { names: names(session.target) }));
+                let first = line.split_whitespace().next().unwrap_or_default().to_uppercase();
+                if ["CREATE", "ALTER", "DROP"].contains(&first.as_str()) {
+                    editor.set_helper(Some(Typing { names: names(session) }));
+                }
             }
             Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Eof) => break,
@@ -96,7 +100,7 @@ fn command(session: &mut Session<'_>, line: &str) -> Result<bool, Failure> {
             session.run("SHOW TOPICS")?;
             session.run("SHOW ENTITIES")?;
         }
-        ("\\d", Some(name)) => session.run(&format!("SELECT * FROM {name} LIMIT 0"))?,
+        ("\\d", Some(name)) => describe(session, name)?,
         ("\\timing", None) => {
             session.timing = !session.timing;
             println!("timing is {}", if session.timing { "on" } else { "off" });
@@ -120,11 +124,25 @@ fn history() -> Option<PathBuf> {
     Some(directory.join("sql_history"))
 }
 
+/// Shows the columns of a topic or an entity.
+fn describe(session: &Session<'_>, name: &str) -> Result<(), Failure> {
+    let answer = session.answer(&format!("SELECT * FROM {name} LIMIT 0"))?;
+    let columns = answer.get("columns").and_then(Value::as_array).cloned().unwrap_or_default();
+    let rows: Vec<Value> = columns.iter().map(|column| json!([column["name"], column["type"]])).collect();
+    let columns = json!([{"name": "column", "type": "TEXT"}, {"name": "type", "type": "TEXT"}]);
+    table::write(&mut io::stdout().lock(), &json!({"columns": columns, "rows": rows}))?;
+    Ok(())
+}
+
 /// The names of topics and entities.
-fn names(target: &Target) -> Vec<String> {
-    let Target::Local(database) = target else { return Vec::new() };
-    let mut names: Vec<String> = database.topics().iter().map(|topic| topic.name.to_string()).collect();
-    names.extend(database.views().entities().iter().map(|entity| entity.name.to_string()));
+fn names(session: &Session<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for query in ["SHOW TOPICS", "SHOW ENTITIES"] {
+        // Whoever cannot be asked now is not worth an error before anything is typed.
+        let answer = session.answer(query).unwrap_or_default();
+        let rows = answer.get("rows").and_then(Value::as_array).into_iter().flatten();
+        names.extend(rows.filter_map(|row| row[0].as_str().map(str::to_owned)));
+    }
     names.sort();
     names.dedup();
     names
@@ -169,5 +187,41 @@ impl Completer for Typing {
         let known = WORDS.iter().copied().chain(names);
         let matching = known.filter(|known| !word.is_empty() && known.to_lowercase().starts_with(&word));
         Ok((start, matching.map(str::to_owned).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use rustyline::history::DefaultHistory;
+
+    use super::*;
+
+    #[test]
+    fn words_and_names_are_completed() {
+        let typing = Typing { names: vec!["accounts".to_owned(), "andere_änderung".to_owned()] };
+        let history = DefaultHistory::new();
+        let shown: String =
+            ["", "sel", "SELECT * FROM a", "SELECT * FROM ACC", "x, andere_ä", "show ", "(fr", "nothing"]
+                .iter()
+                .map(|line| {
+                    let (start, found) = typing.complete(line, line.len(), &Context::new(&history)).unwrap();
+                    format!("{line}| from {start}: {}\n", found.join(", "))
+                })
+                .collect();
+        expect![[r#"
+            | from 0: 
+            sel| from 0: SELECT
+            SELECT * FROM a| from 14: AS OF POSITION, ALTER TOPIC, ALTER ENTITY, accounts, andere_änderung
+            SELECT * FROM ACC| from 14: accounts
+            x, andere_ä| from 3: andere_änderung
+            show | from 5: 
+            (fr| from 1: FROM
+            nothing| from 0: 
+        "#]]
+        .assert_eq(&shown);
+        // Only what is before the cursor counts.
+        let (start, found) = typing.complete("sel 1", 3, &Context::new(&history)).unwrap();
+        assert_eq!((start, found), (0, vec!["SELECT".to_owned()]));
     }
 }
