@@ -77,7 +77,7 @@ impl Extent {
             if sequencer.runs.covered_to_position() != covered {
                 continue;
             }
-            let newer = in_memory(&sequencer, term, after.max(covered), until);
+            let newer = in_memory(&sequencer, term, after, until);
             self.in_memory |= newer > 0;
             for (run, _) in &found {
                 let covers = run.covers().from_position + 1..=run.covers().to_position;
@@ -127,7 +127,7 @@ fn events_of(sequencer: &Sequencer, topic: TopicId) -> u64 {
 
 fn in_memory(sequencer: &Sequencer, term: &[u8], after: u64, until: u64) -> u64 {
     let behind = |position| sequencer.count_after(term, Position(position));
-    if after >= until { 0 } else { behind(after) - behind(until) }
+    behind(after) - behind(until)
 }
 
 #[cfg(test)]

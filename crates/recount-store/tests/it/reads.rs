@@ -170,6 +170,7 @@ fn how_much_a_read_goes_through() {
                         assert_eq!(extent.events, read.len() as u64, "{what}");
                     }
                     assert!(extent.events >= read.len() as u64, "{what}");
+                    assert!(extent.events <= until.saturating_sub(after), "{what}");
                     assert!(extent.exact == *exact || extent.events == 0, "{what}");
                     let named = |position| extent.runs.iter().any(|run| run.contains(&position));
                     if request.scope != (Scope::All { system: false }) {
