@@ -1,16 +1,16 @@
-//! The catalogue: the topics and entities that exist, as a fold over the events of the system topic `_catalog`.
+//! The catalogue: the topics, entities and views that exist, as a fold over the events of the system topic `_catalog`.
 //!
 //! A value, never changed in place: a statement makes the next catalogue and the event that tells it, and both
-//! take effect when that event is sequenced. Ids are never reused. Topics and entities share their names.
+//! take effect when that event is sequenced. Ids are never reused. Topics, entities and views share their names.
 //!
-//! Invariant: the catalogue keeps the text of an entity's definition and the topics it reads; what its expressions
-//! mean is not known here.
+//! Invariant: the catalogue keeps the text of an entity's or a view's definition and the topics it reads; what its
+//! expressions mean is not known here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use recount_types::limits::{DEFINITIONS_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX};
-use recount_types::{EntityId, Position, Time, TopicId, TopicName};
+use recount_types::{EntityId, Position, Time, TopicId, TopicName, ViewId};
 
 use crate::ddl::Statement;
 use crate::error::DdlError;
@@ -19,10 +19,13 @@ use crate::schema::TopicDefinition;
 mod change;
 mod entities;
 mod saved;
+mod views;
 
 pub(crate) use change::Change;
 use entities::Entities;
 pub use entities::{EntityState, EntityVersion};
+use views::Views;
+pub use views::{Read, ViewState};
 
 /// The topic of definitions.
 pub const CATALOG: TopicId = TopicId(1);
@@ -38,6 +41,7 @@ pub struct Catalogue {
     by_id: BTreeMap<TopicId, Arc<TopicState>>,
     next_id: u32,
     entities: Entities,
+    views: Views,
     /// What the topics add to a prologue, about.
     definitions_bytes: usize,
 }
@@ -79,7 +83,7 @@ pub struct TopicInfo {
 /// What a statement changes.
 #[derive(Debug)]
 pub(crate) struct Planned {
-    /// The topic or entity.
+    /// The topic, entity or view.
     pub(crate) name: TopicName,
     /// The version of the entity that it is about.
     pub(crate) version: Option<u32>,
@@ -95,6 +99,7 @@ impl Catalogue {
             by_id: BTreeMap::new(),
             next_id: FIRST_USER_TOPIC,
             entities: Entities::new(),
+            views: Views::new(),
             definitions_bytes: 0,
         };
         for (id, name) in [(CATALOG, "_catalog"), (IMPORTS, "_imports")] {
@@ -141,6 +146,30 @@ impl Catalogue {
         self.entities.by_id(id)
     }
 
+    /// The views that were not dropped, by name.
+    pub fn views(&self) -> impl Iterator<Item = &Arc<ViewState>> {
+        self.views.live()
+    }
+
+    /// The view of this name, unless it was dropped.
+    pub fn view(&self, name: &TopicName) -> Option<&Arc<ViewState>> {
+        self.views.by_name(name)
+    }
+
+    /// Refuses a name that something has.
+    fn is_free(&self, name: &TopicName) -> Result<(), DdlError> {
+        let by = if self.by_name.contains_key(name) {
+            "a topic"
+        } else if self.entity(name).is_some() {
+            "an entity"
+        } else if self.view(name).is_some() {
+            "a view"
+        } else {
+            return Ok(());
+        };
+        Err(DdlError::Taken { name: name.clone(), by })
+    }
+
     /// What a statement changes.
     pub(crate) fn plan(&self, statement: Statement) -> Result<Planned, DdlError> {
         let (name, change) = match statement {
@@ -157,14 +186,20 @@ impl Catalogue {
             }
             Statement::DropTopic(name) => {
                 let topic = self.live(&name)?;
-                if let Some((entity, version)) = self.entities.reader_of(topic.id) {
-                    return Err(DdlError::InUse { topic: name, entity: entity.name.clone(), version });
+                let entity = self.entities.reader_of(topic.id);
+                let entity =
+                    entity.map(|(entity, version)| format!("version {version} of entity {}", entity.name));
+                let view = || self.views.reader_of(topic.id).map(|view| format!("view {}", view.name));
+                if let Some(reader) = entity.or_else(view) {
+                    return Err(DdlError::InUse { topic: name, reader });
                 }
                 (topic.name.clone(), Change::DropTopic { id: topic.id.0 })
             }
             Statement::CreateEntity(create) => return self.plan_create_entity(&create),
             Statement::AlterEntity(alter) => return self.plan_skip(&alter),
             Statement::DropEntity(drop) => return self.plan_drop_entity(&drop),
+            Statement::CreateView(create) => return self.plan_create_view(&create),
+            Statement::DropView(drop) => return self.plan_drop_view(&drop),
         };
         Ok(Planned { name, version: None, change })
     }
@@ -174,9 +209,7 @@ impl Catalogue {
         if self.by_name.contains_key(name) {
             return Err(DdlError::Exists(name.clone()));
         }
-        if self.entity(name).is_some() {
-            return Err(DdlError::Taken { name: name.clone(), by: "an entity" });
-        }
+        self.is_free(name)?;
         self.has_room(saved_bytes(definition), 0)?;
         if self.by_name.len() >= TOPICS_MAX {
             return Err(DdlError::Invalid(format!("there are {TOPICS_MAX} topics, which is the limit")));
@@ -194,13 +227,18 @@ impl Catalogue {
     /// Refuses a definition of so many bytes, in place of one of `before`, with which there would be too much to
     /// begin segments with.
     fn has_room(&self, bytes: usize, before: usize) -> Result<(), DdlError> {
-        let bytes = self.definitions_bytes + self.entities.definitions_bytes() + bytes - before;
+        let bytes = self.definitions_bytes + self.others_bytes() + bytes - before;
         if bytes <= DEFINITIONS_BYTES_MAX {
             return Ok(());
         }
         Err(DdlError::Invalid(format!(
-            "the definitions of all topics and entities, dropped topics included, would have {bytes} bytes, the limit is {DEFINITIONS_BYTES_MAX}"
+            "the definitions of all topics, entities and views, dropped topics included, would have {bytes} bytes, the limit is {DEFINITIONS_BYTES_MAX}"
         )))
+    }
+
+    /// What entities and views add to a prologue, about.
+    fn others_bytes(&self) -> usize {
+        self.entities.definitions_bytes() + self.views.definitions_bytes()
     }
 
     fn live(&self, name: &TopicName) -> Result<&Arc<TopicState>, DdlError> {
@@ -211,6 +249,9 @@ impl Catalogue {
             Some(topic) => Ok(topic),
             None if self.entity(name).is_some() => {
                 Err(DdlError::Invalid(format!("{name} is an entity, not a topic")))
+            }
+            None if self.view(name).is_some() => {
+                Err(DdlError::Invalid(format!("{name} is a view, not a topic")))
             }
             None => Err(DdlError::NotFound(name.to_string())),
         }
@@ -251,6 +292,14 @@ impl Catalogue {
                 next.by_name.remove(&dropped.name);
                 next.put(dropped);
             }
+            Change::CreateView { id, name, reads, text } => next.views.create(ViewState {
+                id: ViewId(*id),
+                name: name.clone(),
+                text: text.clone(),
+                reads: reads.clone(),
+                created: position,
+            })?,
+            Change::DropView { id } => next.views.drop(*id)?,
             of_entities => next.entities.apply(of_entities, position)?,
         }
         Ok(next)

@@ -1,4 +1,4 @@
-//! Statements that define topics and entities, from their text.
+//! Statements that define topics, entities and views, from their text.
 //!
 //! ```text
 //! CREATE TOPIC name ["(" column {"," column} ")"] {event | clause}
@@ -11,7 +11,7 @@
 //!        | PARTITIONS number | ON ERROR (REFUSE|KEEP)
 //! ```
 //!
-//! Those about entities are in `entity.rs`.
+//! Those about entities are in `entity.rs`, those about views in `view.rs`.
 //!
 //! Names fold as in Postgres; the field of a column is the name as written. Tokens are sqlparser's. What a
 //! definition must fulfil by itself is checked here; what depends on the topics that exist, in the catalogue.
@@ -28,9 +28,11 @@ mod error;
 mod expression;
 mod parser;
 mod tokens;
+mod view;
 
 pub use entity::{Action, AlterEntity, CreateEntity, DropEntity, Lookup, Rule, SkipEvent, StateColumn};
 pub use error::{ParseError, Problem};
+pub use view::{CreateView, DropView, ViewRead};
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub enum Statement {
     AlterEntity(AlterEntity),
     /// DROP ENTITY.
     DropEntity(DropEntity),
+    /// CREATE MATERIALIZED VIEW.
+    CreateView(Box<CreateView>),
+    /// DROP MATERIALIZED VIEW.
+    DropView(DropView),
 }
 
 /// A name as written, and as it is known.
@@ -93,6 +99,8 @@ impl Statement {
             Statement::CreateEntity(_) => "CREATE ENTITY",
             Statement::AlterEntity(_) => "ALTER ENTITY",
             Statement::DropEntity(_) => "DROP ENTITY",
+            Statement::CreateView(_) => "CREATE MATERIALIZED VIEW",
+            Statement::DropView(_) => "DROP MATERIALIZED VIEW",
         }
     }
 
@@ -103,6 +111,7 @@ impl Statement {
             Statement::CreateEntity(_) | Statement::AlterEntity(_) | Statement::DropEntity(_) => {
                 Defined::Entity
             }
+            Statement::CreateView(_) | Statement::DropView(_) => Defined::View,
         }
     }
 }

@@ -280,8 +280,14 @@ pub enum DdlError {
     /// There is no such entity.
     #[error("there is no entity {0}")]
     NoEntity(TopicName),
-    /// Topics and entities share their names.
-    #[error("{name} is the name of {by}: topics and entities share their names, choose another one")]
+    /// The view exists already.
+    #[error("view {0} exists already: drop it first")]
+    ViewExists(TopicName),
+    /// There is no such view.
+    #[error("there is no view {0}")]
+    NoView(TopicName),
+    /// Topics, entities and views share their names.
+    #[error("{name} is the name of {by}: topics, entities and views share their names, choose another one")]
     Taken {
         /// The name.
         name: TopicName,
@@ -289,16 +295,12 @@ pub enum DdlError {
         by: &'static str,
     },
     /// Something reads it.
-    #[error(
-        "topic {topic} cannot be dropped: version {version} of entity {entity} reads it. Drop that first"
-    )]
+    #[error("topic {topic} cannot be dropped: {reader} reads it. Drop that first")]
     InUse {
         /// The topic.
         topic: TopicName,
-        /// The entity.
-        entity: TopicName,
-        /// The version of it.
-        version: u32,
+        /// What reads it.
+        reader: String,
     },
     /// A limit or rule forbids it.
     #[error("{0}")]
@@ -315,9 +317,10 @@ impl DdlError {
             DdlError::Syntax(_) | DdlError::Invalid(_) => Kind::Invalid,
             DdlError::Exists(_)
             | DdlError::EntityExists(_)
+            | DdlError::ViewExists(_)
             | DdlError::Taken { .. }
             | DdlError::InUse { .. } => Kind::Conflict,
-            DdlError::NotFound(_) | DdlError::NoEntity(_) => Kind::NotFound,
+            DdlError::NotFound(_) | DdlError::NoEntity(_) | DdlError::NoView(_) => Kind::NotFound,
             DdlError::Append(error) => error.kind(),
         }
     }

@@ -44,7 +44,7 @@ pub mod time;
 pub mod transaction;
 
 pub use append::{AppendRequest, Appended, AppendedEvent, EventWrite};
-pub use catalogue::{Catalogue, EntityState, EntityVersion, TopicInfo, TopicState};
+pub use catalogue::{Catalogue, EntityState, EntityVersion, TopicInfo, TopicState, ViewState};
 pub use condition::{Condition, EventQuery, Expected, QueryItem};
 pub use error::{AppendError, CloseError, DdlError, ReadError};
 pub use open::{OpenOptions, OpenStoreError};

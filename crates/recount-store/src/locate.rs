@@ -70,6 +70,8 @@ struct Batch {
 pub(crate) struct Stretch {
     pub(crate) positions: Range<u64>,
     pub(crate) append_time: Time,
+    /// The last position of the append.
+    pub(crate) append_end: Position,
     /// What the batch is.
     pub(crate) entry: Entry,
     span: Span,
@@ -94,6 +96,8 @@ pub(crate) struct RawRecord<'a> {
 pub(crate) struct Placed<'a> {
     pub(crate) position: Position,
     pub(crate) append_time: Time,
+    /// The last position of the append.
+    pub(crate) append_end: Position,
     pub(crate) entry: Entry,
     pub(crate) record: RawRecord<'a>,
 }
@@ -241,9 +245,11 @@ impl PlacedGroup {
         let holder = if span.lsn_distance == 0 { Some(self) } else { self.earlier.as_deref() };
         let holder = holder.filter(|group| self.is_holder(Some(group), &span));
         let entry = holder.and_then(|group| group.directory.entries.get(span.entry as usize));
+        let append_end = self.append_ends.get(span.append as usize).ok_or_else(|| self.missing())?;
         Ok(Stretch {
             positions: span.first..span.first + u64::from(span.count),
             append_time: group::append_time(&self.header, span.append as usize),
+            append_end: Position(*append_end),
             entry: *entry.ok_or_else(|| self.missing())?,
             span,
         })
@@ -252,7 +258,7 @@ impl PlacedGroup {
     /// The record of a position of a stretch of this group.
     #[inline]
     pub(crate) fn record(&mut self, stretch: &Stretch, position: u64) -> Result<Placed<'_>, ReadError> {
-        let Stretch { append_time, entry, span, .. } = *stretch;
+        let Stretch { append_time, append_end, entry, span, .. } = *stretch;
         let index = stretch.record(position).filter(|&index| index < entry.count);
         let Some(index) = index else { return Err(self.missing()) };
         let record = if span.lsn_distance == 0 {
@@ -264,7 +270,7 @@ impl PlacedGroup {
                 None => return Err(self.origin.damaged(&MISSING)),
             }
         };
-        Ok(Placed { position: Position(position), append_time, entry, record })
+        Ok(Placed { position: Position(position), append_time, append_end, entry, record })
     }
 
     /// The record of a position.

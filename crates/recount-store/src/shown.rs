@@ -25,6 +25,7 @@ pub fn executed_json(executed: &Executed) -> Value {
     let about = match executed.defined {
         Defined::Topic => "topic",
         Defined::Entity => "entity",
+        Defined::View => "view",
     };
     let mut shown = json!({
         "statement": executed.statement,

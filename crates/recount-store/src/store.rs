@@ -96,6 +96,8 @@ pub enum Defined {
     Topic,
     /// An entity.
     Entity,
+    /// A view.
+    View,
 }
 
 impl Store {
@@ -150,7 +152,7 @@ impl Store {
     /// can tell what their expressions mean, with [`Store::define`].
     pub async fn execute(&self, sql: &str) -> Result<Executed, DdlError> {
         let statement = ddl::parse(sql).map_err(|error| DdlError::Syntax(error.to_string()))?;
-        if statement.defines() == Defined::Entity {
+        if statement.defines() != Defined::Topic {
             return Err(DdlError::Invalid(format!(
                 "{} needs what evaluates expressions, and this is the store alone",
                 statement.name()

@@ -14,4 +14,4 @@ pub use column::{Column, Form, Value};
 pub use event::{Event, NewEvent, Tag};
 pub use kind::Kind;
 pub use name::{StreamName, TopicName};
-pub use number::{EntityId, Epoch, Lsn, Offset, Partition, Position, Revision, Time, TopicId};
+pub use number::{EntityId, Epoch, Lsn, Offset, Partition, Position, Revision, Time, TopicId, ViewId};

@@ -28,11 +28,13 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most topics in a database.
 pub const TOPICS_MAX: usize = 10_000;
-/// Largest sum of the definitions of all topics and entities, dropped topics included, as JSON, bytes: every segment
+/// Largest sum of the definitions of all topics, entities and views, dropped topics included, as JSON, bytes: every segment
 /// begins with them.
 pub const DEFINITIONS_BYTES_MAX: usize = 6 << 20;
 /// Most entities in a database.
 pub const ENTITIES_MAX: usize = 1_000;
+/// Most views in a database.
+pub const VIEWS_MAX: usize = 1_000;
 /// Longest statement that defines something, bytes.
 pub const STATEMENT_BYTES_MAX: usize = 64 << 10;
 /// Most words, numbers and signs in one expression of a definition: whatever walks an expression recurses.

@@ -42,6 +42,10 @@ number! {
     EntityId(u32)
 }
 number! {
+    /// Number of a view, from 1, never reused.
+    ViewId(u32)
+}
+number! {
     /// Number of a partition within its topic, from 0.
     Partition(u32)
 }

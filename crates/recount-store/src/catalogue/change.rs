@@ -3,6 +3,7 @@
 use recount_types::TopicName;
 use serde::{Deserialize, Serialize};
 
+use super::views::Read;
 use crate::schema::{TopicDefinition, name};
 
 /// What an event of `_catalog` says. Persisted as JSON.
@@ -84,5 +85,22 @@ pub(crate) enum Change {
         id: u32,
         /// Number of the version.
         version: u32,
+    },
+    /// A view came to be.
+    CreateView {
+        /// Its id.
+        id: u32,
+        /// Its name.
+        #[serde(with = "name")]
+        name: TopicName,
+        /// The topics that it reads.
+        reads: Vec<Read>,
+        /// The statement.
+        text: String,
+    },
+    /// A view is gone.
+    DropView {
+        /// Its id.
+        id: u32,
     },
 }

@@ -100,6 +100,9 @@ impl Entities {
             Change::CreateTopic { id, .. } | Change::AlterTopic { id, .. } | Change::DropTopic { id } => {
                 unreachable!("topic {id} is no entity")
             }
+            Change::CreateView { id, .. } | Change::DropView { id } => {
+                unreachable!("view {id} is no entity")
+            }
             Change::CreateEntity { id, version, name, topic, lookups, text } => {
                 if *id < self.next_id {
                     return Err(format!("entity id {id} was used before"));

@@ -2,19 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use recount_types::{EntityId, Position, TopicId, TopicName};
+use recount_types::{EntityId, Position, TopicId, TopicName, ViewId};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalogue, EntityState, EntityVersion, FIRST_USER_TOPIC, TopicState};
+use super::views::Read;
+use super::{Catalogue, EntityState, EntityVersion, FIRST_USER_TOPIC, TopicState, ViewState};
 use crate::schema::{TopicDefinition, name};
 
-/// All of it. Before the first entity is created it is the array of topics alone.
+/// All of it. Before the first entity or view is created it is the array of topics alone.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
     topics: Vec<SavedTopic>,
     entities: Vec<SavedEntity>,
     next_entity: u32,
+    /// Since there are views; absent before the first one was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    views: Option<SavedViews>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedViews {
+    views: Vec<SavedView>,
+    next_view: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedView {
+    id: u32,
+    #[serde(with = "name")]
+    name: TopicName,
+    created: u64,
+    reads: Vec<Read>,
+    text: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,10 +90,15 @@ impl Catalogue {
             })
             .collect();
         let entities: Vec<SavedEntity> = self.entities.all().map(|entity| save_entity(entity)).collect();
-        let saved = if entities.is_empty() {
+        let next_view = self.views.next_id();
+        let views = (next_view > 1).then(|| SavedViews {
+            views: self.views.live().map(|view| save_view(view)).collect(),
+            next_view,
+        });
+        let saved = if entities.is_empty() && views.is_none() {
             serde_json::to_vec(&topics)
         } else {
-            serde_json::to_vec(&Saved { topics, entities, next_entity: self.entities.next_id() })
+            serde_json::to_vec(&Saved { topics, entities, next_entity: self.entities.next_id(), views })
         };
         saved.expect("definitions have a JSON form")
     }
@@ -80,7 +107,7 @@ impl Catalogue {
     pub(crate) fn load(bytes: &[u8]) -> Result<Catalogue, String> {
         let saved = if bytes.first() == Some(&b'[') {
             let topics = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-            Saved { topics, entities: Vec::new(), next_entity: 1 }
+            Saved { topics, entities: Vec::new(), next_entity: 1, views: None }
         } else {
             serde_json::from_slice(bytes).map_err(|e| e.to_string())?
         };
@@ -104,7 +131,25 @@ impl Catalogue {
             catalogue.entities.restore(load_entity(entity), saved.next_entity)?;
         }
         catalogue.entities.begin_ids_at(saved.next_entity);
+        if let Some(SavedViews { mut views, next_view }) = saved.views {
+            views.sort_by_key(|view| view.id);
+            for SavedView { id, name, created, reads, text } in views {
+                let (id, created) = (ViewId(id), Position(created));
+                catalogue.views.create(ViewState { id, name, text, reads, created })?;
+            }
+            catalogue.views.begin_ids_at(next_view);
+        }
         Ok(catalogue)
+    }
+}
+
+fn save_view(view: &ViewState) -> SavedView {
+    SavedView {
+        id: view.id.0,
+        name: view.name.clone(),
+        created: view.created.0,
+        reads: view.reads.clone(),
+        text: view.text.clone(),
     }
 }
 

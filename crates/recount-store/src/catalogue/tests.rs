@@ -25,7 +25,19 @@ impl Bench {
             Some((name, version)) => {
                 self.catalogue.plan_switch(&TopicName::parse(name).unwrap(), version.parse().unwrap())
             }
-            None => self.catalogue.plan(parse(sql).unwrap()),
+            None => {
+                let mut statement = parse(sql).unwrap();
+                if let crate::ddl::Statement::CreateView(create) = &mut statement {
+                    // The topics behind FROM are what whoever plans queries would find.
+                    let from = create.query.rsplit_once("FROM ").unwrap().1;
+                    let read = |name: &str| crate::ddl::ViewRead {
+                        topic: TopicName::parse(name).unwrap(),
+                        columns: vec!["n".to_owned()],
+                    };
+                    create.reads = from.split(", ").map(read).collect();
+                }
+                self.catalogue.plan(statement)
+            }
         };
         let planned = match planned {
             Ok(planned) => planned,
@@ -40,8 +52,7 @@ impl Bench {
         let loaded = Catalogue::load(&saved).unwrap();
         assert_eq!(String::from_utf8(loaded.save()), String::from_utf8(saved));
         assert_eq!(shown(&loaded), shown(&self.catalogue));
-        let bytes =
-            |catalogue: &Catalogue| catalogue.definitions_bytes + catalogue.entities.definitions_bytes();
+        let bytes = |catalogue: &Catalogue| catalogue.definitions_bytes + catalogue.others_bytes();
         assert_eq!(bytes(&loaded), bytes(&self.catalogue));
         json
     }
@@ -70,7 +81,12 @@ fn shown(catalogue: &Catalogue) -> String {
         let skipped: String = entity.skipped.iter().map(|position| format!(" -{position}")).collect();
         format!("{} {}@{} {}{skipped}\n", entity.id, entity.name, entity.created, versions.join(" "))
     };
-    catalogue.entities().map(entity).collect()
+    let view = |view: &Arc<ViewState>| {
+        let reads: Vec<String> = view.reads.iter().map(|read| read.topic().to_string()).collect();
+        format!("{} view {}@{} of {}\n", view.id, view.name, view.created, reads.join(" "))
+    };
+    let entities = catalogue.entities().map(entity);
+    entities.chain(catalogue.views().map(view)).collect()
 }
 
 fn entity(name: &str) -> String {
@@ -143,14 +159,14 @@ fn what_cannot_be_done_to_entities() {
     bench.check(
         &format!("CREATE {}", entity("t")),
         expect![
-            "Conflict: t is the name of a topic: topics and entities share their names, choose another one"
+            "Conflict: t is the name of a topic: topics, entities and views share their names, choose another one"
         ],
     );
-    bench.check(&format!("CREATE OR REPLACE {}", entity("rates")), expect!["Conflict: rates is the name of a topic: topics and entities share their names, choose another one"]);
+    bench.check(&format!("CREATE OR REPLACE {}", entity("rates")), expect!["Conflict: rates is the name of a topic: topics, entities and views share their names, choose another one"]);
     bench.check(
         "CREATE TOPIC e",
         expect![
-            "Conflict: e is the name of an entity: topics and entities share their names, choose another one"
+            "Conflict: e is the name of an entity: topics, entities and views share their names, choose another one"
         ],
     );
     bench.check("DROP TOPIC e", expect!["Invalid: e is an entity, not a topic"]);
@@ -228,7 +244,7 @@ fn entities_have_limits() {
         }
         Err(error) => Some(error.to_string()),
     });
-    expect!["the definitions of all topics and entities, dropped topics included, would have 6348438 bytes, the limit is 6291456"].assert_eq(&refused.unwrap());
+    expect!["the definitions of all topics, entities and views, dropped topics included, would have 6348438 bytes, the limit is 6291456"].assert_eq(&refused.unwrap());
     assert!(bench.catalogue.save().len() < DEFINITIONS_BYTES_MAX);
     bench.run("DROP ENTITY e0 VERSION 2");
     assert!(planned(&bench.catalogue, &long).is_ok());
@@ -312,4 +328,72 @@ fn catalogues_that_are_refused() {
         let change: Change = serde_json::from_str(change).unwrap();
         expected.assert_eq(&bench.catalogue.after(&change, Position(9)).unwrap_err());
     }
+}
+
+#[test]
+fn views_are_made_and_dropped() {
+    let mut bench = Bench::new();
+    for sql in [
+        "CREATE MATERIALIZED VIEW v AS SELECT * FROM t, rates;",
+        "CREATE MATERIALIZED VIEW w (a) AS SELECT n FROM t",
+    ] {
+        assert!(!bench.run(sql).contains("Invalid"));
+    }
+    bench.is(expect![[r#"
+        1 view v@3 of 16 17
+        2 view w@4 of 16
+    "#]]);
+    let refused = [
+        "CREATE MATERIALIZED VIEW v AS SELECT n FROM t",
+        "CREATE MATERIALIZED VIEW t AS SELECT n FROM t",
+        "CREATE MATERIALIZED VIEW x AS SELECT n FROM nothing",
+        "CREATE MATERIALIZED VIEW x AS SELECT n FROM v",
+        "CREATE TOPIC v",
+        "CREATE ENTITY v FROM t STATE (n INT) WHEN ANY THEN DELETE",
+        "CREATE ENTITY x FROM v STATE (n INT) WHEN ANY THEN DELETE",
+        "DROP TOPIC rates",
+        "DROP TOPIC v",
+        "DROP ENTITY v",
+        "DROP MATERIALIZED VIEW t",
+        "DROP MATERIALIZED VIEW x",
+    ];
+    let said: Vec<String> = refused.iter().map(|sql| format!("> {sql}\n{}\n", bench.run(sql))).collect();
+    expect![[r#"
+        > CREATE MATERIALIZED VIEW v AS SELECT n FROM t
+        Conflict: view v exists already: drop it first
+        > CREATE MATERIALIZED VIEW t AS SELECT n FROM t
+        Conflict: t is the name of a topic: topics, entities and views share their names, choose another one
+        > CREATE MATERIALIZED VIEW x AS SELECT n FROM nothing
+        NotFound: there is no topic nothing
+        > CREATE MATERIALIZED VIEW x AS SELECT n FROM v
+        Invalid: v is a view, not a topic
+        > CREATE TOPIC v
+        Conflict: v is the name of a view: topics, entities and views share their names, choose another one
+        > CREATE ENTITY v FROM t STATE (n INT) WHEN ANY THEN DELETE
+        Conflict: v is the name of a view: topics, entities and views share their names, choose another one
+        > CREATE ENTITY x FROM v STATE (n INT) WHEN ANY THEN DELETE
+        Invalid: v is a view, and an entity folds topics only
+        > DROP TOPIC rates
+        Conflict: topic rates cannot be dropped: view v reads it. Drop that first
+        > DROP TOPIC v
+        Invalid: v is a view, not a topic
+        > DROP ENTITY v
+        Invalid: v is a view, not an entity
+        > DROP MATERIALIZED VIEW t
+        Invalid: t is a topic, not a view
+        > DROP MATERIALIZED VIEW x
+        NotFound: there is no view x
+    "#]].assert_eq(&said.concat());
+    bench.check("DROP MATERIALIZED VIEW v", expect![[r#"{"change":"drop_view","id":1}"#]]);
+    bench.check("DROP TOPIC rates", expect![[r#"{"change":"drop_topic","id":17}"#]]);
+    bench.check("CREATE MATERIALIZED VIEW v AS SELECT n FROM t", expect![[r#"{"change":"create_view","id":3,"name":"v","reads":[{"topic":16,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t"}"#]]);
+    bench.is(expect![[r#"
+        3 view v@7 of 16
+        2 view w@4 of 16
+    "#]]);
+    bench.run("DROP MATERIALIZED VIEW v");
+    bench.run("DROP MATERIALIZED VIEW w");
+    // Ids are not used again, even when no view is left.
+    bench.check("CREATE MATERIALIZED VIEW v AS SELECT n FROM t", expect![[r#"{"change":"create_view","id":4,"name":"v","reads":[{"topic":16,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t"}"#]]);
+    expect![[r#"{"topics":[{"id":16,"schema":1,"created":1,"dropped":false,"definition":{"name":"t"}},{"id":17,"schema":1,"created":2,"dropped":true,"definition":{"name":"rates"}}],"entities":[],"next_entity":1,"views":{"views":[{"id":4,"name":"v","created":10,"reads":[{"topic":16,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t"}],"next_view":5}}"#]].assert_eq(&String::from_utf8(bench.catalogue.save()).unwrap());
 }

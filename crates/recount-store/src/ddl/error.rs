@@ -54,11 +54,17 @@ pub enum Problem {
     Other(String),
     /// No statement begins so.
     #[error(
-        "found {found}; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+        "found {found}; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW"
     )]
     Statement {
         /// What is there.
         found: String,
+    },
+    /// A view that is not kept.
+    #[error("the rows of a view are kept up to date here: write {verb} MATERIALIZED VIEW")]
+    PlainView {
+        /// CREATE or DROP.
+        verb: &'static str,
     },
     /// Something else belongs there.
     #[error("found {found}, expected {expected}")]

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::{Location, Token};
 use super::check::{self, Declared};
 use super::error::{ParseError, Problem};
 use super::tokens::{Tokens, error_at};
-use super::{AlterTopic, Alteration, Ident, Statement, entity};
+use super::{AlterTopic, Alteration, Ident, Statement, entity, view};
 use crate::json;
 use crate::schema::{
     Column, ColumnType, EventDefinition, OnError, TagDefinition, TimeFormat, TimeUnit, TopicDefinition,
@@ -46,6 +46,13 @@ pub(super) fn statement(tokens: &mut Tokens<'_>) -> Result<Statement, ParseError
             "ALTER" => (Statement::AlterTopic(alter_topic(tokens)?), "the end"),
             _ => (Statement::DropTopic(topic_name(tokens, TOPIC)?), "the end"),
         }
+    } else if !or_replace && verb != "ALTER" && tokens.take_word("MATERIALIZED") {
+        match verb {
+            "CREATE" => (Statement::CreateView(Box::new(view::create_view(tokens)?)), "the end"),
+            _ => (Statement::DropView(view::drop_view(tokens)?), "the end"),
+        }
+    } else if !or_replace && verb != "ALTER" && tokens.peek_word().is_some_and(is_view) {
+        return Err(tokens.error(Problem::PlainView { verb }));
     } else if or_replace {
         return Err(tokens.expected("ENTITY"));
     } else {
@@ -58,6 +65,10 @@ pub(super) fn statement(tokens: &mut Tokens<'_>) -> Result<Statement, ParseError
         };
     }
     if tokens.peek().is_some() { Err(tokens.expected(expected)) } else { Ok(statement) }
+}
+
+fn is_view(word: &str) -> bool {
+    word.eq_ignore_ascii_case("VIEW")
 }
 
 fn create_topic(tokens: &mut Tokens<'_>) -> Result<TopicDefinition, ParseError> {

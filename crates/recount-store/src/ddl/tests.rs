@@ -235,19 +235,19 @@ fn what_is_no_statement() {
     check(
         "",
         expect![
-            "line 1, column 1: found the end; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+            "line 1, column 1: found the end; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW"
         ],
     );
     check(
         "SELECT 1",
         expect![
-            "line 1, column 1: found SELECT; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+            "line 1, column 1: found SELECT; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW"
         ],
     );
     check(
         "CREATE TABLE t",
         expect![
-            "line 1, column 8: found TABLE; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+            "line 1, column 8: found TABLE; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW"
         ],
     );
     check("CREATE TOPIC", expect!["line 1, column 13: found the end, expected the name of a topic"]);
@@ -450,4 +450,81 @@ fn what_is_no_statement() {
 fn errors_of_those_who_bind_look_alike() {
     let error = ParseError::at(Location::new(2, 3), "balance is TEXT".to_owned());
     expect!["line 2, column 3: balance is TEXT"].assert_eq(&error.to_string());
+}
+
+#[test]
+fn views() {
+    let shown = |sql: &str| match parse(sql) {
+        Ok(Statement::CreateView(create)) => {
+            let columns: Vec<&str> = create.columns.iter().map(|column| column.folded.as_str()).collect();
+            format!("{} [{}] {:?} {:?}", create.name, columns.join(" "), create.query, create.text)
+        }
+        Ok(Statement::DropView(drop)) => format!("drop {}", drop.name),
+        Ok(other) => other.name().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let statements = [
+        "CREATE MATERIALIZED VIEW v AS SELECT 1",
+        "  create materialized view V (a, \"B\")\n  AS -- é\n  WITH w AS (SELECT ';') SELECT * FROM w ;  ",
+        "DROP MATERIALIZED VIEW v;",
+        "CREATE VIEW v AS SELECT 1",
+        "DROP VIEW v",
+        "CREATE MATERIALIZED TABLE v AS SELECT 1",
+        "CREATE MATERIALIZED VIEW _v AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v_errors AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v (a, A) AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v (a b) AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v",
+        "CREATE MATERIALIZED VIEW v EMIT ON WINDOW CLOSE AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v (a) WITH (x = 1) AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v AS",
+        "CREATE MATERIALIZED VIEW v AS ;",
+        "CREATE MATERIALIZED VIEW v AS SELECT 1; SELECT 2",
+        "CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1",
+        "ALTER MATERIALIZED VIEW v",
+        "DROP MATERIALIZED VIEW v CASCADE",
+    ];
+    let said: Vec<String> = statements.iter().map(|sql| format!("> {sql}\n{}\n", shown(sql))).collect();
+    expect![[r#"
+        > CREATE MATERIALIZED VIEW v AS SELECT 1
+        v [] "                              SELECT 1" "CREATE MATERIALIZED VIEW v AS SELECT 1"
+        >   create materialized view V (a, "B")
+          AS -- é
+          WITH w AS (SELECT ';') SELECT * FROM w ;  
+        v [a B] "                                     \n         \n  WITH w AS (SELECT ';') SELECT * FROM w" "create materialized view V (a, \"B\")\n  AS -- é\n  WITH w AS (SELECT ';') SELECT * FROM w"
+        > DROP MATERIALIZED VIEW v;
+        drop v
+        > CREATE VIEW v AS SELECT 1
+        line 1, column 8: the rows of a view are kept up to date here: write CREATE MATERIALIZED VIEW
+        > DROP VIEW v
+        line 1, column 6: the rows of a view are kept up to date here: write DROP MATERIALIZED VIEW
+        > CREATE MATERIALIZED TABLE v AS SELECT 1
+        line 1, column 21: found TABLE, expected VIEW
+        > CREATE MATERIALIZED VIEW _v AS SELECT 1
+        line 1, column 26: "_v" is reserved: names that begin with an underscore are the system's
+        > CREATE MATERIALIZED VIEW v_errors AS SELECT 1
+        line 1, column 26: "v_errors" is reserved: names that end in _errors show the errors of another topic or view
+        > CREATE MATERIALIZED VIEW v (a, A) AS SELECT 1
+        line 1, column 32: column a is defined twice
+        > CREATE MATERIALIZED VIEW v (a b) AS SELECT 1
+        line 1, column 31: found b, expected a comma or a closing parenthesis
+        > CREATE MATERIALIZED VIEW v
+        line 1, column 27: found the end, expected AS, or columns in parentheses
+        > CREATE MATERIALIZED VIEW v EMIT ON WINDOW CLOSE AS SELECT 1
+        line 1, column 28: found EMIT, expected AS, or columns in parentheses
+        > CREATE MATERIALIZED VIEW v (a) WITH (x = 1) AS SELECT 1
+        line 1, column 32: found WITH, expected AS
+        > CREATE MATERIALIZED VIEW v AS
+        line 1, column 30: found the end, expected a query
+        > CREATE MATERIALIZED VIEW v AS ;
+        line 1, column 31: found ;, expected a query
+        > CREATE MATERIALIZED VIEW v AS SELECT 1; SELECT 2
+        line 1, column 41: found SELECT after the end of the statement: run one statement at a time
+        > CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1
+        line 1, column 19: found MATERIALIZED, expected ENTITY
+        > ALTER MATERIALIZED VIEW v
+        line 1, column 7: found MATERIALIZED; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW
+        > DROP MATERIALIZED VIEW v CASCADE
+        line 1, column 26: found CASCADE, expected the end
+    "#]].assert_eq(&said.concat());
 }

@@ -57,6 +57,19 @@ impl<'a> Tokens<'a> {
         self.sql.get(start..end).unwrap_or_default()
     }
 
+    /// Takes everything up to a semicolon, in a text in which white space stands for all that was before it.
+    pub(super) fn rest(&mut self) -> String {
+        let start = byte_at(self.sql, self.location());
+        while self.peek().is_some_and(|token| *token != Token::SemiColon) {
+            self.advance();
+        }
+        let end = byte_at(self.sql, self.parser.get_current_token().span.end);
+        let before = self.sql.get(..start).unwrap_or_default();
+        let mut text: String = before.chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+        text.push_str(self.sql.get(start..end).unwrap_or_default());
+        text
+    }
+
     /// Refuses queries in all that follows.
     pub(super) fn refuse_queries(&self) -> Result<(), ParseError> {
         let mut at = self.parser.index();

@@ -329,7 +329,7 @@ fn placed(record: RawRecord<'_>) -> Placed<'_> {
         control: false,
         crc: 0,
     };
-    Placed { position: Position(9), append_time: Time(77), entry, record }
+    Placed { position: Position(9), append_time: Time(77), append_end: Position(9), entry, record }
 }
 
 fn state() -> TopicState {

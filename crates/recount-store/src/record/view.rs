@@ -36,6 +36,8 @@ pub struct EventView<'a> {
     pub event_time: Time,
     /// When it was appended.
     pub append_time: Time,
+    /// The last position of its append.
+    pub append_end: Position,
     /// Media type of the payload; `None` is `application/json`.
     pub content_type: Option<&'a str>,
     /// The payload.
@@ -54,7 +56,7 @@ pub(crate) fn view<'a>(
     topic: &'a TopicState,
     revision: Option<Revision>,
 ) -> Result<EventView<'a>, ReadError> {
-    let Placed { position, append_time, entry, record } = placed;
+    let Placed { position, append_time, append_end, entry, record } = placed;
     let damaged = |error: BadHeader| ReadError::Corrupt {
         what: format!("the event at position {position} of topic {}: {error}", topic.name),
     };
@@ -83,6 +85,7 @@ pub(crate) fn view<'a>(
         event_type: own.event_type,
         event_time: time.or(stamped).unwrap_or(*append_time),
         append_time: *append_time,
+        append_end: *append_end,
         content_type: own.content_type,
         payload: record.value.unwrap_or_default(),
         tags: own.tags,

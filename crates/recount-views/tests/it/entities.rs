@@ -201,7 +201,7 @@ fn a_new_version_is_built_beside_and_takes_over() {
     assert_eq!(bank.row("account", "1"), "1 10000d");
     assert_eq!(
         bank.run(&ACCOUNT.replace("ENTITY account", "ENTITY transactions")),
-        "transactions is the name of a topic: topics and entities share their names, choose another one"
+        "transactions is the name of a topic: topics, entities and views share their names, choose another one"
     );
     let replaced = bank.run(
         "CREATE OR REPLACE ENTITY account FROM transactions STATE (balance DECIMAL(18,2) NOT NULL DEFAULT 0, count INT NOT NULL DEFAULT 0)

@@ -33,6 +33,9 @@ impl Catalogue {
         if self.by_name(&name).is_some() {
             return Err(DdlError::Taken { name, by: "a topic" });
         }
+        if self.view(&name).is_some() {
+            return Err(DdlError::Taken { name, by: "a view" });
+        }
         let topic = self.topic_read(&create.topic, "folds")?.0;
         let mut lookups = Vec::with_capacity(create.lookups.len());
         for lookup in &create.lookups {
@@ -109,6 +112,9 @@ impl Catalogue {
         if self.entity(&name).is_some() {
             return Err(DdlError::Invalid(format!("{name} is an entity, and an entity {how} topics only")));
         }
+        if self.view(&name).is_some() {
+            return Err(DdlError::Invalid(format!("{name} is a view, and an entity {how} topics only")));
+        }
         self.live(&name).map(|topic| topic.id)
     }
 
@@ -117,6 +123,9 @@ impl Catalogue {
             Some(entity) => Ok(entity),
             None if self.by_name(name).is_some() => {
                 Err(DdlError::Invalid(format!("{name} is a topic, not an entity")))
+            }
+            None if self.view(name).is_some() => {
+                Err(DdlError::Invalid(format!("{name} is a view, not an entity")))
             }
             None => Err(DdlError::NoEntity(name.clone())),
         }

@@ -11,7 +11,7 @@ fn clauses_that_are_none() {
     check(
         "ALTER OR REPLACE ENTITY e",
         expect![
-            "line 1, column 7: found OR; the statements are CREATE, ALTER and DROP TOPIC, and CREATE, ALTER and DROP ENTITY"
+            "line 1, column 7: found OR; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW"
         ],
     );
     check("CREATE ENTITY", expect!["line 1, column 14: found the end, expected the name of an entity"]);

@@ -1,0 +1,155 @@
+//! The views of a catalogue, as the fold of what statements changed; and what of those statements is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use recount_types::limits::VIEWS_MAX;
+use recount_types::{Position, TopicId, TopicName, ViewId};
+use serde::{Deserialize, Serialize};
+
+use super::{Catalogue, Change, Planned};
+use crate::ddl::{CreateView, DropView};
+use crate::error::DdlError;
+
+/// A view as it was declared.
+#[derive(Debug, Clone)]
+pub struct ViewState {
+    /// Its id.
+    pub id: ViewId,
+    /// Its name.
+    pub name: TopicName,
+    /// The statement, as written.
+    pub text: String,
+    /// The topics that it reads, each once.
+    pub reads: Vec<Read>,
+    /// Where it was created.
+    pub created: Position,
+}
+
+/// A topic that a view reads. Persisted as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    topic: u32,
+    /// The columns that `*` stands for.
+    pub columns: Vec<String>,
+}
+
+/// All views.
+#[derive(Debug, Clone)]
+pub(super) struct Views {
+    by_name: BTreeMap<TopicName, Arc<ViewState>>,
+    next_id: u32,
+    /// What all of them add to a prologue, about.
+    definitions_bytes: usize,
+}
+
+impl Read {
+    /// The topic.
+    pub fn topic(&self) -> TopicId {
+        TopicId(self.topic)
+    }
+}
+
+impl Views {
+    pub(super) fn new() -> Views {
+        Views { by_name: BTreeMap::new(), next_id: 1, definitions_bytes: 0 }
+    }
+
+    pub(super) fn live(&self) -> impl Iterator<Item = &Arc<ViewState>> {
+        self.by_name.values()
+    }
+
+    pub(super) fn by_name(&self, name: &TopicName) -> Option<&Arc<ViewState>> {
+        self.by_name.get(name)
+    }
+
+    /// A view that reads `topic`.
+    pub(super) fn reader_of(&self, topic: TopicId) -> Option<&Arc<ViewState>> {
+        self.live().find(|view| view.reads.iter().any(|read| read.topic() == topic))
+    }
+
+    pub(super) fn next_id(&self) -> u32 {
+        self.next_id
+    }
+
+    pub(super) fn definitions_bytes(&self) -> usize {
+        self.definitions_bytes
+    }
+
+    /// One more view.
+    pub(super) fn create(&mut self, view: ViewState) -> Result<(), String> {
+        let ViewState { id, name, .. } = &view;
+        if id.0 < self.next_id {
+            return Err(format!("view id {id} was used before"));
+        }
+        if self.by_name.contains_key(name) {
+            return Err(format!("view {name} exists already"));
+        }
+        self.next_id = id.0 + 1;
+        self.definitions_bytes += view_bytes(&view.text, &view.reads);
+        self.by_name.insert(name.clone(), Arc::new(view));
+        Ok(())
+    }
+
+    /// One view less.
+    pub(super) fn drop(&mut self, id: u32) -> Result<(), String> {
+        let found = self.live().find(|view| view.id == ViewId(id)).cloned();
+        let view = found.ok_or_else(|| format!("there is no view {id}"))?;
+        self.by_name.remove(&view.name);
+        self.definitions_bytes -= view_bytes(&view.text, &view.reads);
+        Ok(())
+    }
+
+    /// Every id below was used.
+    pub(super) fn begin_ids_at(&mut self, next_id: u32) {
+        self.next_id = self.next_id.max(next_id);
+    }
+}
+
+impl Catalogue {
+    pub(super) fn plan_create_view(&self, create: &CreateView) -> Result<Planned, DdlError> {
+        let name = create.name.clone();
+        if self.view(&name).is_some() {
+            return Err(DdlError::ViewExists(name));
+        }
+        self.is_free(&name)?;
+        if self.views.by_name.len() >= VIEWS_MAX {
+            return Err(DdlError::Invalid(format!("there are {VIEWS_MAX} views, which is the limit")));
+        }
+        let mut reads: Vec<Read> = Vec::with_capacity(create.reads.len());
+        for read in &create.reads {
+            let topic = self.live(&read.topic)?.id.0;
+            reads.push(Read { topic, columns: read.columns.clone() });
+        }
+        self.has_room(view_bytes(&create.text, &reads), 0)?;
+        let (id, text) = (self.views.next_id, create.text.clone());
+        let change = Change::CreateView { id, name: name.clone(), reads, text };
+        Ok(Planned { name, version: None, change })
+    }
+
+    pub(super) fn plan_drop_view(&self, drop: &DropView) -> Result<Planned, DdlError> {
+        let name = &drop.name;
+        match self.view(name) {
+            Some(view) => {
+                let change = Change::DropView { id: view.id.0 };
+                Ok(Planned { name: name.clone(), version: None, change })
+            }
+            None if self.by_name(name).is_some() => {
+                Err(DdlError::Invalid(format!("{name} is a topic, not a view")))
+            }
+            None if self.entity(name).is_some() => {
+                Err(DdlError::Invalid(format!("{name} is an entity, not a view")))
+            }
+            None => Err(DdlError::NoView(name.clone())),
+        }
+    }
+}
+
+/// What a view adds to the state in a prologue, about, with the longest name.
+fn view_bytes(text: &str, reads: &[Read]) -> usize {
+    const OTHERS: usize = 400;
+    let json = |text: &str| serde_json::to_string(text).expect("a text has a JSON form").len();
+    let reads = serde_json::to_string(reads).expect("names have a JSON form").len();
+    json(text) + reads + OTHERS
+}

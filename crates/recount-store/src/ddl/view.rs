@@ -1,0 +1,86 @@
+//! Statements about views: queries whose rows are kept up to date.
+//!
+//! ```text
+//! CREATE MATERIALIZED VIEW name ["(" column {"," column} ")"] AS query
+//! DROP MATERIALIZED VIEW name
+//! ```
+//!
+//! What the query means is not known here: whoever plans queries checks it, and says which topics it reads.
+
+use recount_types::TopicName;
+use sqlparser::tokenizer::Token;
+
+use super::Ident;
+use super::error::{ParseError, Problem};
+use super::parser::{new_topic_name, topic_name};
+use super::tokens::{Tokens, error_at};
+
+const VIEW: &str = "the name of a view";
+
+/// CREATE MATERIALIZED VIEW.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateView {
+    /// Its name.
+    pub name: TopicName,
+    /// Other names for the columns of the query; empty = the query's own.
+    pub columns: Vec<Ident>,
+    /// The query, in a text in which every line and column is that of the statement.
+    pub query: String,
+    /// What the query reads; filled in by whoever plans it.
+    pub reads: Vec<ViewRead>,
+    /// The statement as written, without its semicolon.
+    pub text: String,
+}
+
+/// A topic that a view reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewRead {
+    /// Its name.
+    pub topic: TopicName,
+    /// The columns that `*` stands for in the query, for ever.
+    pub columns: Vec<String>,
+}
+
+/// DROP MATERIALIZED VIEW.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropView {
+    /// Which view.
+    pub name: TopicName,
+}
+
+/// What follows CREATE MATERIALIZED.
+pub(super) fn create_view(tokens: &mut Tokens<'_>) -> Result<CreateView, ParseError> {
+    tokens.word("VIEW")?;
+    let name = new_topic_name(tokens, VIEW)?;
+    let mut columns: Vec<Ident> = Vec::new();
+    if tokens.take(&Token::LParen) {
+        loop {
+            let column = tokens.name("the name of a column")?;
+            if columns.iter().any(|known| known.folded == column.folded) {
+                let problem = Problem::Duplicate { what: "column", name: column.folded };
+                return Err(error_at(column.at, problem));
+            }
+            columns.push(column);
+            if tokens.take(&Token::RParen) {
+                break;
+            }
+            if !tokens.take(&Token::Comma) {
+                return Err(tokens.expected("a comma or a closing parenthesis"));
+            }
+        }
+    }
+    if !tokens.take_word("AS") {
+        return Err(tokens.expected(if columns.is_empty() { "AS, or columns in parentheses" } else { "AS" }));
+    }
+    if tokens.peek().is_none_or(|token| *token == Token::SemiColon) {
+        return Err(tokens.expected("a query"));
+    }
+    let query = tokens.rest();
+    Ok(CreateView { name, columns, query, reads: Vec::new(), text: tokens.text().to_owned() })
+}
+
+/// What follows DROP MATERIALIZED.
+pub(super) fn drop_view(tokens: &mut Tokens<'_>) -> Result<DropView, ParseError> {
+    tokens.word("VIEW")?;
+    Ok(DropView { name: topic_name(tokens, VIEW)? })
+}
