@@ -14,4 +14,5 @@ pub mod delta;
 pub mod expr;
 pub mod operator;
 pub mod operators;
+pub mod relation;
 mod state;

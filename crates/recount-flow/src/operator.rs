@@ -54,6 +54,11 @@ pub enum FlowError {
     /// An array could not be made.
     #[error("{0}")]
     Arrow(String),
+    /// A row went more often than it came, which no operator may do.
+    #[error(
+        "the rows cannot be right: one of them went more often than it came. This is an error of Recount: please report it"
+    )]
+    Negative,
     /// State is damaged.
     #[error(transparent)]
     Damaged(#[from] Damaged),

@@ -49,6 +49,31 @@ pub(crate) fn field(name: &str, column_type: ColumnType, nullable: bool) -> Fiel
     }
 }
 
+/// The type of column that has all values of a field, or as many digits of them as a column can have; `None` = there is none.
+pub(crate) fn nearest(field: &Field) -> Option<ColumnType> {
+    const DIGITS_MAX: u64 = 38;
+    let digits = |precision: u8, scale: i8| {
+        ColumnType::decimal(u64::from(precision).min(DIGITS_MAX), u64::try_from(scale).ok()?)
+    };
+    Some(match field.data_type() {
+        DataType::Boolean => ColumnType::Boolean,
+        DataType::Int8 | DataType::Int16 | DataType::UInt8 => ColumnType::SmallInt,
+        DataType::Int32 | DataType::UInt16 => ColumnType::Int,
+        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => ColumnType::BigInt,
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => digits(*precision, *scale)?,
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => ColumnType::Double,
+        DataType::Utf8 if is_json(field) => ColumnType::Json,
+        DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => ColumnType::Text,
+        DataType::Date32 | DataType::Date64 => ColumnType::Date,
+        DataType::Timestamp(_, None) => ColumnType::Timestamp,
+        DataType::Timestamp(_, Some(_)) => ColumnType::TimestampTz,
+        _ => return None,
+    })
+}
+
 /// Whether the texts of a field are JSON.
 pub(crate) fn is_json(field: &Field) -> bool {
     field.metadata().get(TYPE).is_some_and(|name| name == JSON)

@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::datasource::provider_as_source;
+use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use recount_store::Store;
+use recount_store::ddl::CreateView;
 use recount_types::Position;
 use sqlparser::ast::{Insert, Query};
 
 use crate::answer::{Answer, Notices};
 use crate::error::QueryError;
 use crate::explain;
+use crate::flow;
 use crate::insert::Into;
+use crate::moment::Moment;
 use crate::names::{self, Named};
 use crate::plan::{self, Planner};
 use crate::relation::Relation;
@@ -209,7 +212,13 @@ impl Engine {
         let now = now.map(|(_, relation, _)| (relation.name.clone(), relation.version)).collect();
         let (at, pinned) = self.pin(now, at).await?;
         for (key, relation, times) in timed {
+            let is_now = times.are_now() && !at.fixed;
             let moment = times.resolve(&self.store, at.position).await?;
+            if let Some(view) = self.relations.definition(&relation.name)?.filter(|_| !is_now) {
+                let table = self.computed(&state, &view, &moment, &notices)?;
+                sources.insert(key, table);
+                continue;
+            }
             let store = self.store.clone();
             let (notices, stopped) = (notices.clone(), at.stopped);
             let source = Arc::new(Source { relation, moment, store, notices, stopped });
@@ -220,6 +229,20 @@ impl Engine {
         let plan = planner.query(query).map_err(|error| self.error(error))?;
         drop(planner);
         Ok(Planned { state, plan, notices, past, at: at.position, pinned })
+    }
+
+    /// A view as of a moment: its query over the topics as of then.
+    fn computed(
+        &self,
+        state: &SessionState,
+        view: &CreateView,
+        moment: &Moment,
+        notices: &Notices,
+    ) -> Result<Arc<dyn TableSource>, QueryError> {
+        let catalogue = self.store.catalogue();
+        let of = flow::As { catalogue: &catalogue, moment, notices };
+        let definition = flow::define(state, &self.store, view, Some(&view.reads), &of)?;
+        Ok(provider_as_source(Arc::new(ViewTable::new(definition.plan, None))))
     }
 
     /// Takes the relations that a statement reads as they are now, and with them the position that it reads at.

@@ -8,7 +8,7 @@ use recount_views::{EntityInfo, HeldRows, ViewError, Views, key_text};
 
 use crate::error::QueryError;
 use crate::moment::Moment;
-use crate::relations::{Described, DescribedColumn, Periods, Pinned, Relations, Rows, Wanted};
+use crate::relations::{Described, DescribedColumn, Given, Periods, Pinned, Relations, Rows, Wanted};
 
 mod at_each;
 mod rows_at;
@@ -54,6 +54,15 @@ impl Entities {
     /// The entities that `views` keeps.
     pub fn new(views: Views) -> Entities {
         Entities { views }
+    }
+
+    /// Entities that were frozen at a position.
+    pub(crate) fn pinned(
+        &self,
+        position: Position,
+        frozen: Vec<((String, Option<u32>), HeldRows)>,
+    ) -> Box<dyn Pinned> {
+        Box::new(PinnedEntities { views: self.views.clone(), position, frozen })
     }
 }
 
@@ -102,7 +111,7 @@ impl Relations for Entities {
         let (position, frozen) =
             if names.is_empty() { (at_least, Vec::new()) } else { self.views.freeze(&names, at_least)? };
         let frozen = wanted.iter().cloned().zip(frozen).collect();
-        Ok((position, Box::new(PinnedEntities { views: self.views.clone(), position, frozen })))
+        Ok((position, self.pinned(position, frozen)))
     }
 }
 
@@ -216,7 +225,7 @@ fn as_of(moment: &Moment) -> recount_views::Moment {
 struct Nothing;
 
 impl Rows for Nothing {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
+    fn next(&mut self) -> Result<Option<Given>, QueryError> {
         Ok(None)
     }
 }

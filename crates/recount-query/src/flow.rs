@@ -1,13 +1,17 @@
-//! Queries as circuits of incremental operators.
+//! QueryCompiler that are kept up to date, as circuits of incremental operators.
 //!
-//! A plan of DataFusion is bound and rewritten by its rules that make subqueries joins and conditions keys; each of its nodes then
-//! becomes operators. What has no operator is refused by name.
+//! A view's query is planned over its topics (definition.rs), bound and rewritten by DataFusion's rules that make subqueries joins and
+//! conditions keys (rewrite.rs), and each of its nodes becomes operators (lower.rs, expr.rs), which read changes of topics (changes.rs).
+//! What has no operator is refused by name.
 
+mod changes;
+mod compile;
+mod definition;
 mod expr;
 #[cfg(test)]
 mod law;
 mod lower;
 mod rewrite;
 
-pub(crate) use lower::{Lowered, lower};
-pub(crate) use rewrite::rewrite;
+pub use compile::QueryCompiler;
+pub(crate) use definition::{As, define};

@@ -1,4 +1,4 @@
-//! SQL over topics and entities, as of any moment. One statement a call; statements never change an event.
+//! SQL over topics, entities and views, as of any moment. One statement a call; statements never change an event.
 //!
 //! ```text
 //!  sql.rs         every statement: definitions, SHOW, and what the engine runs
@@ -11,6 +11,8 @@
 //!  plan.rs        the statement as a plan of DataFusion, with our types and functions
 //!  constants.rs   columns that DataFusion takes for constant, and are not; push_down.rs conditions that it must not push
 //!  relation.rs    what a name stands for; topic.rs, relations.rs the two kinds of it, entities.rs one of these
+//!  kept.rs        entities and views together, at one position
+//!  flow.rs        the queries of views as circuits of incremental operators
 //!  narrow.rs      what the filters of a scan say about keys, positions, types and tags
 //!  scan.rs        the scan of a relation in DataFusion's plan
 //!  insert.rs      INSERT INTO a topic: one append
@@ -30,11 +32,11 @@ mod engine;
 mod entities;
 mod error;
 mod explain;
-#[cfg(test)]
 mod flow;
 mod format;
 mod functions;
 mod insert;
+mod kept;
 mod left_out;
 mod moment;
 mod names;
@@ -61,8 +63,12 @@ pub use datafusion::arrow;
 pub use engine::Engine;
 pub use entities::Entities;
 pub use error::QueryError;
+pub use flow::QueryCompiler;
 pub use format::{Format, Formatted, type_name};
+pub use kept::Kept;
 pub use moment::{Moment, Span};
-pub use relations::{Described, DescribedColumn, NoRelations, Periods, Pinned, Relations, Rows, Wanted};
+pub use relations::{
+    Described, DescribedColumn, Given, NoRelations, Periods, Pinned, Relations, Rows, Wanted,
+};
 pub use settings::{SessionSettings, Settings, Stopped};
 pub use sql::{Outcome, Sql};

@@ -95,7 +95,26 @@ impl Relation {
 
     fn of_topic(topic: TopicInfo, periods: Periods) -> Relation {
         let declared = columns_of(&topic.definition);
-        let pseudo = Pseudo::all(periods);
+        Relation::of_columns(topic, declared, Pseudo::all(periods))
+    }
+
+    /// A topic where `*` stands for these columns, if that was settled before.
+    pub(crate) fn of_topic_with(topic: TopicInfo, columns: Option<&[String]>) -> Relation {
+        let mut declared = columns_of(&topic.definition);
+        let mut visible = declared.len();
+        if let Some(columns) = columns {
+            let place = |name: &str| columns.iter().position(|column| column == name);
+            declared.sort_by_key(|(name, ..)| place(name).unwrap_or(usize::MAX));
+            visible = declared.iter().filter(|(name, ..)| place(name).is_some()).count();
+        }
+        Relation { visible, ..Relation::of_columns(topic, declared, Pseudo::all(Periods::default())) }
+    }
+
+    fn of_columns(
+        topic: TopicInfo,
+        declared: Vec<(String, ColumnType, bool)>,
+        pseudo: Vec<Pseudo>,
+    ) -> Relation {
         let fields =
             declared.iter().map(|(name, column_type, nullable)| field(name, *column_type, *nullable));
         let fields: Vec<Field> = fields.chain(pseudo.iter().map(|pseudo| pseudo.field())).collect();
@@ -174,10 +193,12 @@ fn unknown(store: &Store, relations: &dyn Relations, name: &str) -> QueryError {
     let shown: Vec<String> = close.into_iter().take(3).map(|(_, known)| in_sql(&known)).collect();
     QueryError::NotFound(match shown.as_slice() {
         [] if names.is_empty() => {
-            format!("there is no topic or entity {}: none exists yet, see CREATE TOPIC", in_sql(name))
+            format!("there is no topic, entity or view {}: none exists yet, see CREATE TOPIC", in_sql(name))
         }
-        [] => format!("there is no topic or entity {}", in_sql(name)),
-        close => format!("there is no topic or entity {}. Do you mean {}?", in_sql(name), close.join(" or ")),
+        [] => format!("there is no topic, entity or view {}", in_sql(name)),
+        close => {
+            format!("there is no topic, entity or view {}. Do you mean {}?", in_sql(name), close.join(" or "))
+        }
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use datafusion::arrow::array::ArrayRef;
+use recount_store::ddl::CreateView;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
 
@@ -22,6 +24,12 @@ pub trait Relations: Send + Sync + Debug {
         version: Option<u32>,
         periods: Periods,
     ) -> Result<Option<Described>, QueryError>;
+
+    /// The statement that declares a view, which can be computed as of any moment; `None` = it is something else.
+    fn definition(&self, name: &str) -> Result<Option<CreateView>, QueryError> {
+        let _ = name;
+        Ok(None)
+    }
 
     /// Takes relations of these names and versions as they are at one and the same position, `at_least` or a later
     /// one; that is the position at which the statement reads everything. May take long; called on a thread that
@@ -96,10 +104,19 @@ pub struct Wanted {
     pub stopped: Stopped,
 }
 
+/// Some rows: of each wanted column as many values.
+#[derive(Debug)]
+pub enum Given {
+    /// As columns of the store.
+    Columns(Vec<Column>),
+    /// As arrays of the types that the columns have.
+    Arrays(Vec<ArrayRef>),
+}
+
 /// The rows of a relation. Dropped when nobody wants more.
 pub trait Rows: Send {
-    /// The next rows: of each wanted column as many. `None` at the end.
-    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError>;
+    /// The next rows. `None` at the end.
+    fn next(&mut self) -> Result<Option<Given>, QueryError>;
 
     /// What should be known about them. Asked before the first of them comes, and after the last.
     fn notices(&self) -> Vec<String> {

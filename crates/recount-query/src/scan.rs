@@ -7,9 +7,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
@@ -23,9 +24,10 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
     ReplaceChildrenOptions,
 };
+use recount_store::schema::ColumnType;
 use recount_store::time::format_rfc3339;
 use recount_store::{ReadRequest, Scope, Store};
-use recount_types::{Event, Position};
+use recount_types::{Column, Event, Position};
 
 use crate::answer::Notices;
 use crate::arrays;
@@ -36,7 +38,7 @@ use crate::moment::Moment;
 use crate::narrow::Narrow;
 use crate::pseudo::Pseudo;
 use crate::relation::{Kind, Relation};
-use crate::relations::{Pinned, Rows, Wanted};
+use crate::relations::{Given, Pinned, Rows, Wanted};
 use crate::settings::Stopped;
 use crate::topic::{TopicColumn, TopicScan};
 
@@ -71,6 +73,25 @@ impl Source {
             ),
             None => format!("0 rows: {name} has no events"),
         })
+    }
+
+    /// Rows that others keep as arrays of some columns, and how many they are.
+    fn arrays(&self, columns: &[usize], given: Given) -> Result<(usize, Vec<ArrayRef>), ArrowError> {
+        match given {
+            Given::Arrays(arrays) => {
+                let count = arrays.first().map_or(0, |array| array.len());
+                // Rows are counted by one of their columns.
+                Ok((count, arrays.into_iter().take(columns.len()).collect()))
+            }
+            Given::Columns(given) => {
+                let count = given.first().map_or(0, |column| column.len());
+                let array = |(&place, column): (&usize, Column)| {
+                    let column_type = self.relation.column_type(self.relation.schema.field(place).name());
+                    arrays::array(column, column_type.unwrap_or(ColumnType::Text))
+                };
+                Ok((count, columns.iter().zip(given).map(array).collect::<Result<_, _>>()?))
+            }
+        }
     }
 
     fn first_event(&self) -> Result<Option<Event>, QueryError> {
@@ -135,6 +156,12 @@ impl Scan {
         lock(&self.how).clone()
     }
 
+    /// All of some columns; `None` = of all.
+    pub(crate) fn of(source: Arc<Source>, columns: Option<Vec<usize>>) -> Result<Scan> {
+        let columns = columns.unwrap_or_else(|| (0..source.relation.schema.fields().len()).collect());
+        Scan::new(source, columns, Narrow::default(), None)
+    }
+
     fn new(source: Arc<Source>, columns: Vec<usize>, narrow: Narrow, limit: Option<usize>) -> Result<Scan> {
         let schema = Arc::new(source.relation.schema.project(&columns)?);
         if let Kind::Topic { topic, .. } = &source.relation.kind
@@ -192,7 +219,8 @@ impl Scan {
         })
     }
 
-    fn topic_scan(&self) -> Option<TopicScan> {
+    /// The scan of a topic.
+    pub(crate) fn topic_scan(&self) -> Option<TopicScan> {
         let Kind::Topic { topic, columns, pseudo, shown } = &self.source.relation.kind else { return None };
         let wanted = self.columns.iter().map(|&place| match columns.get(place) {
             Some((name, _)) => TopicColumn::Declared(name.clone()),
@@ -283,15 +311,8 @@ impl ExecutionPlan for Scan {
                     source.notices.add_all(rows.notices());
                     break;
                 };
-                let count = next.first().map_or(0, |column| column.len());
-                let arrays = columns.iter().zip(next).map(|(&place, column)| {
-                    let name = source.relation.schema.field(place).name();
-                    let column_type = source.relation.column_type(name);
-                    let column_type = column_type.unwrap_or(recount_store::schema::ColumnType::Text);
-                    arrays::array(column, column_type)
-                });
+                let (count, arrays) = source.arrays(&columns, next)?;
                 let options = RecordBatchOptions::new().with_row_count(Some(count));
-                let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
                 let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?;
                 left = left.saturating_sub(count);
                 if batches.blocking_send(Ok(batch)).is_err() {

@@ -1,4 +1,4 @@
-//! SHOW: what is defined, how far entities have come, which keys stopped.
+//! SHOW: what is defined, how far entities and views have come, which keys stopped.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, String
 use datafusion::arrow::datatypes::Field;
 use recount_store::Store;
 use recount_views::Views;
+use recount_views::view::{ViewInfo, ViewStatus};
 
 use crate::error::QueryError;
 
@@ -16,6 +17,8 @@ pub(crate) enum What {
     Topics,
     /// The entities, each version.
     Entities,
+    /// The views.
+    Views,
     /// Keys that stopped at an event.
     Stopped,
 }
@@ -26,8 +29,9 @@ impl What {
         match words {
             ["TOPICS"] | ["TOPICS", ""] => Ok(What::Topics),
             ["ENTITIES"] | ["ENTITIES", ""] => Ok(What::Entities),
+            ["VIEWS"] | ["VIEWS", ""] => Ok(What::Views),
             ["STOPPED"] | ["STOPPED", ""] => Ok(What::Stopped),
-            _ => Err(QueryError::Invalid("SHOW shows TOPICS, ENTITIES or STOPPED".to_owned())),
+            _ => Err(QueryError::Invalid("SHOW shows TOPICS, ENTITIES, VIEWS or STOPPED".to_owned())),
         }
     }
 }
@@ -41,6 +45,7 @@ pub(crate) fn rows(
     match what {
         What::Topics => Ok(topics(store)),
         What::Entities => Ok(entities(store, views)),
+        What::Views => Ok(kept(store, views)),
         What::Stopped => stopped(views),
     }
 }
@@ -88,6 +93,33 @@ fn entities(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
     ])
 }
 
+fn kept(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
+    let head = store.head().0;
+    let status = |info: &ViewInfo| views.view_status(info.name.as_str()).ok();
+    let known: Vec<_> =
+        views.views().into_iter().filter_map(|info| status(&info).map(|status| (info, status))).collect();
+    let columns = |info: &ViewInfo| {
+        let columns = info.columns.iter().map(|column| format!("{} {}", column.name, column.column_type));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let failed = |status: &ViewStatus| {
+        let failed = status.failed.as_ref();
+        failed.map(|error| error.to_string()).unwrap_or_default()
+    };
+    of(vec![
+        ("name", texts(known.iter().map(|(info, _)| info.name.to_string()))),
+        ("columns", texts(known.iter().map(|(info, _)| columns(info)))),
+        ("rows", numbers(known.iter().map(|(_, status)| status.rows))),
+        ("position", numbers(known.iter().map(|(_, status)| status.position))),
+        ("behind", numbers(known.iter().map(|(_, status)| head.saturating_sub(status.position)))),
+        ("per_second", optional(known.iter().map(|(_, status)| status.per_second))),
+        ("bytes", numbers(known.iter().map(|(_, status)| status.bytes as u64))),
+        ("errors", numbers(known.iter().map(|(_, status)| status.errors))),
+        ("unfit_events", numbers(known.iter().map(|(_, status)| status.unfit))),
+        ("error", texts(known.iter().map(|(_, status)| failed(status)))),
+    ])
+}
+
 fn stopped(views: &Views) -> Result<(Vec<Field>, Vec<ArrayRef>), QueryError> {
     let keys = views.stopped()?;
     Ok(of(vec![
@@ -100,13 +132,19 @@ fn stopped(views: &Views) -> Result<(Vec<Field>, Vec<ArrayRef>), QueryError> {
 }
 
 fn of(columns: Vec<(&str, ArrayRef)>) -> (Vec<Field>, Vec<ArrayRef>) {
-    let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), false);
+    let field = |(name, array): &(&str, ArrayRef)| {
+        Field::new(*name, array.data_type().clone(), array.null_count() > 0)
+    };
     let fields = columns.iter().map(field).collect();
     (fields, columns.into_iter().map(|(_, array)| array).collect())
 }
 
 fn texts(values: impl Iterator<Item = String>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
+}
+
+fn optional(values: impl Iterator<Item = Option<u64>>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter(values.map(|value| value.map(|value| value as i64))))
 }
 
 fn numbers(values: impl Iterator<Item = u64>) -> ArrayRef {

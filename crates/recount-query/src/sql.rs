@@ -7,8 +7,8 @@ use recount_views::Views;
 
 use crate::answer::Answer;
 use crate::engine::{Engine, blocking};
-use crate::entities::Entities;
 use crate::error::QueryError;
+use crate::kept::Kept;
 use crate::settings::{SessionSettings, Settings};
 use crate::show;
 use crate::tokens;
@@ -38,10 +38,10 @@ enum Route {
 }
 
 impl Sql {
-    /// Statements on the topics of a store and the entities of `views`.
+    /// Statements on the topics of a store, and on the entities and views of `views`.
     pub fn new(store: Store, views: Views, settings: Settings) -> Result<Sql, QueryError> {
-        let entities = Arc::new(Entities::new(views.clone()));
-        let engine = Engine::new(store.clone(), entities, settings)?;
+        let kept = Arc::new(Kept::new(views.clone()));
+        let engine = Engine::new(store.clone(), kept, settings)?;
         Ok(Sql { store, views, engine })
     }
 
@@ -86,8 +86,8 @@ fn route(sql: &str) -> Result<Route, QueryError> {
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Ok(match words.as_slice() {
-        ["CREATE" | "ALTER" | "DROP", "TOPIC" | "ENTITY", ..] => Route::Definition,
-        ["CREATE", "OR", "REPLACE", "ENTITY" | "TOPIC"] => Route::Definition,
+        ["CREATE" | "ALTER" | "DROP", "TOPIC" | "ENTITY" | "MATERIALIZED" | "VIEW", ..] => Route::Definition,
+        ["CREATE", "OR", "REPLACE", "ENTITY" | "TOPIC" | "MATERIALIZED" | "VIEW"] => Route::Definition,
         ["SHOW", what @ ..] => Route::Show(show::What::parse(what)?),
         _ => Route::Query,
     })

@@ -74,7 +74,7 @@ fn allowed(ast: Ast) -> Result<Statement, QueryError> {
             "events are never changed or removed: append one that corrects the others, with INSERT INTO topic (…) VALUES (…) or an append",
         ),
         Ast::CreateTable(_) => refused("there are no tables: events live in topics, see CREATE TOPIC"),
-        Ast::CreateView(_) => refused("there are no views here: state comes from topics, see CREATE ENTITY"),
+        Ast::CreateView(_) => refused("a view is declared alone: CREATE MATERIALIZED VIEW … AS SELECT …"),
         Ast::CreateIndex(_) => refused(
             "there are no indexes to create: KEY, TYPE and TAG of a topic are indexed, see CREATE TOPIC",
         ),
@@ -86,7 +86,7 @@ fn allowed(ast: Ast) -> Result<Statement, QueryError> {
             let text = other.to_string();
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
             Err(QueryError::Invalid(format!(
-                "{} is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY",
+                "{} is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES, VIEWS or STOPPED, SET before one of them, CREATE, ALTER and DROP of TOPIC and ENTITY, and CREATE and DROP MATERIALIZED VIEW",
                 words.join(" ")
             )))
         }

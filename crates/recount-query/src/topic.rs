@@ -52,7 +52,7 @@ impl TopicScan {
         mut give: impl FnMut(RecordBatch) -> bool,
     ) -> Result<(), QueryError> {
         recount_env::block_on(async {
-            let mut rows = TopicRows::new(&self);
+            let mut rows = TopicRows::new(&self, Misfit::Fail);
             let mut left = self.limit.unwrap_or(usize::MAX);
             let mut cursor = self.store.read(request(&self.topic, &self.moment, &self.narrow)).await?;
             while left > 0 && wanted() {
@@ -132,8 +132,17 @@ fn is_of(moment: &Moment, event: &EventView<'_>) -> bool {
         && moment.system_span.is_none_or(|span| span.contains(event.append_time))
 }
 
+/// What becomes of an event that does not fit its topic's columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// The read fails, unless the topic keeps such events.
+    Fail,
+    /// It is left out and counted.
+    LeaveOut,
+}
+
 /// Rows as they are collected.
-struct TopicRows<'a> {
+pub(crate) struct TopicRows<'a> {
     scan: &'a TopicScan,
     decoder: ColumnDecoder,
     decoded: Vec<Column>,
@@ -141,11 +150,13 @@ struct TopicRows<'a> {
     places: Vec<Result<usize, PseudoBuilder>>,
     count: usize,
     bytes: usize,
-    misfits: u64,
+    misfit: Misfit,
+    /// Events that were left out because they do not fit.
+    pub(crate) misfits: u64,
 }
 
 impl TopicRows<'_> {
-    fn new(scan: &TopicScan) -> TopicRows<'_> {
+    pub(crate) fn new(scan: &TopicScan, misfit: Misfit) -> TopicRows<'_> {
         let mut names: Vec<&str> = Vec::new();
         let mut places = Vec::new();
         for column in &scan.columns {
@@ -166,11 +177,11 @@ impl TopicRows<'_> {
         }
         let decoder = ColumnDecoder::new(&scan.topic.definition, &names);
         let decoded = decoder.empty();
-        TopicRows { scan, decoder, decoded, places, count: 0, bytes: 0, misfits: 0 }
+        TopicRows { scan, decoder, decoded, places, count: 0, bytes: 0, misfit, misfits: 0 }
     }
 
     /// Adds an event; false if it is not one of those that are shown.
-    fn push(&mut self, event: &EventView<'_>) -> Result<bool, QueryError> {
+    pub(crate) fn push(&mut self, event: &EventView<'_>) -> Result<bool, QueryError> {
         let Some(error) = self.decode(event.position, event.event_type, event.payload)? else {
             return Ok(false);
         };
@@ -199,7 +210,8 @@ impl TopicRows<'_> {
             (Err(what), Shown::Misfits) => what.to_string(),
             (Err(what), Shown::Fitting) => {
                 let name = &self.scan.topic.name;
-                if self.scan.topic.definition.on_error == OnError::Keep {
+                let is_kept = self.scan.topic.definition.on_error == OnError::Keep;
+                if is_kept || self.misfit == Misfit::LeaveOut {
                     self.misfits += 1;
                     return Ok(None);
                 }
@@ -214,12 +226,12 @@ impl TopicRows<'_> {
         Ok(Some(error))
     }
 
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.count == BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
     /// The rows so far; none are left.
-    fn batch(&mut self, schema: &SchemaRef) -> Result<RecordBatch, QueryError> {
+    pub(crate) fn batch(&mut self, schema: &SchemaRef) -> Result<RecordBatch, QueryError> {
         let mut decoded: Vec<Option<Column>> =
             std::mem::replace(&mut self.decoded, self.decoder.empty()).into_iter().map(Some).collect();
         let types = self.decoder.types();
@@ -269,7 +281,7 @@ mod tests {
             shown: Shown::Fitting,
             store,
         };
-        let mut rows = TopicRows::new(&scan);
+        let mut rows = TopicRows::new(&scan, Misfit::Fail);
         let pushed =
             payloads.iter().map(|payload| match rows.decode(Position(7), None, payload.as_bytes()) {
                 Ok(error) => format!("{}", error.is_some()),

@@ -12,10 +12,11 @@ mod holder;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use recount_env::{block_on, real};
 use recount_http::Limits;
-use recount_query::{QueryError, Sql};
+use recount_query::{QueryCompiler, QueryError, Sql};
 use recount_store::{CloseError, OpenOptions, OpenStoreError, Store};
 use recount_types::Kind;
 use recount_views::Views;
@@ -80,7 +81,7 @@ pub enum ServeError {
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenStoreError),
-    /// Queries could not be prepared.
+    /// QueryCompiler could not be prepared.
     #[error(transparent)]
     Query(QueryError),
     /// The database was not closed cleanly.
@@ -144,7 +145,7 @@ async fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<()
         tracing::warn!(note, "opened");
     }
     block_on(store.announce(&format!("http://{address}")))?;
-    let views = Views::open(store.clone(), env, settings.views);
+    let views = Views::open_with(store.clone(), env, settings.views, Arc::new(QueryCompiler::default()));
     let sql = Sql::new(store.clone(), views.clone(), settings.query).map_err(ServeError::Query)?;
     on_ready(address);
     recount_http::serve(listener, store.clone(), views.clone(), sql, clock, Limits::default(), stop).await;

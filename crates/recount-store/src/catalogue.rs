@@ -12,7 +12,7 @@ use std::sync::Arc;
 use recount_types::limits::{DEFINITIONS_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX};
 use recount_types::{EntityId, Position, Time, TopicId, TopicName, ViewId};
 
-use crate::ddl::Statement;
+use crate::ddl::{AlterTopic, Statement};
 use crate::error::DdlError;
 use crate::schema::TopicDefinition;
 
@@ -154,6 +154,12 @@ impl Catalogue {
     /// The view of this name, unless it was dropped.
     pub fn view(&self, name: &TopicName) -> Option<&Arc<ViewState>> {
         self.views.by_name(name)
+    }
+
+    /// The catalogue as ALTER TOPIC would make it.
+    pub fn altered(&self, alter: &AlterTopic) -> Result<Catalogue, DdlError> {
+        let planned = self.plan(Statement::AlterTopic(alter.clone()))?;
+        self.after(&planned.change, Position::ZERO).map_err(DdlError::Invalid)
     }
 
     /// Refuses a name that something has.
@@ -327,7 +333,7 @@ fn saved_bytes(definition: &TopicDefinition) -> usize {
 
 impl TopicState {
     /// As shown to users.
-    pub(crate) fn info(&self) -> TopicInfo {
+    pub fn info(&self) -> TopicInfo {
         TopicInfo {
             name: self.name.clone(),
             id: self.id,

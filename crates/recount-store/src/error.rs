@@ -280,6 +280,9 @@ pub enum DdlError {
     /// There is no such entity.
     #[error("there is no entity {0}")]
     NoEntity(TopicName),
+    /// Its query names what does not exist.
+    #[error("{0}")]
+    Unknown(String),
     /// The view exists already.
     #[error("view {0} exists already: drop it first")]
     ViewExists(TopicName),
@@ -320,7 +323,9 @@ impl DdlError {
             | DdlError::ViewExists(_)
             | DdlError::Taken { .. }
             | DdlError::InUse { .. } => Kind::Conflict,
-            DdlError::NotFound(_) | DdlError::NoEntity(_) | DdlError::NoView(_) => Kind::NotFound,
+            DdlError::NotFound(_) | DdlError::NoEntity(_) | DdlError::NoView(_) | DdlError::Unknown(_) => {
+                Kind::NotFound
+            }
             DdlError::Append(error) => error.kind(),
         }
     }

@@ -1,6 +1,7 @@
-//! Why an entity cannot be read.
+//! Why an entity or a view cannot be read.
 
 use recount_entity::table::Full;
+use recount_flow::operator::FlowError;
 use recount_store::ReadError;
 use recount_types::Kind;
 
@@ -17,7 +18,7 @@ pub enum ViewError {
     BadRequest(String),
     /// The states of entities are larger than they may be.
     #[error(
-        "its rows need {} MiB, other entities have {}, and all may have {}: allow more with --entity-memory, or fold fewer keys",
+        "its rows need {} MiB, others have {}, and all may have {}: allow more with --entity-memory, or keep fewer rows",
         bytes.div_ceil(1 << 20), others.div_ceil(1 << 20), bytes_max >> 20
     )]
     Memory {
@@ -30,7 +31,7 @@ pub enum ViewError {
     },
     /// It has not come as far as the question.
     #[error(
-        "{entity} is at position {position} of {wanted}, and did not arrive in time: ask again, or look at its progress with SHOW ENTITIES"
+        "{entity} is at position {position} of {wanted}, and did not arrive in time: ask again, or look at its progress with SHOW ENTITIES or SHOW VIEWS"
     )]
     Behind {
         /// The entity, and its version.
@@ -72,6 +73,9 @@ pub enum ViewError {
     /// A snapshot cannot be used. It is folded again without it.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The operators of a view cannot go on.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
     /// It has too many keys.
     #[error(transparent)]
     Full(#[from] Full),
@@ -83,7 +87,9 @@ impl ViewError {
         match self {
             ViewError::NotFound(_) => Kind::NotFound,
             ViewError::BadRequest(_) => Kind::Invalid,
-            ViewError::Memory { .. } | ViewError::Full(_) | ViewError::Snapshot(_) => Kind::Unavailable,
+            ViewError::Memory { .. } | ViewError::Full(_) | ViewError::Snapshot(_) | ViewError::Flow(_) => {
+                Kind::Unavailable
+            }
             ViewError::Behind { .. } => Kind::Busy,
             ViewError::Stopped { .. } | ViewError::FoldedAnew { .. } => Kind::Conflict,
             ViewError::Read(error) => error.kind(),

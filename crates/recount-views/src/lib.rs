@@ -7,6 +7,7 @@
 //!  live.rs     one version of an entity, kept up to date; pace.rs how fast it does so
 //!  snapshot.rs rows at a position, kept in files
 //!  views.rs    all of them: the catalogue followed, questions answered
+//!  view.rs     queries whose rows are kept up to date by incremental operators
 //!  changes.rs  the rows as they change from a position on
 //! ```
 //!
@@ -26,6 +27,7 @@ mod past;
 mod replica;
 pub mod shown;
 mod snapshot;
+pub mod view;
 mod views;
 
 pub use budget::HeldRows;

@@ -21,7 +21,7 @@ use crate::replica::{Confines, Plan, Replica};
 use crate::snapshot::{SnapshotError, Snapshots, Taken, Wanted};
 
 /// Pause before what failed for want of memory, or at a read, is tried again.
-const RETRY_US: u64 = 5_000_000;
+pub(crate) const RETRY_US: u64 = 5_000_000;
 
 /// One version of an entity.
 pub(crate) struct Live {

@@ -1,4 +1,4 @@
-//! The entities of a database: declared, kept up to date, asked.
+//! The entities and views of a database: declared, kept up to date, asked.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,11 +22,12 @@ use crate::live::{Beside, Live, Status};
 use crate::lock;
 use crate::replica::{Confines, Plan, Replica, Source};
 use crate::snapshot::{Snapshots, plan_hash};
+use crate::view::{Compiler, KnownViews, NoCompiler};
 
 /// How entities are kept.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Memory for the rows of all entities together.
+    /// Memory for the rows of all entities and views together, and for what the operators of views keep.
     pub entity_bytes: usize,
     /// How long a question waits for an entity that is behind.
     pub wait_ms: u64,
@@ -45,7 +46,7 @@ const SWITCH_POSITIONS: u64 = 10_000;
 /// Pause of the task beside, so that events are folded some at a time.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The entities of a database. Cheap to clone. Its methods block while they read events.
+/// The entities and views of a database. Cheap to clone. Its methods block while they read events.
 #[derive(Clone)]
 pub struct Views {
     inner: Arc<Inner>,
@@ -64,20 +65,23 @@ pub(crate) struct Inner {
     seed: u64,
     pub(crate) budget: Arc<Budget>,
     pub(crate) snapshots: Arc<Snapshots>,
-    known: Mutex<Known>,
+    /// Plans the queries of views.
+    pub(crate) compiler: Arc<dyn Compiler>,
+    pub(crate) known: Mutex<Known>,
     /// Wakes the task beside.
     wake: Arc<Signal>,
     stop: AtomicBool,
     started: AtomicBool,
 }
 
-/// The entities of one catalogue.
+/// The entities and views of one catalogue.
 #[derive(Default)]
-struct Known {
+pub(crate) struct Known {
     catalogue: Option<Arc<Catalogue>>,
     live: BTreeMap<(EntityId, u32), Arc<Live>>,
     /// Those that could not be bound, and why.
     broken: BTreeMap<(EntityId, u32), String>,
+    pub(crate) views: KnownViews,
 }
 
 /// An entity as it is known.
@@ -119,8 +123,13 @@ pub struct StoppedKey {
 }
 
 impl Views {
-    /// The entities of a store, which are kept up to date from now on.
+    /// The entities of a store, which are kept up to date from now on; without views.
     pub fn open(store: Store, env: Env, settings: Settings) -> Views {
+        Views::open_with(store, env, settings, Arc::new(NoCompiler))
+    }
+
+    /// The entities and views of a store, which are kept up to date from now on.
+    pub fn open_with(store: Store, env: Env, settings: Settings, compiler: Arc<dyn Compiler>) -> Views {
         let seed = u64::from_le_bytes(env.random());
         let budget = Budget::new(settings.entity_bytes);
         let snapshots = Snapshots::new(env.clone(), store.root().join("snapshots"), store.id());
@@ -131,6 +140,7 @@ impl Views {
             seed,
             budget,
             snapshots: Arc::new(snapshots),
+            compiler,
             known: Mutex::default(),
             wake: Arc::new(Signal::new()),
             stop: AtomicBool::new(false),
@@ -177,10 +187,12 @@ impl Views {
                 let check = |catalogue: &Catalogue| {
                     let Some(topic) = catalogue.by_name(&alter.name) else { return Ok(()) };
                     let altered = topic.definition.altered(&alter).map_err(DdlError::Invalid)?;
-                    still_bound(catalogue, topic.id, &altered)
+                    still_bound(catalogue, topic.id, &altered)?;
+                    self.inner.views_remain(catalogue, &alter)
                 };
                 block_on(store.define(Statement::AlterTopic(alter.clone()), &check))?
             }
+            Statement::CreateView(view) => self.inner.create_view(view)?,
             other => block_on(store.define(other, &|_| Ok(())))?,
         };
         self.inner.refresh();
@@ -310,7 +322,10 @@ impl Views {
 
     /// Starts the task beside, once there is something to do for it.
     fn start(&self) {
-        let nothing = lock(&self.inner.known).live.is_empty();
+        let nothing = {
+            let known = lock(&self.inner.known);
+            known.live.is_empty() && known.views.live.is_empty()
+        };
         if nothing || self.inner.started.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -378,8 +393,8 @@ impl Inner {
         Beside { clock: self.env.clock.clone(), snapshots: self.snapshots.clone(), interval }
     }
 
-    /// Follows the catalogue; what is kept up to date by it.
-    fn refresh(&self) -> Vec<Arc<Live>> {
+    /// Follows the catalogue; the entities that are kept up to date by it.
+    pub(crate) fn refresh(&self) -> Vec<Arc<Live>> {
         let mut known = lock(&self.known);
         // Read under the lock, so that nobody follows an older one afterwards.
         let catalogue = self.store.catalogue();
@@ -435,6 +450,7 @@ impl Known {
                 }
             }
         }
+        self.views.follow(inner, catalogue);
     }
 }
 
@@ -468,6 +484,13 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
                 }
             }
             live.keep_taken();
+        }
+        let views: Vec<_> = lock(&held.known).views.live.values().cloned().collect();
+        for view in views {
+            match view.epoch(head) {
+                Ok(behind) => more |= behind,
+                Err(error) => tracing::debug!(view = %view.info.name, %error, "does not go on"),
+            }
         }
         held.switch(head);
         let idle = !more && held.store.head().0 == head;

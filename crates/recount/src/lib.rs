@@ -25,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 use recount_env::{Clock, Env, block_on, memory, real};
 use recount_query::arrow::array::RecordBatch;
 use recount_query::arrow::datatypes::SchemaRef;
-use recount_query::{Answer as Answered, Formatted, Outcome, Sql};
+use recount_query::{Answer as Answered, Formatted, Outcome, QueryCompiler, Sql};
 use recount_types::Time;
 use recount_views::Settings;
 use tokio::runtime::{self, Runtime};
@@ -106,7 +106,7 @@ impl Database {
         let store = block_on(Store::open(env.clone(), directory, options))?;
         // Whoever has the database to himself waits for what has to be folded first.
         let settings = Settings { wait_ms: WAIT_MS, ..Settings::default() };
-        let views = Views::open(store.clone(), env, settings);
+        let views = Views::open_with(store.clone(), env, settings, Arc::new(QueryCompiler::default()));
         Ok(Database { store, views, queries: Arc::default() })
     }
 

@@ -71,12 +71,13 @@ pub(super) fn all() -> Value {
         "Definition": topic(),
         "Executed": {
             "type": "object",
-            "description": "What a statement did: to a topic or to an entity, whose names are alike.",
+            "description": "What a statement did: to a topic, an entity or a view, whose names are alike.",
             "required": ["statement", "position"],
             "properties": {
                 "statement": { "type": "string", "example": "CREATE TOPIC" },
                 "topic": named("Topic"),
                 "entity": named("Topic"),
+                "view": named("Topic"),
                 "version": { "type": "integer", "minimum": 1, "description": "The version of the entity." },
                 "position": named("Position"),
             },

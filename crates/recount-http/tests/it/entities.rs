@@ -137,7 +137,7 @@ async fn queries_in_every_format() {
         (
             "SELECT * FROM acount",
             expect![[
-                r#"404 {"detail":"there is no topic or entity acount. Do you mean account?","status":404,"title":"What is named does not exist","type":"urn:recount:problem:not-found"}"#
+                r#"404 {"detail":"there is no topic, entity or view acount. Do you mean account?","status":404,"title":"What is named does not exist","type":"urn:recount:problem:not-found"}"#
             ]],
         ),
         (
@@ -155,7 +155,7 @@ async fn queries_in_every_format() {
         (
             "SHOW NOTHING",
             expect![[
-                r#"400 {"detail":"SHOW shows TOPICS, ENTITIES or STOPPED","status":400,"title":"The request is wrong","type":"urn:recount:problem:bad-request"}"#
+                r#"400 {"detail":"SHOW shows TOPICS, ENTITIES, VIEWS or STOPPED","status":400,"title":"The request is wrong","type":"urn:recount:problem:bad-request"}"#
             ]],
         ),
         (
@@ -228,7 +228,12 @@ async fn a_request_may_leave_stopped_keys_out() {
             400,
             "a setting holds for the statement behind it: SET stopped = 'skip'; SELECT …",
         ),
-        ("/sql", "SET stopped = 'skip'; SELECT *\nFROM nothing", 404, "there is no topic or entity nothing"),
+        (
+            "/sql",
+            "SET stopped = 'skip'; SELECT *\nFROM nothing",
+            404,
+            "there is no topic, entity or view nothing",
+        ),
         ("/sql", "SET stopped = 'skip'; SELECT 1 1", 400, "line 1, column 32: "),
         (
             "/sql",

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use recount_env::memory::memory_env;
 use recount_env::{Env, block_on};
 use recount_http::Limits;
-use recount_query::Sql;
+use recount_query::{QueryCompiler, Sql};
 use recount_store::{OpenOptions, Store};
 use recount_views::{Settings, Views};
 use tokio::net::TcpListener;
@@ -42,7 +43,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = store.clone();
-        let views = Views::open(store.clone(), of_views, settings);
+        let views = Views::open_with(store.clone(), of_views, settings, Arc::new(QueryCompiler::default()));
         let sql = Sql::new(store.clone(), views.clone(), recount_query::Settings::default()).unwrap();
         let task = tokio::spawn(async move {
             recount_http::serve(listener, served, views, sql, clock, limits, async { drop(stopped.await) })

@@ -8,7 +8,7 @@ use recount_views::{EntityInfo, Point, Series};
 use super::{BATCH_ROWS, Place, empty, stopped_error};
 use crate::error::QueryError;
 use crate::left_out::{LeftOut, of_events};
-use crate::relations::Rows;
+use crate::relations::{Given, Rows};
 use crate::settings::Stopped;
 
 /// The rows, key by key, each at one time after the other.
@@ -56,7 +56,7 @@ impl Rows for AtEach {
         keys.into_iter().chain(of_events(&self.info, self.series.unfit())).collect()
     }
 
-    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
+    fn next(&mut self) -> Result<Option<Given>, QueryError> {
         let mut columns = empty(&self.shape);
         while let Some((key, points)) = self.series.keys().get(self.next) {
             self.next += 1;
@@ -64,10 +64,10 @@ impl Rows for AtEach {
                 self.push(&mut columns, key, points)?;
             }
             if columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
-                return Ok(Some(columns));
+                return Ok(Some(Given::Columns(columns)));
             }
         }
-        Ok((!columns.first().is_none_or(Column::is_empty)).then_some(columns))
+        Ok((!columns.first().is_none_or(Column::is_empty)).then_some(Given::Columns(columns)))
     }
 }
 

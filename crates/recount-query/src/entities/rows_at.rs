@@ -9,7 +9,7 @@ use recount_views::{EntityInfo, HeldRows};
 use super::{BATCH_ROWS, Place, empty, stopped_error};
 use crate::error::QueryError;
 use crate::left_out::{LeftOut, of_events};
-use crate::relations::Rows;
+use crate::relations::{Given, Rows};
 use crate::settings::Stopped;
 
 /// The rows at a moment.
@@ -97,7 +97,7 @@ impl Rows for RowsAt {
         keys.into_iter().chain(of_events(&self.info, self.frozen.unfit())).collect()
     }
 
-    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
+    fn next(&mut self) -> Result<Option<Given>, QueryError> {
         let mut columns = empty(&self.shape);
         while let Next::Page(page) = self.next {
             let Some(rows) = self.frozen.page(page) else { break };
@@ -106,7 +106,7 @@ impl Rows for RowsAt {
                 self.push(&mut columns, &row, state)?;
             }
             if columns.first().is_some_and(|column| column.len() >= BATCH_ROWS) {
-                return Ok(Some(columns));
+                return Ok(Some(Given::Columns(columns)));
             }
         }
         if let Next::Row(slot) = self.next {
@@ -115,7 +115,7 @@ impl Rows for RowsAt {
                 self.push(&mut columns, &row, state)?;
             }
         }
-        Ok((!columns.first().is_none_or(Column::is_empty)).then_some(columns))
+        Ok((!columns.first().is_none_or(Column::is_empty)).then_some(Given::Columns(columns)))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{BATCH_ROWS, Place, empty, stopped_error};
 use crate::error::QueryError;
 use crate::left_out::{LeftOut, of_events};
 use crate::moment::{Moment, Span};
-use crate::relations::Rows;
+use crate::relations::{Given, Rows};
 use crate::settings::Stopped;
 
 /// Batches of steps that are made ahead.
@@ -82,9 +82,9 @@ impl Steps {
 }
 
 impl Rows for Steps {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
+    fn next(&mut self) -> Result<Option<Given>, QueryError> {
         match self.batches.recv() {
-            Ok(Made::Rows(rows)) => Ok(Some(rows)),
+            Ok(Made::Rows(rows)) => Ok(Some(Given::Columns(rows))),
             Ok(Made::All(notice)) => {
                 self.notices.extend(notice);
                 Ok(None)

@@ -11,6 +11,8 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use crate::error::QueryError;
+
 /// An expression over the columns of an operator's input.
 #[derive(Debug)]
 pub(super) struct Evaluate {
@@ -41,6 +43,6 @@ impl Evaluate {
 
 impl recount_flow::expr::Expr for Evaluate {
     fn evaluate(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef, String> {
-        self.compute(columns, rows).map_err(|error| error.strip_backtrace())
+        self.compute(columns, rows).map_err(|error| QueryError::from_datafusion(error, 0).to_string())
     }
 }

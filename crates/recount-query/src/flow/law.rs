@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 mod chance;
 mod coverage;
+mod database;
 mod query;
 mod reference;
 mod run;
@@ -19,6 +20,8 @@ use coverage::Coverage;
 
 /// Cases in a usual test run.
 const FEW: u64 = 150;
+/// In databases, which are slower.
+const FEW_DATABASES: u64 = 40;
 
 fn cases(first: u64, count: u64) {
     let mut coverage = Coverage::default();
@@ -47,12 +50,46 @@ fn law_few() {
     cases(0, FEW);
 }
 
+/// The same in databases.
+fn databases(first: u64, count: u64) {
+    let mut refused: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in first..first + count {
+        let ended = std::panic::catch_unwind(|| database::case(seed));
+        match ended.unwrap_or_else(|_| Err(run::Ended::Differs("it panics".to_owned()))) {
+            Ok(()) => {}
+            Err(run::Ended::Refused(what)) => *refused.entry(what).or_default() += 1,
+            Err(run::Ended::Differs(how)) => {
+                panic!("case {seed} in a database (cargo xtask law --views --case {seed}): {how}")
+            }
+        }
+    }
+    for (what, count) in &refused {
+        println!("{count} in a database refused: {what}");
+    }
+    let refused: u64 = refused.values().sum();
+    assert!(count == 1 || refused * 10 <= count, "{refused} of {count} cases were refused");
+}
+
+#[test]
+fn law_in_databases_few() {
+    databases(0, FEW_DATABASES);
+}
+
 #[test]
 #[ignore = "takes long: cargo xtask law --views"]
 fn law_many() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     match number("RECOUNT_LAW_CASE") {
-        Some(case) => cases(case, 1),
-        None => cases(number("RECOUNT_LAW_FIRST").unwrap_or(0), number("RECOUNT_LAW_CASES").unwrap_or(1000)),
+        Some(case) => {
+            databases(case, 1);
+            cases(case, 1);
+        }
+        None => {
+            let (first, count) =
+                (number("RECOUNT_LAW_FIRST").unwrap_or(0), number("RECOUNT_LAW_CASES").unwrap_or(1000));
+            // One in ten, too, in a database.
+            databases(first, count.div_ceil(10));
+            cases(first, count);
+        }
     }
 }

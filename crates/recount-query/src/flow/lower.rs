@@ -26,8 +26,8 @@ use crate::error::QueryError;
 #[derive(Debug)]
 pub(crate) struct Lowered {
     pub(crate) circuit: Circuit,
-    /// The relation that each source is, by its number.
-    pub(crate) sources: Vec<String>,
+    /// What each source is, by its number: a relation, and its columns by their places; `None` = all.
+    pub(crate) sources: Vec<(String, Option<Vec<usize>>)>,
     /// The columns of the result.
     pub(crate) schema: SchemaRef,
 }
@@ -46,7 +46,7 @@ pub(crate) fn lower(plan: &LogicalPlan, state: &SessionState) -> Result<Lowered>
 struct Lowering<'a> {
     state: &'a SessionState,
     circuit: Circuit,
-    sources: Vec<String>,
+    sources: Vec<(String, Option<Vec<usize>>)>,
 }
 
 impl Lowering<'_> {
@@ -108,20 +108,12 @@ impl Lowering<'_> {
     }
 
     fn scan(&mut self, scan: &TableScan) -> Result<Input> {
-        let name = scan.table_name.table();
-        let number = match self.sources.iter().position(|known| known == name) {
-            Some(number) => number,
-            None => {
-                self.sources.push(name.to_owned());
-                self.sources.len() - 1
-            }
-        };
-        let source = Input::Source(number);
-        let Some(columns) = &scan.projection else { return Ok(source) };
-        let all = DFSchema::try_from(scan.source.schema().as_ref().clone())?;
-        let exprs: Vec<Expr> =
-            columns.iter().map(|&at| Expr::Column(Column::from(all.qualified_field(at)))).collect();
-        self.project(&exprs, &all, source)
+        let source = (scan.table_name.table().to_owned(), scan.projection.clone());
+        let number = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
+            self.sources.push(source);
+            self.sources.len() - 1
+        });
+        Ok(Input::Source(number))
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Input> {

@@ -121,7 +121,7 @@ fn what_does_not_fit_stores_nothing() {
         > INSERT INTO transactions (accountId, accountId) VALUES (1, 1)
         error: column accountid is named twice
         > INSERT INTO nothing VALUES (1)
-        error: there is no topic or entity nothing
+        error: there is no topic, entity or view nothing
         > INSERT INTO transactions VALUES (1, 2, now()) RETURNING *
         error: INSERT appends events and nothing else: INSERT INTO topic (columns) VALUES (…) or SELECT …
         > INSERT INTO transactions VALUES (1, 2, now()) ON CONFLICT DO NOTHING
@@ -129,7 +129,7 @@ fn what_does_not_fit_stores_nothing() {
         > INSERT INTO transactions (accountId, amount, timestamp, _key) VALUES (1, 2, now(), '7')
         error: event 0: the key 7 was given, but the topic's KEY makes it 1: leave it out, or change the payload. Nothing of this append was stored
         > INSERT INTO _catalog VALUES (1)
-        error: there is no topic or entity _catalog
+        error: there is no topic, entity or view _catalog
         > SELECT count(*) FROM transactions
         count(*)
         3

@@ -18,3 +18,4 @@ mod stars;
 mod support;
 mod temporal;
 mod topics;
+mod views;

@@ -58,9 +58,9 @@ fn they_are_a_relation_of_their_own() {
         count(*)
         0
         > SELECT * FROM other_errors
-        error: there is no topic or entity other_errors
+        error: there is no topic, entity or view other_errors
         > SELECT * FROM _catalog_errors
-        error: there is no topic or entity _catalog_errors
+        error: there is no topic, entity or view _catalog_errors
         > INSERT INTO kept_errors VALUES (1)
         error: kept_errors is not a topic: what it shows comes from events. Insert into the topic that it is made of
     "#]].assert_eq(&bench.script(&[

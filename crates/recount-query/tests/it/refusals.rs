@@ -36,7 +36,7 @@ fn statements_that_there_are_not() {
         > CREATE TABLE t AS SELECT 1
         error: there are no tables: events live in topics, see CREATE TOPIC
         > CREATE VIEW v AS SELECT 1
-        error: there are no views here: state comes from topics, see CREATE ENTITY
+        error: a view is declared alone: CREATE MATERIALIZED VIEW … AS SELECT …
         > CREATE INDEX i ON transactions (amount)
         error: there are no indexes to create: KEY, TYPE and TAG of a topic are indexed, see CREATE TOPIC
         > CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'
@@ -44,13 +44,13 @@ fn statements_that_there_are_not() {
         > COPY transactions TO '/tmp/x'
         error: COPY is not there: use INSERT INTO topic, an append, or recount import
         > SET datafusion.execution.batch_size = 1
-        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY
+        error: SET datafusion.execution.batch_size is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES, VIEWS or STOPPED, SET before one of them, CREATE, ALTER and DROP of TOPIC and ENTITY, and CREATE and DROP MATERIALIZED VIEW
         > SHOW TABLES
-        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY
+        error: SHOW TABLES is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES, VIEWS or STOPPED, SET before one of them, CREATE, ALTER and DROP of TOPIC and ENTITY, and CREATE and DROP MATERIALIZED VIEW
         > BEGIN
         error: every statement reads at one position and every INSERT is one append: there are no transactions over several statements
         > DROP TABLE transactions
-        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES or STOPPED, SET before one of them, and CREATE, ALTER and DROP of TOPIC and ENTITY
+        error: DROP TABLE is not a statement here: those are SELECT, WITH, VALUES, EXPLAIN, INSERT INTO topic, SHOW TOPICS, ENTITIES, VIEWS or STOPPED, SET before one of them, CREATE, ALTER and DROP of TOPIC and ENTITY, and CREATE and DROP MATERIALIZED VIEW
         > EXPLAIN ANALYZE SELECT 1
         error: EXPLAIN ANALYZE is not there: use EXPLAIN
         > SELECT 1 INTO t
@@ -62,9 +62,9 @@ fn statements_that_there_are_not() {
         > SELECT * FROM information_schema.tables
         error: information_schema.tables: names have no schema before them; a name with a period in it is written "information_schema.tables"
         > SELECT * FROM '/etc/passwd'
-        error: there is no topic or entity "/etc/passwd"
+        error: there is no topic, entity or view "/etc/passwd"
         > SELECT * FROM "/etc/passwd"
-        error: there is no topic or entity "/etc/passwd"
+        error: there is no topic, entity or view "/etc/passwd"
         > WITH x AS (DELETE FROM transactions RETURNING *) SELECT * FROM x
         error: a query changes nothing: INSERT is a statement of its own
     "#]].assert_eq(&bench.script(&[
@@ -118,19 +118,19 @@ fn names_that_there_are_not() {
         "SELECT * FROM nothing(1)",
     ]);
     expect![[r#"
-        error: there is no topic or entity transactions: none exists yet, see CREATE TOPIC
+        error: there is no topic, entity or view transactions: none exists yet, see CREATE TOPIC
         > SELECT * FROM transaction
-        error: there is no topic or entity transaction. Do you mean transactions?
+        error: there is no topic, entity or view transaction. Do you mean transactions?
         > SELECT * FROM shop.orders
         error: shop.orders: names have no schema before them; a name with a period in it is written "shop.orders"
         > SELECT * FROM "Shop.orders"
         n
         > SELECT * FROM "shop.orders"
-        error: there is no topic or entity "shop.orders". Do you mean "Shop.orders"?
+        error: there is no topic, entity or view "shop.orders". Do you mean "Shop.orders"?
         > SELECT * FROM elephants
-        error: there is no topic or entity elephants
+        error: there is no topic, entity or view elephants
         > SELECT * FROM _catalog
-        error: there is no topic or entity _catalog
+        error: there is no topic, entity or view _catalog
         > SELECT ammount FROM transactions
         error: schema error: No field named ammount. Did you mean 'transactions.amount'?
         Valid fields are transactions.accountid, transactions.amount, transactions.timestamp, transactions._position, transactions._stream, transactions._revision, transactions._partition, transactions._offset, transactions._id, transactions._type, transactions._tags, transactions._event_time, transactions._append_time, transactions._key, transactions._value, transactions._headers.

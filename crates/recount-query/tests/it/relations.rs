@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
 use recount_query::{
-    Described, DescribedColumn, Periods, Pinned, QueryError, Relations, Rows, Settings, Wanted,
+    Described, DescribedColumn, Given, Periods, Pinned, QueryError, Relations, Rows, Settings, Wanted,
 };
 use recount_store::columns::form_of;
 use recount_store::schema::ColumnType;
@@ -98,8 +98,8 @@ impl Pinned for Taken {
 struct Once(Option<Vec<Column>>);
 
 impl Rows for Once {
-    fn next(&mut self) -> Result<Option<Vec<Column>>, QueryError> {
-        Ok(self.0.take())
+    fn next(&mut self) -> Result<Option<Given>, QueryError> {
+        Ok(self.0.take().map(Given::Columns))
     }
 }
 
@@ -166,7 +166,7 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         > SELECT * FROM account FOR VERSION 2
         error: account stopped at key 7: see SHOW ERRORS
         > SELECT * FROM accounts
-        error: there is no topic or entity accounts. Do you mean account?
+        error: there is no topic, entity or view accounts. Do you mean account?
         > INSERT INTO account VALUES (1, 2)
         error: account is not a topic: what it shows comes from events. Insert into the topic that it is made of
 

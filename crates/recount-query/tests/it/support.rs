@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use recount_env::{Clock, Env, block_on, memory::memory_env};
 use recount_query::arrow::util::display::{ArrayFormatter, FormatOptions};
 use recount_query::{
-    Answer, Engine, Entities, NoRelations, QueryError, Relations, SessionSettings, Settings,
+    Answer, Engine, Kept, NoRelations, QueryCompiler, QueryError, Relations, SessionSettings, Settings,
 };
 use recount_store::time::parse_rfc3339;
 use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
@@ -61,6 +61,12 @@ impl Bench {
         Bench::opened(&env, clock, recount_views::Settings::default())
     }
 
+    /// A database with its entities and views, kept in some way.
+    pub(crate) fn with_settings(settings: recount_views::Settings) -> (Bench, Views) {
+        let (env, clock) = new_env();
+        Bench::opened(&env, clock, settings)
+    }
+
     /// A database whose entities have been folded by `statements`, closed and opened again; a snapshot each
     /// `snapshot_events` positions.
     pub(crate) fn reopened(statements: &[&str], snapshot_events: u64) -> (Bench, Views) {
@@ -84,9 +90,10 @@ impl Bench {
     fn opened(env: &Env, clock: Arc<ManualClock>, settings: recount_views::Settings) -> (Bench, Views) {
         let mut kept = None;
         let relations = |store: &Store| {
-            let views = Views::open(store.clone(), env.clone(), settings);
+            let views =
+                Views::open_with(store.clone(), env.clone(), settings, Arc::new(QueryCompiler::default()));
             kept = Some(views.clone());
-            Arc::new(Entities::new(views)) as Arc<dyn Relations>
+            Arc::new(Kept::new(views)) as Arc<dyn Relations>
         };
         let bench = Bench::of(env, clock, relations, Settings::default());
         (bench, kept.unwrap())
@@ -161,7 +168,7 @@ impl Bench {
     }
 }
 
-async fn shown(mut answer: Answer) -> Result<String, QueryError> {
+pub(crate) async fn shown(mut answer: Answer) -> Result<String, QueryError> {
     let names: Vec<String> = answer.schema().fields().iter().map(|field| field.name().clone()).collect();
     let mut text = format!("{}\n", names.join(" | "));
     let options = FormatOptions::default().with_null("NULL");

@@ -321,7 +321,7 @@ fn wherever_a_clause_stands_it_is_applied_or_an_error() {
         WITH c AS (SELECT 1) SELECT * FROM c C
           error: line 1, column 38: c is a query of WITH: clauses of time belong to the topics and entities inside it
         WITH c C AS (SELECT 1) SELECT * FROM c
-          error: there is no topic or entity c. Do you mean transactions?
+          error: there is no topic, entity or view c. Do you mean transactions?
         SELECT amount C FROM transactions
           error: line 1, column 15: a clause of time stands right behind the name of a topic or entity in FROM or JOIN, before its alias: FROM t FOR SYSTEM_TIME AS OF … AS x
         SELECT amount FROM transactions WHERE amount C > 1

@@ -383,7 +383,8 @@ fn views_are_made_and_dropped() {
         Invalid: t is a topic, not a view
         > DROP MATERIALIZED VIEW x
         NotFound: there is no view x
-    "#]].assert_eq(&said.concat());
+    "#]]
+    .assert_eq(&said.concat());
     bench.check("DROP MATERIALIZED VIEW v", expect![[r#"{"change":"drop_view","id":1}"#]]);
     bench.check("DROP TOPIC rates", expect![[r#"{"change":"drop_topic","id":17}"#]]);
     bench.check("CREATE MATERIALIZED VIEW v AS SELECT n FROM t", expect![[r#"{"change":"create_view","id":3,"name":"v","reads":[{"topic":16,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t"}"#]]);

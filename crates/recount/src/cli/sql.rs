@@ -219,7 +219,7 @@ impl Session<'_> {
         }
         let text = |member: &str| executed.get(member).and_then(Value::as_str).unwrap_or_default();
         let position = executed.get("position").and_then(Value::as_u64).unwrap_or_default();
-        let name = [text("topic"), text("entity")].concat();
+        let name = [text("topic"), text("entity"), text("view")].concat();
         writeln!(out, "{}  {name}  position {position}", text("statement"))?;
         Ok(())
     }

@@ -75,7 +75,7 @@ fn statements_from_a_file_the_command_line_and_standard_input() {
         "SELECT 1;\n\nSELECT * FROM acount;",
         expect![[r#"
         {"1":1}
-        recount: line 3: there is no topic or entity acount. Do you mean account?
+        recount: line 3: there is no topic, entity or view acount. Do you mean account?
         exit code 1
     "#]],
     );

@@ -239,7 +239,7 @@ THEN ERROR 'the stream'
               a.test.sql:56:1: the error is another than expected
                 (- expected, + found)
                 - …too much…
-                + there is no topic or entity transactionen. Do you mean transactions?
+                + there is no topic, entity or view transactionen. Do you mean transactions?
             ok      a.test.sql: what has no topic
             FAILED  a.test.sql: what has no key
               a.test.sql:62:1: the error is another than expected
@@ -580,6 +580,6 @@ fn a_file_that_cannot_be_run_says_where_and_what_to_write() {
          {"a": "x"}
             recount: a.test.sql:2:2: a "x" is a string, and the column is BIGINT: write a number without quotes
         INSERT INTO t VALUES (1);
-            recount: a.test.sql:1:1: there is no topic or entity t: none exists yet, see CREATE TOPIC
+            recount: a.test.sql:1:1: there is no topic, entity or view t: none exists yet, see CREATE TOPIC
     "#]].assert_eq(&shown);
 }

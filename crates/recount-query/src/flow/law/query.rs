@@ -20,6 +20,13 @@ pub(super) struct Relation {
     pub(super) node: Node,
 }
 
+impl Relation {
+    /// How many columns it has.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+}
+
 /// Makes queries.
 pub(super) struct Maker<'a> {
     pub(super) chance: &'a mut Chance,

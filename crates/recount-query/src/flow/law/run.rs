@@ -14,7 +14,8 @@ use super::coverage::Coverage;
 use super::query::Maker;
 use super::reference::Reference;
 use super::table::{self, Row};
-use crate::flow::{Lowered, lower, rewrite};
+use crate::flow::lower::{Lowered, lower};
+use crate::flow::rewrite::rewrite;
 
 /// Why a case ended early.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
     assert!(depth == 0 || relation.node.operators() > 0 || relation.sql.starts_with("SELECT * FROM"));
     coverage.add(&relation.node);
     let appends = log(&mut chance, tables);
-    let mut run = Run::new(lowered, tables, &relation.sql, rewritten.display_indent().to_string());
+    let mut run = Run::new(lowered, &relation.sql, rewritten.display_indent().to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut next = 0;
     // The first epoch is the bootstrap: everything with one stamp, in parts.
@@ -149,7 +150,6 @@ fn first_line(text: &str) -> String {
 
 struct Run {
     lowered: Lowered,
-    tables: usize,
     codec: RowCodec,
     sql: String,
     plan: String,
@@ -158,10 +158,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(lowered: Lowered, tables: usize, sql: &str, plan: String) -> Run {
+    fn new(lowered: Lowered, sql: &str, plan: String) -> Run {
         let types = lowered.schema.fields().iter().map(|field| field.data_type().clone());
         let codec = RowCodec::new(types).unwrap();
-        Run { lowered, tables, codec, sql: sql.to_owned(), plan, total: Rows::new() }
+        Run { lowered, codec, sql: sql.to_owned(), plan, total: Rows::new() }
     }
 
     /// The first epoch: all changes with one stamp, some at a time.
@@ -202,12 +202,19 @@ impl Run {
 
     /// One step; what it gave.
     fn step(&mut self, changes: &[(Change, u64)], epoch: Epoch) -> Result<Vec<(u64, Vec<u8>, i64)>, Ended> {
-        let of_table = |table: usize| {
+        let of_table = |(name, projection): &(String, Option<Vec<usize>>)| {
+            let table: usize = name[1..].parse().unwrap();
             let of: Vec<&(Change, u64)> =
                 changes.iter().filter(|(change, _)| change.table == table).collect();
             let rows: Vec<Row> = of.iter().map(|(change, _)| change.row.clone()).collect();
             Delta {
-                columns: table::columns(&rows),
+                columns: match projection {
+                    Some(places) => {
+                        let all = table::columns(&rows);
+                        places.iter().map(|&place| all[place].clone()).collect()
+                    }
+                    None => table::columns(&rows),
+                },
                 weights: of.iter().map(|(change, _)| change.weight).collect(),
                 stamps: of.iter().map(|(_, stamp)| *stamp).collect(),
             }
@@ -216,10 +223,9 @@ impl Run {
             .lowered
             .sources
             .iter()
-            .map(|name| vec![of_table(name[1..].parse().unwrap())])
+            .map(|source| vec![of_table(source)])
             .map(|deltas| deltas.into_iter().filter(|delta| !delta.is_empty()).collect())
             .collect();
-        assert!(self.tables >= sources.len());
         let stepped = self.lowered.circuit.step(&sources, epoch);
         let stepped = stepped.map_err(|error| self.differs(epoch.stamp as usize, &error.to_string()))?;
         if let Some((operator, failure)) = stepped.failures.first() {

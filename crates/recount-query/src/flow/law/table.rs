@@ -89,6 +89,23 @@ impl Row {
     }
 }
 
+impl Row {
+    /// As the payload of an event.
+    pub(super) fn json(&self) -> String {
+        let null = || "null".to_owned();
+        format!(
+            r#"{{"k": {}, "n": {}, "v": {}, "t": {}, "d": {}, "b": {}, "at": {}}}"#,
+            self.k.map_or_else(null, |k| k.to_string()),
+            self.n,
+            self.v.map_or_else(null, |v| format!("{:.2}", v as f64 / 100.0)),
+            self.t.map_or_else(null, |t| format!("\"{t}\"")),
+            self.d.map_or_else(null, |d| d.to_string()),
+            self.b.map_or_else(null, |b| b.to_string()),
+            self.at.map_or_else(null, |at| format!("\"{}\"", format_rfc3339(Time(at)))),
+        )
+    }
+}
+
 pub(super) fn schema() -> SchemaRef {
     let field = |(name, kind): (&str, Kind)| Field::new(name, data_type(kind), name != "n");
     Arc::new(Schema::new(COLUMNS.map(field).to_vec()))

@@ -17,9 +17,9 @@ use super::{Session, table};
 use crate::cli::failure::Failure;
 
 const HELP: &str = "A statement ends with a semicolon. Besides:
-  \\d            list topics and entities        \\d NAME   show one
+  \\d            list topics, entities, views    \\d NAME   show one
   \\timing       say how long statements take    \\q        quit
-  SHOW TOPICS; SHOW ENTITIES; SHOW STOPPED; EXPLAIN SELECT …;
+  SHOW TOPICS; SHOW ENTITIES; SHOW VIEWS; SHOW STOPPED; EXPLAIN SELECT …;
   SET stopped = 'skip';   leave out keys of entities that stopped at an event, until SET stopped = 'fail';
 As of another moment: FROM name FOR SYSTEM_TIME AS OF '…' | AS OF POSITION n | FOR VALID_TIME AS OF '…'";
 
@@ -43,15 +43,18 @@ const WORDS: &[&str] = &[
     "EXPLAIN",
     "SHOW TOPICS",
     "SHOW ENTITIES",
+    "SHOW VIEWS",
     "SHOW STOPPED",
     "SET stopped = 'skip'",
     "CREATE TOPIC",
     "CREATE ENTITY",
     "CREATE OR REPLACE ENTITY",
+    "CREATE MATERIALIZED VIEW",
     "ALTER TOPIC",
     "ALTER ENTITY",
     "DROP TOPIC",
     "DROP ENTITY",
+    "DROP MATERIALIZED VIEW",
 ];
 
 /// Reads and runs statements until the end of input or `\q`.
@@ -99,6 +102,7 @@ fn command(session: &mut Session<'_>, line: &str) -> Result<bool, Failure> {
         ("\\d", None) => {
             session.run("SHOW TOPICS")?;
             session.run("SHOW ENTITIES")?;
+            session.run("SHOW VIEWS")?;
         }
         ("\\d", Some(name)) => describe(session, name)?,
         ("\\timing", None) => {
@@ -124,7 +128,7 @@ fn history() -> Option<PathBuf> {
     Some(directory.join("sql_history"))
 }
 
-/// Shows the columns of a topic or an entity.
+/// Shows the columns of a topic, an entity or a view.
 fn describe(session: &Session<'_>, name: &str) -> Result<(), Failure> {
     let answer = session.answer(&format!("SELECT * FROM {name} LIMIT 0"))?;
     let columns = answer.get("columns").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -134,10 +138,10 @@ fn describe(session: &Session<'_>, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The names of topics and entities.
+/// The names of topics, entities and views.
 fn names(session: &Session<'_>) -> Vec<String> {
     let mut names = Vec::new();
-    for query in ["SHOW TOPICS", "SHOW ENTITIES"] {
+    for query in ["SHOW TOPICS", "SHOW ENTITIES", "SHOW VIEWS"] {
         // Whoever cannot be asked now is not worth an error before anything is typed.
         let answer = session.answer(query).unwrap_or_default();
         let rows = answer.get("rows").and_then(Value::as_array).into_iter().flatten();

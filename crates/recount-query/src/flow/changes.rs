@@ -1,0 +1,89 @@
+//! The changes of a topic: every event is a row that came with its append.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use recount_env::block_on;
+use recount_flow::delta::Delta;
+use recount_store::{EventCursor, From, ReadRequest, Scope};
+use recount_types::Position;
+use recount_views::ViewError;
+use recount_views::view;
+
+use crate::error::QueryError;
+use crate::scan::{Scan, Source};
+use crate::topic::{Misfit, TopicRows, TopicScan};
+
+/// See the module.
+pub(super) struct TopicChanges {
+    scan: TopicScan,
+    schema: SchemaRef,
+    cursor: Option<EventCursor>,
+    unfit: u64,
+}
+
+impl TopicChanges {
+    /// Some columns of a topic, by their places in its schema; `None` = all.
+    pub(super) fn new(source: Arc<Source>, columns: Option<Vec<usize>>) -> Result<TopicChanges, QueryError> {
+        let failed = |error| QueryError::from_datafusion(error, 0);
+        let scan = Scan::of(source, columns).map_err(failed)?;
+        let scan = scan.topic_scan();
+        let scan = scan.ok_or_else(|| QueryError::Invalid("a view reads topics".to_owned()))?;
+        Ok(TopicChanges { schema: scan.schema.clone(), scan, cursor: None, unfit: 0 })
+    }
+}
+
+impl std::fmt::Debug for TopicChanges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopicChanges").field("topic", &self.scan.topic.name).finish_non_exhaustive()
+    }
+}
+
+impl view::Source for TopicChanges {
+    fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
+        if after == 0 {
+            self.unfit = 0;
+        }
+        let scope = Scope::Topic(self.scan.topic.name.clone());
+        let from = From::After(Position(after));
+        let request = ReadRequest { from, as_of: Position(until), ..ReadRequest::all(scope) };
+        self.cursor = Some(block_on(self.scan.store.read(request))?);
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Delta>, ViewError> {
+        let Some(cursor) = &mut self.cursor else { return Ok(None) };
+        let mut rows = TopicRows::new(&self.scan, Misfit::LeaveOut);
+        let mut stamps = Vec::new();
+        while !rows.is_full() {
+            let Some(event) = cursor.take()? else {
+                if block_on(cursor.load())? {
+                    continue;
+                }
+                break;
+            };
+            let stamp = event.append_end.0;
+            if rows.push(&event).map_err(of_query)? {
+                stamps.push(stamp);
+            }
+        }
+        self.unfit += rows.misfits;
+        if stamps.is_empty() {
+            self.cursor = None;
+            return Ok(None);
+        }
+        let batch = rows.batch(&self.schema).map_err(of_query)?;
+        Ok(Some(Delta { columns: batch.columns().to_vec(), weights: vec![1; stamps.len()], stamps }))
+    }
+
+    fn unfit(&self) -> u64 {
+        self.unfit
+    }
+}
+
+fn of_query(error: QueryError) -> ViewError {
+    match error {
+        QueryError::Read(error) => ViewError::Read(error),
+        other => ViewError::BadRequest(other.to_string()),
+    }
+}

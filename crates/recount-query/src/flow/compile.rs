@@ -1,0 +1,93 @@
+//! The query of a view as a circuit.
+
+use std::sync::OnceLock;
+
+use datafusion::execution::SessionState;
+use recount_flow::codec::RowCodec;
+use recount_store::ddl::{CreateView, ViewRead};
+use recount_store::{Catalogue, DdlError, Store};
+use recount_views::bind::RowColumn;
+use recount_views::view::{self, Compiled, Compiler};
+
+use super::changes::TopicChanges;
+use super::definition::{As, define};
+use super::lower::{Lowered, lower};
+use super::rewrite::rewrite;
+use crate::answer::Notices;
+use crate::arrays;
+use crate::error::QueryError;
+use crate::moment::Moment;
+use crate::plan;
+
+/// Memory for what is computed when a query is planned, bytes.
+const PLANNING_BYTES: usize = 64 << 20;
+
+/// Plans the queries of views.
+#[derive(Debug, Default)]
+pub struct QueryCompiler {
+    /// Made when the first query is planned.
+    session: OnceLock<SessionState>,
+}
+
+impl QueryCompiler {
+    fn session(&self) -> Result<&SessionState, QueryError> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let made = plan::session(PLANNING_BYTES);
+        let made = made.map_err(|error| QueryError::from_datafusion(error, PLANNING_BYTES))?;
+        Ok(self.session.get_or_init(|| made))
+    }
+
+    fn compiled(
+        &self,
+        store: &Store,
+        catalogue: &Catalogue,
+        view: &CreateView,
+        reads: Option<&[ViewRead]>,
+    ) -> Result<Compiled, QueryError> {
+        let session = self.session()?;
+        let (moment, notices) = (Moment::at(store.head()), Notices::default());
+        let of = As { catalogue, moment: &moment, notices: &notices };
+        let definition = define(session, store, view, reads, &of)?;
+        let failed = |error| QueryError::from_datafusion(error, PLANNING_BYTES);
+        let rewritten = rewrite(definition.plan, session).map_err(failed)?;
+        let Lowered { circuit, sources, schema } = lower(&rewritten, session).map_err(failed)?;
+        let fields = schema.fields();
+        let column = |field: &datafusion::arrow::datatypes::FieldRef| {
+            let column_type = arrays::nearest(field)?;
+            Some(RowColumn { name: field.name().clone(), column_type, nullable: field.is_nullable() })
+        };
+        let columns = fields.iter().map(column).collect::<Option<Vec<_>>>();
+        let codec = RowCodec::new(fields.iter().map(|field| field.data_type().clone()));
+        let (Some(columns), Ok(codec)) = (columns, codec) else {
+            return Err(QueryError::Invalid(
+                "the columns of the view have types that are not kept".to_owned(),
+            ));
+        };
+        let changes = sources.into_iter().map(|(name, projection)| {
+            let source = definition.sources.get(&name);
+            let source = source.ok_or_else(|| QueryError::Invalid(format!("{name} is not a topic")))?;
+            Ok(Box::new(TopicChanges::new(source.clone(), projection)?) as Box<dyn view::Source>)
+        });
+        let sources = changes.collect::<Result<Vec<_>, QueryError>>()?;
+        Ok(Compiled { circuit, sources, columns, codec, reads: definition.reads })
+    }
+}
+
+impl Compiler for QueryCompiler {
+    fn compile(
+        &self,
+        store: &Store,
+        catalogue: &Catalogue,
+        view: &CreateView,
+        reads: Option<&[ViewRead]>,
+    ) -> Result<Compiled, DdlError> {
+        self.compiled(store, catalogue, view, reads).map_err(|error| match error {
+            QueryError::Ddl(error) => error,
+            QueryError::At { .. } => DdlError::Syntax(error.to_string()),
+            QueryError::NotFound(what) => DdlError::Unknown(what),
+            other => DdlError::Invalid(other.to_string()),
+        })
+    }
+}

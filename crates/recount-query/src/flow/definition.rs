@@ -1,0 +1,177 @@
+//! The query of a view, planned over its topics as of a moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, TableSource, Volatility};
+use recount_store::ddl::{CreateView, ViewRead};
+use recount_store::{Catalogue, Store};
+
+use crate::answer::Notices;
+use crate::arrays;
+use crate::error::QueryError;
+use crate::format::type_name;
+use crate::moment::Moment;
+use crate::names::{self, Named};
+use crate::plan::Planner;
+use crate::relation::{Relation, in_sql};
+use crate::relations::{NoRelations, Periods};
+use crate::scan::{Source, SourceTable};
+use crate::settings::Stopped;
+use crate::statement::{self, Statement};
+
+/// A view's query.
+pub(crate) struct Definition {
+    /// As it was written; its columns have the names and types of the view's.
+    pub(crate) plan: LogicalPlan,
+    /// The relations of the plan, by the names that it has for them.
+    pub(crate) sources: HashMap<String, Arc<Source>>,
+    /// The topics that it reads, each once.
+    pub(crate) reads: Vec<ViewRead>,
+}
+
+/// As of when, and where notices go.
+pub(crate) struct As<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) moment: &'a Moment,
+    pub(crate) notices: &'a Notices,
+}
+
+/// Plans the query of a view. `reads` is what it read when it was declared: `*` means the same columns for ever.
+pub(crate) fn define(
+    state: &SessionState,
+    store: &Store,
+    view: &CreateView,
+    reads: Option<&[ViewRead]>,
+    of: &As<'_>,
+) -> Result<Definition, QueryError> {
+    let (statement, cuts) = statement::parse(&view.query)?;
+    let Statement::Query(mut query) = statement else {
+        return Err(QueryError::Invalid("a view is made by SELECT, WITH or VALUES".to_owned()));
+    };
+    if let Some(cut) = cuts.first() {
+        let what = "a view has no time of its own: leave the clause out, and ask the view itself as of when";
+        return Err(QueryError::at(cut.at, what));
+    }
+    let find = |name: &str, version: Option<u32>, _: Periods| find(store, of.catalogue, name, version, reads);
+    let named = names::resolve(&mut query, cuts, &find)?;
+    let mut sources: HashMap<String, Arc<Source>> = HashMap::new();
+    let mut now_reads: Vec<ViewRead> = Vec::new();
+    for Named { key, relation, .. } in named {
+        let Ok(topic) = recount_types::TopicName::parse(&relation.name) else { continue };
+        if !now_reads.iter().any(|read| read.topic == topic) {
+            now_reads.push(ViewRead { topic, columns: relation.visible_columns() });
+        }
+        let (store, notices) = (store.clone(), of.notices.clone());
+        let (moment, stopped) = (of.moment.clone(), Stopped::Fail);
+        sources.insert(key, Arc::new(Source { relation, moment, store, notices, stopped }));
+    }
+    let table = |(key, source): (&String, &Arc<Source>)| {
+        let table: Arc<dyn TableSource> = provider_as_source(Arc::new(SourceTable(source.clone())));
+        (key.clone(), table)
+    };
+    let planner = Planner { state, sources: sources.iter().map(table).collect() };
+    let failed = |error: DataFusionError| QueryError::from_datafusion(error, 0);
+    let plan = planner.query(*query).map_err(failed)?;
+    drop(planner);
+    always_the_same(&plan).map_err(failed)?;
+    let plan = shaped(plan, view)?;
+    Ok(Definition { plan, sources, reads: now_reads })
+}
+
+/// The topic of a name.
+fn find(
+    store: &Store,
+    catalogue: &Catalogue,
+    name: &str,
+    version: Option<u32>,
+    reads: Option<&[ViewRead]>,
+) -> Result<Relation, QueryError> {
+    let parsed = recount_types::TopicName::parse(name).ok();
+    let topic =
+        parsed.as_ref().and_then(|name| catalogue.by_name(name)).filter(|topic| !topic.name.is_system());
+    if let Some(topic) = topic.filter(|_| version.is_none()) {
+        let read = reads.and_then(|reads| reads.iter().find(|read| read.topic == topic.name));
+        return Ok(Relation::of_topic_with(topic.info(), read.map(|read| read.columns.as_slice())));
+    }
+    let is = |what: &str| {
+        let what = format!("{} is {what}, and a view reads topics", in_sql(name));
+        Err(QueryError::Invalid(what))
+    };
+    match parsed {
+        Some(name) if catalogue.entity(&name).is_some() => is("an entity"),
+        Some(name) if catalogue.view(&name).is_some() => is("a view"),
+        _ => match Relation::find(store, &NoRelations, name, version, Periods::default()) {
+            Ok(_) => is("what does not fit a topic"),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Refuses functions that give another value each time.
+fn always_the_same(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| match expr {
+                Expr::ScalarFunction(function)
+                    if function.func.signature().volatility != Volatility::Immutable =>
+                {
+                    let what = format!(
+                        "{}() has another value each time, and the rows of a view depend on events alone: take a time of the events, such as _append_time",
+                        function.func.name()
+                    );
+                    Err(QueryError::Invalid(what).into())
+                }
+                _ => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    })?;
+    Ok(())
+}
+
+/// A plan whose columns have the view's names, and types that columns have.
+fn shaped(plan: LogicalPlan, view: &CreateView) -> Result<LogicalPlan, QueryError> {
+    let schema: &DFSchema = plan.schema();
+    let count = schema.fields().len();
+    if !view.columns.is_empty() && view.columns.len() != count {
+        let given = view.columns.len();
+        return Err(QueryError::Invalid(format!(
+            "the query has {count} columns, and the view names {given}: name each of them, or none"
+        )));
+    }
+    let mut names: Vec<String> = Vec::with_capacity(count);
+    let mut exprs = Vec::with_capacity(count);
+    for (at, field) in schema.fields().iter().enumerate() {
+        let name = match view.columns.get(at) {
+            Some(named) => named.folded.clone(),
+            None => field.name().clone(),
+        };
+        if names.contains(&name) {
+            return Err(QueryError::Invalid(format!(
+                "column {name} is there twice: name one of them with AS"
+            )));
+        }
+        if name.starts_with('_') {
+            let what = "names that begin with an underscore are the system's: name the column with AS";
+            return Err(QueryError::Invalid(format!("column {name}: {what}")));
+        }
+        let Some(column_type) = arrays::nearest(field) else {
+            let what = format!("column {name} is {}, which no view keeps: cast it", type_name(field));
+            return Err(QueryError::Invalid(what));
+        };
+        let wanted = arrays::field(&name, column_type, field.is_nullable());
+        let mut expr = Expr::Column(Column::from(schema.qualified_field(at)));
+        if field.data_type() != wanted.data_type() {
+            expr = Expr::Cast(Cast::new(Box::new(expr), wanted.data_type().clone()));
+        }
+        exprs.push(expr.alias_with_metadata(&name, Some(wanted.metadata().clone().into())));
+        names.push(name);
+    }
+    let project = |plan| LogicalPlanBuilder::from(plan).project(exprs)?.build();
+    project(plan).map_err(|error| QueryError::from_datafusion(error, 0))
+}

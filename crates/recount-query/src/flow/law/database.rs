@@ -1,0 +1,162 @@
+//! A case in a database: the same queries as views over topics. After every append a view has the rows that its query has there, and it has
+//! had them at every position before; whether it was declared first or later, whatever is appended at once, and after restarts.
+//!
+//! Rows of topics only come. That rows go is seen by the other cases, on circuits alone.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use recount_env::memory::memory_env;
+use recount_env::{Env, block_on};
+use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
+use recount_types::{NewEvent, TopicName};
+use recount_views::{Settings as OfViews, Views};
+
+use super::chance::Chance;
+use super::query::Maker;
+use super::run::Ended;
+use super::table::Row;
+use crate::flow::QueryCompiler;
+use crate::settings::{SessionSettings, Settings};
+use crate::sql::{Outcome, Sql};
+
+const COLUMNS: &str =
+    "k BIGINT, n BIGINT NOT NULL, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, at TIMESTAMPTZ";
+
+/// A database that can be closed and opened.
+struct Bench {
+    env: Env,
+    open: Option<(Store, Views, Sql)>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut bench = Bench { env: memory_env(), open: None, runtime };
+        bench.reopen();
+        bench
+    }
+
+    fn reopen(&mut self) {
+        if let Some((store, views, _)) = self.open.take() {
+            views.close();
+            block_on(store.close()).unwrap();
+        }
+        let open = Store::open(self.env.clone(), Path::new("/db"), OpenOptions::default());
+        let store = block_on(open).unwrap();
+        let compiler = Arc::new(QueryCompiler::default());
+        let views = Views::open_with(store.clone(), self.env.clone(), OfViews::default(), compiler);
+        let sql = Sql::new(store.clone(), views.clone(), Settings::default()).unwrap();
+        self.open = Some((store, views, sql));
+    }
+
+    fn open(&self) -> &(Store, Views, Sql) {
+        self.open.as_ref().unwrap()
+    }
+
+    fn head(&self) -> u64 {
+        self.open().0.head().0
+    }
+
+    fn append(&self, changes: &[(usize, Row)]) {
+        let event = |(table, row): &(usize, Row)| EventWrite {
+            topic: TopicName::parse(&super::reference::name(*table)).unwrap(),
+            key: None,
+            event: NewEvent { payload: row.json().into(), ..NewEvent::default() },
+        };
+        let events = changes.iter().map(event).collect();
+        let request = AppendRequest { events, ..AppendRequest::default() };
+        block_on(self.open().0.append(request)).unwrap();
+    }
+
+    /// The rows of a query, as text and sorted; or why there are none.
+    fn rows(&self, sql: &str) -> Result<Vec<String>, String> {
+        self.runtime.block_on(async {
+            let ran = self.open().2.run(sql, &SessionSettings::default()).await;
+            let mut answer = match ran.map_err(|error| error.to_string())? {
+                Outcome::Rows(answer) => answer,
+                Outcome::Executed(_) => return Ok(Vec::new()),
+            };
+            let options = FormatOptions::default().with_null("NULL");
+            let mut rows = Vec::new();
+            while let Some(batch) = answer.next().await.map_err(|error| error.to_string())? {
+                let columns: Vec<ArrayFormatter<'_>> = batch
+                    .columns()
+                    .iter()
+                    .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+                    .collect();
+                rows.extend((0..batch.num_rows()).map(|row| {
+                    let value = |column: &ArrayFormatter<'_>| column.value(row).to_string();
+                    columns.iter().map(value).collect::<Vec<_>>().join(" | ")
+                }));
+            }
+            rows.extend(answer.notices().all().into_iter().map(|notice| format!("notice: {notice}")));
+            rows.sort_unstable();
+            Ok(rows)
+        })
+    }
+}
+
+pub(super) fn case(seed: u64) -> Result<(), Ended> {
+    let mut chance = Chance::new(seed);
+    let tables = 1 + chance.below(2) as usize;
+    let depth = 1 + chance.below(4) as u32;
+    let relation = Maker { chance: &mut chance, tables, made: 0 }.query(depth);
+    let names: Vec<String> = (0..relation.width()).map(|number| format!("c{number}")).collect();
+    let create = format!("CREATE MATERIALIZED VIEW v ({}) AS {}", names.join(", "), relation.sql);
+    let mut bench = Bench::new();
+    for table in 0..tables {
+        bench.rows(&format!("CREATE TOPIC {} ({COLUMNS})", super::reference::name(table))).unwrap();
+    }
+    let appends = 10 + chance.below(6);
+    let declared = chance.below(appends);
+    let differs = |how: String| Ended::Differs(format!("{create}\n{how}"));
+    // What the view had at which position.
+    let mut had: Vec<(u64, Vec<String>)> = Vec::new();
+    for number in 0..appends {
+        if number == declared {
+            bench.rows(&create).map_err(|why| Ended::Refused(of_view(&why)))?;
+        }
+        // Several at once have several positions, and are one epoch or more.
+        for _ in 0..1 + chance.below(3) {
+            let count = 1 + chance.below(4);
+            let one = |_| (chance.below(tables as u64) as usize, Row::any(&mut chance));
+            let changes: Vec<(usize, Row)> = (0..count).map(one).collect();
+            bench.append(&changes);
+        }
+        if number < declared {
+            continue;
+        }
+        if chance.one_in(6) {
+            bench.reopen();
+        }
+        let at = bench.head();
+        let expected = match bench.rows(&relation.sql) {
+            Ok(expected) => expected,
+            // What it cannot plan says nothing about the view.
+            Err(why) => return Err(Ended::Refused(format!("the query itself: {why}"))),
+        };
+        let kept = bench.rows("SELECT * FROM v").map_err(differs)?;
+        if kept != expected {
+            return Err(differs(format!("at position {at}\n kept     {kept:?}\n expected {expected:?}")));
+        }
+        had.push((at, kept));
+        let (before, kept) = chance.one_of(&had);
+        let again = bench.rows(&format!("SELECT * FROM v AS OF POSITION {before}")).map_err(differs)?;
+        let without_why: Vec<String> =
+            again.into_iter().filter(|row| !row.starts_with("notice: 0 rows")).collect();
+        if without_why != kept {
+            let how =
+                format!("as of position {before}, at {at}\n computed {without_why:?}\n had      {kept:?}");
+            return Err(differs(how));
+        }
+    }
+    Ok(())
+}
+
+/// A refusal without what is of this query alone.
+fn of_view(why: &str) -> String {
+    why.split(" cannot be kept").next().unwrap_or(why).lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,209 @@
+//! All views of a database: the catalogue followed, questions answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use recount_store::catalogue::{Catalogue, ViewState};
+use recount_store::ddl::{self, AlterTopic, CreateView, Statement, ViewRead};
+use recount_store::{DdlError, Executed};
+use recount_types::{Position, TopicName, ViewId};
+
+use super::live::Held;
+use super::{LiveView, ViewInfo, ViewRows, ViewStatus};
+use crate::budget::HeldRows;
+use crate::error::ViewError;
+use crate::live::Live;
+use crate::lock;
+use crate::views::{Inner, Views};
+
+/// The views of one catalogue.
+#[derive(Default)]
+pub(crate) struct KnownViews {
+    pub(crate) live: BTreeMap<ViewId, Arc<LiveView>>,
+    /// Those whose query cannot be planned, and why.
+    broken: BTreeMap<ViewId, String>,
+}
+
+impl KnownViews {
+    pub(crate) fn follow(&mut self, inner: &Inner, catalogue: &Catalogue) {
+        self.live.retain(|id, _| catalogue.views().any(|view| view.id == *id));
+        self.broken.clear();
+        for view in catalogue.views() {
+            let schemas = schemas(catalogue, view);
+            if self.live.get(&view.id).is_some_and(|live| live.schemas == schemas) {
+                continue;
+            }
+            match inner.made(catalogue, view) {
+                Ok(live) => drop(self.live.insert(view.id, Arc::new(live))),
+                Err(why) => {
+                    self.live.remove(&view.id);
+                    self.broken.insert(view.id, why);
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// A view as the catalogue has it.
+    fn made(&self, catalogue: &Catalogue, view: &ViewState) -> Result<LiveView, String> {
+        let statement = parsed(view)?;
+        let reads = reads(catalogue, view)?;
+        let (store, compiler, catalogue) =
+            (self.store.clone(), self.compiler.clone(), Arc::new(catalogue.clone()));
+        let schemas = schemas(&catalogue, view);
+        let make = move || compiler.compile(&store, &catalogue, &statement, Some(&reads));
+        let compiled = make().map_err(|error| error.to_string())?;
+        let of = (view.id, view.name.clone(), view.text.clone());
+        let with = (self.store.clone(), self.env.clock.clone(), self.budget.share());
+        Ok(LiveView::new(of, schemas, (Box::new(make), compiled), with))
+    }
+
+    fn find_view(&self, name: &str) -> Result<Arc<LiveView>, ViewError> {
+        self.refresh();
+        let catalogue = self.store.catalogue();
+        let view = TopicName::parse(name).ok().and_then(|name| catalogue.view(&name).cloned());
+        let Some(view) = view else {
+            return Err(ViewError::NotFound(format!("there is no view {name}")));
+        };
+        let known = lock(&self.known);
+        if let Some(live) = known.views.live.get(&view.id) {
+            return Ok(live.clone());
+        }
+        let why = known.views.broken.get(&view.id).map_or("it was only just declared", String::as_str);
+        Err(ViewError::BadRequest(format!("view {name} cannot be read: {why}")))
+    }
+
+    /// Declares a view.
+    pub(crate) fn create_view(&self, mut create: Box<CreateView>) -> Result<Executed, DdlError> {
+        let planned_on = self.store.catalogue();
+        create.reads = self.compiler.compile(&self.store, &planned_on, &create, None)?.reads;
+        let check = |catalogue: &Catalogue| {
+            if std::ptr::eq(catalogue, &*planned_on) {
+                return Ok(());
+            }
+            let again = self.compiler.compile(&self.store, catalogue, &create, None)?.reads;
+            if again == create.reads {
+                return Ok(());
+            }
+            Err(DdlError::Invalid("a topic that the view reads was altered meanwhile: try again".to_owned()))
+        };
+        recount_env::block_on(self.store.define(Statement::CreateView(create.clone()), &check))
+    }
+
+    /// Refuses to alter a topic in a way in which a view cannot be kept any more.
+    pub(crate) fn views_remain(&self, catalogue: &Catalogue, alter: &AlterTopic) -> Result<(), DdlError> {
+        let Some(topic) = catalogue.by_name(&alter.name) else { return Ok(()) };
+        let reads_it = |view: &&Arc<ViewState>| view.reads.iter().any(|read| read.topic() == topic.id);
+        let mut readers = catalogue.views().filter(reads_it).peekable();
+        if readers.peek().is_none() {
+            return Ok(());
+        }
+        let altered = catalogue.altered(alter)?;
+        for view in readers {
+            self.made(&altered, view).map_err(|why| {
+                DdlError::Invalid(format!("view {} could not be kept any more: {why}", view.name))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Views {
+    /// Every view, by name; without those whose query cannot be planned any more.
+    pub fn views(&self) -> Vec<ViewInfo> {
+        self.inner().refresh();
+        let known = lock(&self.inner().known);
+        let mut views: Vec<ViewInfo> = known.views.live.values().map(|live| live.info.clone()).collect();
+        views.sort_by(|a, b| a.name.cmp(&b.name));
+        views
+    }
+
+    /// One view.
+    pub fn view(&self, name: &str) -> Result<ViewInfo, ViewError> {
+        Ok(self.inner().find_view(name)?.info.clone())
+    }
+
+    /// The statement that declares a view, with what it read then; `None` = there is no such view.
+    pub fn view_definition(&self, name: &str) -> Result<Option<CreateView>, ViewError> {
+        let catalogue = self.inner().store.catalogue();
+        let view = TopicName::parse(name).ok().and_then(|name| catalogue.view(&name).cloned());
+        let Some(view) = view else { return Ok(None) };
+        let failed = |why| ViewError::BadRequest(format!("view {name} cannot be read: {why}"));
+        let statement = parsed(&view).map_err(failed)?;
+        Ok(Some(CreateView { reads: reads(&catalogue, &view).map_err(failed)?, ..statement }))
+    }
+
+    /// How a view is.
+    pub fn view_status(&self, name: &str) -> Result<ViewStatus, ViewError> {
+        Ok(self.inner().find_view(name)?.status())
+    }
+
+    /// The position that a view has come to, without waiting for it.
+    pub fn view_progress(&self, name: &str) -> Result<u64, ViewError> {
+        Ok(self.inner().find_view(name)?.position())
+    }
+
+    /// The rows of several entities and views at one position, at or behind `at_least` and the head.
+    pub fn freeze_all(
+        &self,
+        entities: &[(&str, Option<u32>)],
+        views: &[&str],
+        at_least: Position,
+    ) -> Result<(Position, Vec<HeldRows>, Vec<ViewRows>), ViewError> {
+        let inner = self.inner();
+        let live: Result<Vec<_>, _> =
+            entities.iter().map(|(name, version)| inner.find(name, *version)).collect();
+        let live = live?;
+        let found: Vec<Arc<LiveView>> =
+            views.iter().map(|name| inner.find_view(name)).collect::<Result<_, _>>()?;
+        let goes_on = inner.patience();
+        let mut position = inner.head_at(at_least)?.0;
+        // Always locked in the same order, and each once. Whoever holds a view moves it: entities are where it is soon.
+        let mut held: BTreeMap<ViewId, Held<'_>> = BTreeMap::new();
+        let ordered: BTreeMap<ViewId, &Arc<LiveView>> = found.iter().map(|view| (view.id, view)).collect();
+        for (id, view) in ordered {
+            let view = view.at(position, &goes_on)?;
+            position = position.max(view.position());
+            held.insert(id, view);
+        }
+        let mut rows = Vec::new();
+        if !live.is_empty() {
+            let all: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
+            (position, rows) = Live::freeze(&all, position, &goes_on)?;
+        }
+        for view in held.values_mut() {
+            view.catch_up(position, &goes_on)?;
+        }
+        let of_views = found.iter().filter_map(|view| held.get(&view.id).map(Held::rows)).collect();
+        Ok((Position(position), rows, of_views))
+    }
+}
+
+/// The statement that declares a view.
+fn parsed(view: &ViewState) -> Result<CreateView, String> {
+    match ddl::parse(&view.text) {
+        Ok(Statement::CreateView(statement)) => Ok(*statement),
+        Ok(_) => Err("what declares it is not CREATE MATERIALIZED VIEW".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The topics that a view reads.
+fn reads(catalogue: &Catalogue, view: &ViewState) -> Result<Vec<ViewRead>, String> {
+    let read = |read: &recount_store::catalogue::Read| {
+        let topic = catalogue.by_id(read.topic());
+        let topic = topic.ok_or_else(|| format!("topic number {} is gone", read.topic()))?;
+        Ok(ViewRead { topic: topic.name.clone(), columns: read.columns.clone() })
+    };
+    view.reads.iter().map(read).collect()
+}
+
+/// The topics that a view reads, with the numbers of their definitions.
+fn schemas(catalogue: &Catalogue, view: &ViewState) -> Vec<(recount_types::TopicId, u32)> {
+    let schema = |read: &recount_store::catalogue::Read| {
+        let topic = catalogue.by_id(read.topic());
+        (read.topic(), topic.map_or(0, |topic| topic.schema))
+    };
+    view.reads.iter().map(schema).collect()
+}

@@ -1,0 +1,317 @@
+//! One view, kept up to date: its circuit, its rows, and where it is.
+//!
+//! It begins with one large epoch, read in parts, of everything up to the head; then each epoch takes the appends of some
+//! positions in one step. Whoever needs it at some position takes it there, under its lock; a task beside does so when
+//! nobody asks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use recount_env::{Clock, block_on};
+use recount_flow::circuit::Stepped;
+use recount_flow::delta::Delta;
+use recount_flow::operator::{Epoch, FlowError};
+use recount_flow::relation::Relation;
+use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
+use recount_types::{Position, TopicId, TopicName, ViewId};
+
+use super::{Compiled, ViewInfo, ViewRows, ViewStatus};
+use crate::budget::Share;
+use crate::error::ViewError;
+use crate::feed::rounded_down;
+use crate::live::RETRY_US;
+use crate::lock;
+use crate::pace::Pace;
+
+/// Positions in an epoch, if no append is longer.
+const EPOCH_POSITIONS: u64 = 4096;
+
+/// Makes the circuit anew.
+type Make = Box<dyn Fn() -> Result<Compiled, DdlError> + Send + Sync>;
+
+/// One view.
+pub(crate) struct LiveView {
+    pub(crate) id: ViewId,
+    pub(crate) info: ViewInfo,
+    /// The topics that it reads, and the numbers of their definitions.
+    pub(crate) schemas: Vec<(TopicId, u32)>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    make: Make,
+    state: Mutex<State>,
+    /// Where it is, for those who only look.
+    position: AtomicU64,
+    /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
+    failed: Mutex<Option<(ViewError, u64)>>,
+    pace: Mutex<Pace>,
+}
+
+/// What an epoch changes.
+struct State {
+    /// None after a failure: it begins anew.
+    compiled: Option<Compiled>,
+    rows: Relation,
+    position: u64,
+    first: Option<First>,
+    /// Why rows and groups could not be computed, and how many for each reason.
+    errors: BTreeMap<String, i64>,
+    memory: Share,
+}
+
+/// The first epoch, under way.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    until: u64,
+    /// The source that is being read.
+    source: usize,
+}
+
+impl LiveView {
+    /// A view of what `make` makes, which has made `compiled`.
+    pub(crate) fn new(
+        (id, name, text): (ViewId, TopicName, String),
+        schemas: Vec<(TopicId, u32)>,
+        (make, compiled): (Make, Compiled),
+        (store, clock, memory): (Store, Arc<dyn Clock>, Share),
+    ) -> LiveView {
+        let info = ViewInfo {
+            name,
+            columns: compiled.columns.clone(),
+            reads: compiled.reads.iter().map(|read| read.topic.clone()).collect(),
+            text,
+        };
+        let rows = Relation::new(compiled.codec.clone());
+        let (errors, first) = (BTreeMap::new(), None);
+        let state = State { compiled: Some(compiled), rows, position: 0, first, errors, memory };
+        let (state, position) = (Mutex::new(state), AtomicU64::new(0));
+        let (failed, pace) = (Mutex::new(None), Mutex::default());
+        LiveView { id, info, schemas, store, clock, make, state, position, failed, pace }
+    }
+
+    /// Where it is, without waiting.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    /// One epoch, or a part of the first one, towards `wanted`; true if there is more to do.
+    pub(crate) fn epoch(&self, wanted: u64) -> Result<bool, ViewError> {
+        let mut state = lock(&self.state);
+        if state.position >= wanted {
+            return Ok(false);
+        }
+        self.step(&mut state, wanted)?;
+        Ok(state.position < wanted)
+    }
+
+    /// Its rows at `wanted` or behind it, for as long as the guard is held. `goes_on` is asked between epochs.
+    pub(crate) fn at(&self, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<Held<'_>, ViewError> {
+        let mut held = Held { view: self, state: lock(&self.state) };
+        held.catch_up(wanted, goes_on)?;
+        Ok(held)
+    }
+
+    pub(crate) fn status(&self) -> ViewStatus {
+        let state = lock(&self.state);
+        ViewStatus {
+            position: state.position,
+            rows: state.rows.rows(),
+            bytes: state.bytes(),
+            errors: state.errors.values().map(|&count| u64::try_from(count).unwrap_or(0)).sum(),
+            unfit: state.unfit(),
+            per_second: lock(&self.pace).per_second(),
+            failed: lock(&self.failed).as_ref().map(|(error, _)| error.clone()),
+        }
+    }
+
+    fn step(&self, state: &mut State, wanted: u64) -> Result<(), ViewError> {
+        let now = self.clock.boottime_us();
+        if let Some((error, again)) = &*lock(&self.failed)
+            && now < *again
+        {
+            return Err(error.clone());
+        }
+        lock(&self.pace).begins(now, state.position);
+        let done = self.part(state, wanted);
+        if let Err(error) = &done {
+            // What an epoch left that was cut short is of no position.
+            state.forget();
+            let again = match error {
+                // Others may have given memory back, or the machine may have recovered.
+                ViewError::Memory { .. } | ViewError::Read(ReadError::Io { .. }) => now + RETRY_US,
+                ViewError::Read(ReadError::Closed) => now,
+                _ => u64::MAX,
+            };
+            *lock(&self.failed) = Some((error.clone(), again));
+        } else {
+            *lock(&self.failed) = None;
+        }
+        self.position.store(state.position, Ordering::Release);
+        lock(&self.pace).ends(self.clock.boottime_us(), state.position, state.position >= wanted);
+        done
+    }
+
+    fn part(&self, state: &mut State, wanted: u64) -> Result<(), ViewError> {
+        if state.compiled.is_none() {
+            let made = (self.make)().map_err(|error| ViewError::BadRequest(error.to_string()))?;
+            state.compiled = Some(made);
+        }
+        if state.position == 0 {
+            state.first_part(wanted)?;
+        } else {
+            let until = self.end_of_epoch(state.position, wanted)?;
+            state.live(until)?;
+        }
+        let bytes = state.bytes();
+        state.memory.set(bytes)
+    }
+
+    /// The end of some append, not far behind `position`.
+    fn end_of_epoch(&self, position: u64, wanted: u64) -> Result<u64, ViewError> {
+        if wanted - position <= EPOCH_POSITIONS {
+            return Ok(wanted);
+        }
+        block_on(async {
+            let before = rounded_down(&self.store, Position(position + EPOCH_POSITIONS)).await?.0;
+            if before > position {
+                return Ok(before);
+            }
+            // One append has more positions than that.
+            let from = From::After(Position(position));
+            let request = ReadRequest { from, ..ReadRequest::all(Scope::All { system: true }) };
+            let mut cursor = self.store.read(request).await?;
+            while cursor.load().await? {
+                if let Some(event) = cursor.take()? {
+                    return Ok(event.append_end.0.min(wanted));
+                }
+            }
+            Ok(wanted)
+        })
+    }
+}
+
+impl State {
+    /// A part of the first epoch, which ends at what was wanted when it began.
+    fn first_part(&mut self, wanted: u64) -> Result<(), ViewError> {
+        let State { compiled, first, .. } = self;
+        let Some(compiled) = compiled else { return Ok(()) };
+        let under_way = match *first {
+            Some(first) => first,
+            None => {
+                let begun = First { until: wanted, source: 0 };
+                compiled.sources.iter_mut().try_for_each(|source| source.begin(0, begun.until))?;
+                *first.insert(begun)
+            }
+        };
+        let First { until, source } = under_way;
+        let mut changes: Vec<Vec<Delta>> = vec![Vec::new(); compiled.sources.len()];
+        let ends = match compiled.sources.get_mut(source) {
+            None => true,
+            Some(read) => {
+                match read.next()? {
+                    Some(mut rows) => {
+                        rows.stamps.fill(until);
+                        changes[source].push(rows);
+                    }
+                    None => *first = Some(First { until, source: source + 1 }),
+                }
+                false
+            }
+        };
+        let stepped = compiled.circuit.step(&changes, Epoch { stamp: until, ends })?;
+        self.add(stepped);
+        if ends {
+            (self.first, self.position) = (None, until);
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    /// An epoch of all appends up to `until`.
+    fn live(&mut self, until: u64) -> Result<(), ViewError> {
+        let Some(compiled) = &mut self.compiled else { return Ok(()) };
+        let mut changes: Vec<Vec<Delta>> = Vec::with_capacity(compiled.sources.len());
+        for source in &mut compiled.sources {
+            source.begin(self.position, until)?;
+            let mut of_source = Vec::new();
+            while let Some(rows) = source.next()? {
+                of_source.push(rows);
+            }
+            changes.push(of_source);
+        }
+        let stepped = compiled.circuit.step(&changes, Epoch { stamp: until, ends: true })?;
+        self.add(stepped);
+        self.position = until;
+        self.check()
+    }
+
+    fn add(&mut self, stepped: Stepped) {
+        for rows in &stepped.rows {
+            self.rows.add(rows);
+        }
+        for (_, failure) in stepped.failures {
+            let count = self.errors.entry(failure.reason).or_default();
+            *count += failure.weight;
+        }
+        self.errors.retain(|_, count| *count != 0);
+    }
+
+    fn check(&self) -> Result<(), ViewError> {
+        if self.rows.is_negative() {
+            return Err(ViewError::Flow(FlowError::Negative));
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        let codec = self.rows.codec().clone();
+        (self.compiled, self.rows) = (None, Relation::new(codec));
+        (self.position, self.first) = (0, None);
+        self.errors.clear();
+        // Less is always to be had.
+        let _ = self.memory.set(0);
+    }
+
+    fn bytes(&self) -> usize {
+        let errors: usize = self.errors.keys().map(|reason| reason.len() + 64).sum();
+        let circuit = self.compiled.as_ref().map_or(0, |compiled| compiled.circuit.bytes());
+        self.rows.bytes() + circuit + errors
+    }
+
+    fn unfit(&self) -> u64 {
+        self.compiled.iter().flat_map(|compiled| &compiled.sources).map(|source| source.unfit()).sum()
+    }
+}
+
+/// A view that nobody else moves.
+pub(crate) struct Held<'a> {
+    view: &'a LiveView,
+    state: MutexGuard<'a, State>,
+}
+
+impl Held<'_> {
+    pub(crate) fn position(&self) -> u64 {
+        self.state.position
+    }
+
+    /// Takes it to `wanted`.
+    pub(crate) fn catch_up(&mut self, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<(), ViewError> {
+        while self.state.position < wanted {
+            if !goes_on() {
+                let (entity, position) = (format!("view {}", self.view.info.name), self.state.position);
+                return Err(ViewError::Behind { entity, position, wanted });
+            }
+            self.view.step(&mut self.state, wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Its rows as they are now.
+    pub(crate) fn rows(&self) -> ViewRows {
+        ViewRows {
+            rows: self.state.rows.freeze(),
+            errors: self.state.errors.clone(),
+            unfit: self.state.unfit(),
+        }
+    }
+}
