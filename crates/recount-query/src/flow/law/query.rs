@@ -15,12 +15,43 @@ enum Of {
 /// A relation as it is written, with the operators that it is made of.
 #[derive(Debug, Clone)]
 pub(super) struct Relation {
-    pub(super) sql: String,
+    /// With marks, see [`MARKS`].
+    sql: String,
     columns: Vec<(String, Of)>,
     pub(super) node: Node,
 }
 
+/// Around a condition that cannot be computed for some rows, between it and when that is so, and behind it.
+const MARKS: [char; 3] = ['\u{1}', '\u{2}', '\u{3}'];
+
 impl Relation {
+    /// The query.
+    pub(super) fn written(&self) -> String {
+        self.expanded(&|condition, _| format!("({condition})"))
+    }
+
+    /// What it is to mean: a row for which a condition cannot be computed is not there.
+    pub(super) fn meant(&self) -> String {
+        self.expanded(&|condition, fails| format!("CASE WHEN {fails} THEN false ELSE ({condition}) END"))
+    }
+
+    /// Whether a condition of it cannot be computed for some rows.
+    pub(super) fn may_fail(&self) -> bool {
+        self.sql.contains(MARKS)
+    }
+
+    fn expanded(&self, condition: &dyn Fn(&str, &str) -> String) -> String {
+        let mut parts = self.sql.split(MARKS[0]);
+        let mut text = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (marked, rest) = part.split_once(MARKS[2]).unwrap();
+            let (of, fails) = marked.split_once(MARKS[1]).unwrap();
+            text.push_str(&condition(of, fails));
+            text.push_str(rest);
+        }
+        text
+    }
+
     /// How many columns it has.
     pub(super) fn width(&self) -> usize {
         self.columns.len()
@@ -93,7 +124,9 @@ impl Maker<'_> {
         let mut sql = format!("SELECT {list} FROM ({}) AS {alias}", from.sql);
         let mut node = from.node;
         if !self.chance.one_in(3) {
-            sql.push_str(&format!(" WHERE {}", self.condition(&of, 2)));
+            let condition = self.condition(&of, 2);
+            let condition = if self.chance.one_in(5) { self.failing(&of, &condition) } else { condition };
+            sql.push_str(&format!(" WHERE {condition}"));
             node = Node::new("filter", vec![node]);
         }
         Relation { sql, columns, node: Node::new("project", vec![node]) }
@@ -374,6 +407,28 @@ impl Maker<'_> {
             Kind::Boolean => self.chance.one_of(&["true", "false"]).to_owned(),
             Kind::Double => format!("CAST({} AS DOUBLE)", self.chance.one_of(&["0.25", "1.5"])),
             Kind::Time => "CAST('2023-11-15T22:13:20Z' AS TIMESTAMPTZ)".to_owned(),
+        }
+    }
+
+    /// A condition with another one beside it that cannot be computed for every row.
+    fn failing(&mut self, of: &[(String, Of)], other: &str) -> String {
+        let kind = self.chance.one_of(&[Kind::Integer, Kind::Integer, Kind::Text]);
+        let fitting: Vec<&String> =
+            of.iter().filter(|(_, known)| *known == Of::Table(kind)).map(|(name, _)| name).collect();
+        let Some(&column) = fitting.get(self.chance.below(7) as usize % fitting.len().max(1)) else {
+            return other.to_owned();
+        };
+        let (condition, fails) = match kind {
+            Kind::Text => (format!("CAST({column} AS BIGINT) = 1"), format!("{column} IS NOT NULL")),
+            _ if self.chance.one_in(2) => (format!("7 % {column} = 1"), format!("{column} = 0")),
+            _ => (format!("10 / {column} > 6"), format!("{column} = 0")),
+        };
+        let [before, between, behind] = MARKS;
+        // Not the other way round: of `this OR true` the optimizer leaves nothing that could fail.
+        match self.chance.below(3) {
+            0 => format!("({other}) AND {before}{condition}{between}{fails}{behind}"),
+            1 => format!("({other}) OR {before}{condition}{between}{fails}{behind}"),
+            _ => format!("{before}{condition}{between}{fails}{behind}"),
         }
     }
 

@@ -36,16 +36,13 @@ impl Reference {
     pub(super) fn new(sql: &str, tables: usize) -> Result<Reference> {
         let state = plan::session(256 << 20)?;
         let tables: Vec<Arc<Shown>> = (0..tables).map(|_| Arc::default()).collect();
-        let sources = tables.iter().enumerate().map(|(number, table)| {
-            let source: Arc<dyn TableSource> = provider_as_source(table.clone());
-            (name(number), source)
-        });
-        let planner = Planner { state: &state, sources: sources.collect::<HashMap<_, _>>() };
-        let mut statements = Parser::parse_sql(&DIALECT, sql).unwrap();
-        let Some(Statement::Query(query)) = statements.pop() else { panic!("{sql} is no query") };
-        let plan = planner.query(*query)?;
-        drop(planner);
+        let plan = planned(sql, &state, &tables)?;
         Ok(Reference { state, plan, tables })
+    }
+
+    /// Another query over the same tables.
+    pub(super) fn planned(&self, sql: &str) -> Result<LogicalPlan> {
+        planned(sql, &self.state, &self.tables)
     }
 
     /// The rows of the query, optimized by all rules.
@@ -63,4 +60,15 @@ impl Reference {
         let physical = self.state.query_planner().create_physical_plan(&plan, &self.state).await?;
         collect(physical, self.state.task_ctx()).await
     }
+}
+
+fn planned(sql: &str, state: &SessionState, tables: &[Arc<Shown>]) -> Result<LogicalPlan> {
+    let sources = tables.iter().enumerate().map(|(number, table)| {
+        let source: Arc<dyn TableSource> = provider_as_source(table.clone());
+        (name(number), source)
+    });
+    let planner = Planner { state, sources: sources.collect::<HashMap<_, _>>() };
+    let mut statements = Parser::parse_sql(&DIALECT, sql).unwrap();
+    let Some(Statement::Query(query)) = statements.pop() else { panic!("{sql} is no query") };
+    planner.query(*query)
 }
