@@ -15,6 +15,7 @@ use crate::state::{Held, Table};
 
 mod call;
 mod exact;
+mod ordered;
 mod value;
 mod wide;
 

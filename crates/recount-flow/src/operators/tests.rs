@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, cast::AsArray};
-use arrow_schema::DataType;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray, cast::AsArray,
+};
+use arrow_schema::{DataType, Field};
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -57,6 +59,10 @@ fn shown(column: &ArrayRef, row: usize) -> String {
         DataType::Float64 => column.as_primitive::<arrow_array::types::Float64Type>().value(row).to_string(),
         DataType::Decimal128(..) => {
             column.as_primitive::<arrow_array::types::Decimal128Type>().value(row).to_string()
+        }
+        DataType::List(_) => {
+            let list = column.as_list::<i32>().value(row);
+            (0..list.len()).map(|item| shown(&list, item)).collect::<Vec<_>>().join(",")
         }
         other => other.to_string(),
     }
@@ -158,7 +164,7 @@ fn a_row_is_distinct_as_long_as_it_is_there() {
 }
 
 fn call(function: Function, argument: Option<usize>, result: DataType) -> Call {
-    Call { function, argument, filter: None, distinct: false, result }
+    Call { function, argument, filter: None, distinct: false, order: Vec::new(), result }
 }
 
 #[test]
@@ -191,6 +197,79 @@ fn groups_are_given_once_an_append() {
         3 +1 - 1 9 1"#]],
     );
     assert!(groups.bytes() > 0);
+}
+
+/// Rows of one place are ordered by the value, so that it does not matter which came first.
+#[test]
+fn functions_of_an_order() {
+    let order = vec![(0, Order { descending: true, nulls_last: false })];
+    let ordered = |function| Call { order: order.clone(), ..call(function, Some(1), DataType::Int64) };
+    let list = DataType::List(Arc::new(Field::new("item", DataType::Int64, true)));
+    let calls = vec![
+        ordered(Function::First),
+        ordered(Function::Last),
+        Call { result: list, ..ordered(Function::ArrayAgg) },
+    ];
+    let mut all = Aggregate::new(PAIR.to_vec(), 0, calls).unwrap();
+    let mut given = |rows: &[Row], stamp| step(&mut all, &[rows], stamp, true);
+    check(given(&[(Some(1), 5, 1, 1), (Some(2), 7, 2, 1)], 1), expect!["1 +1 7 5 7,7,5"]);
+    check(
+        given(&[(None, 9, 1, 2), (Some(2), 6, 1, 2), (Some(1), 5, -1, 2)], 2),
+        expect![[r#"
+        2 -1 7 5 7,7,5
+        2 +1 9 7 9,6,7,7"#]],
+    );
+    check(
+        given(&[(None, 9, -1, 3), (Some(2), 6, -1, 3), (Some(2), 7, -2, 3)], 3),
+        expect![[r#"
+        3 -1 9 7 9,6,7,7
+        3 +1 - - -"#]],
+    );
+    assert!(all.bytes() > 0);
+}
+
+#[test]
+fn texts_are_joined_in_an_order() {
+    let texts = |values: &[(Option<&str>, i64, i64)], stamp: u64| {
+        let text: ArrayRef = Arc::new(values.iter().map(|value| value.0).collect::<StringArray>());
+        let place: ArrayRef = Arc::new(Int64Array::from_iter_values(values.iter().map(|value| value.1)));
+        let weights = values.iter().map(|value| value.2).collect();
+        vec![Delta { columns: vec![text, place], weights, stamps: vec![stamp; values.len()] }]
+    };
+    let join = Call {
+        order: vec![(1, Order::default())],
+        ..call(Function::StringAgg(", ".into()), Some(0), DataType::LargeUtf8)
+    };
+    let types = vec![DataType::Utf8, DataType::Int64];
+    let mut joined = Aggregate::new(types.clone(), 0, vec![join.clone()]).unwrap();
+    let mut shown = Vec::new();
+    let steps: [&[(Option<&str>, i64, i64)]; 4] = [
+        &[(Some("b"), 2, 1), (Some("a"), 1, 2), (None, 0, 1)],
+        &[(Some(""), 3, 1), (Some("a"), 1, -1)],
+        &[(Some("b"), 2, -1), (Some("a"), 1, -1), (Some(""), 3, -1)],
+        &[(Some("z"), 9, 1)],
+    ];
+    for (stamp, values) in steps.into_iter().enumerate() {
+        let (stamp, mut out) = (stamp as u64 + 1, Out::default());
+        joined.step(vec![texts(values, stamp)], Epoch { stamp, ends: true }, &mut out).unwrap();
+        for delta in &out.rows {
+            let text = delta.columns[0].as_string::<i64>();
+            let row =
+                |row: usize| format!("{stamp} {:+} {:?}", delta.weights[row], text.iter().nth(row).unwrap());
+            shown.extend((0..delta.len()).map(row));
+        }
+    }
+    expect![[r#"
+        1 +1 Some("a, a, b")
+        2 -1 Some("a, a, b")
+        2 +1 Some("a, b, ")
+        3 -1 Some("a, b, ")
+        3 +1 None
+        4 -1 None
+        4 +1 Some("z")"#]]
+    .assert_eq(&shown.join("\n"));
+    let numbers = Call { argument: Some(1), ..join };
+    assert_eq!(Aggregate::new(types, 0, vec![numbers]).err(), Some(DataType::Int64));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::new_null_array;
+use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Column, DFSchema, NullEquality, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
@@ -79,6 +80,21 @@ impl Lowering<'_> {
                 let types = types(&empty.schema);
                 let columns = types.iter().map(|data_type| new_null_array(data_type, rows)).collect();
                 Ok(self.add(operators::Constant::new(columns, rows), vec![]))
+            }
+            LogicalPlan::Values(values) => {
+                let nothing = DFSchema::empty();
+                let column = |at: usize| {
+                    let wanted = values.schema.field(at).data_type();
+                    let one = |row: &Vec<Expr>| {
+                        let value = row[at].clone().cast_to(wanted, &nothing)?;
+                        let value = self.evaluated(&value, &nothing)?.evaluate(&[], 1);
+                        value.map_err(|why| QueryError::Invalid(why).into())
+                    };
+                    let parts = values.values.iter().map(one).collect::<Result<Vec<_>>>()?;
+                    Ok(concat(&parts.iter().map(|part| part.as_ref()).collect::<Vec<_>>())?)
+                };
+                let columns = (0..values.schema.fields().len()).map(column).collect::<Result<Vec<_>>>()?;
+                Ok(self.add(operators::Constant::new(columns, values.values.len()), vec![]))
             }
             // Rows of a view have no order.
             LogicalPlan::Sort(Sort { input, fetch: None, .. }) => self.plan(input),
@@ -204,6 +220,7 @@ impl Lowering<'_> {
             argument: Some(argument),
             filter: None,
             distinct: false,
+            order: Vec::new(),
             result: DataType::Boolean,
         };
         let types_of_both = vec![DataType::Boolean, DataType::Boolean];
@@ -372,8 +389,8 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
     let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else {
         return Err(refused(&format!("{expr} as an aggregate function")));
     };
-    if !params.order_by.is_empty() || params.null_treatment.is_some() {
-        return Err(refused(&format!("{} with ORDER BY or NULLS", func.name())));
+    if params.null_treatment == Some(NullTreatment::IgnoreNulls) {
+        return Err(refused(&format!("{} IGNORE NULLS", func.name())));
     }
     let is_constant = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if !value.is_null());
     let function = match (func.name(), params.args.as_slice()) {
@@ -385,11 +402,32 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
         ("max", [_]) => Function::Max,
         ("bool_and", [_]) => Function::BoolAnd,
         ("bool_or", [_]) => Function::BoolOr,
+        ("first_value", [_]) => Function::First,
+        ("last_value", [_]) => Function::Last,
+        ("array_agg", [_]) => Function::ArrayAgg,
+        ("string_agg", [_, Expr::Literal(between, _)]) => {
+            let text = between.try_as_str().flatten().unwrap_or_default();
+            Function::StringAgg(text.into())
+        }
         (name, _) => return Err(refused(&format!("the aggregate function {name}"))),
     };
+    let depends_on_order =
+        matches!(function, Function::First | Function::Last | Function::ArrayAgg | Function::StringAgg(_));
+    if depends_on_order && params.order_by.is_empty() {
+        let what = format!("{} without ORDER BY inside its parentheses", func.name());
+        return Err(refused(&what));
+    }
+    if depends_on_order && params.distinct {
+        return Err(refused(&format!("{}(DISTINCT …)", func.name())));
+    }
     let argument = params.args.first().filter(|_| function != Function::CountRows).map(&mut *place);
     let filter = params.filter.as_deref().map(&mut *place);
-    Ok(Call { function, argument, filter, distinct: params.distinct, result })
+    // Elsewhere the order does not matter.
+    let order = match depends_on_order {
+        true => params.order_by.iter().map(|sort| (place(&sort.expr), order_of(sort))).collect(),
+        false => Vec::new(),
+    };
+    Ok(Call { function, argument, filter, distinct: params.distinct, order, result })
 }
 
 fn order_of(sort: &logical_expr::SortExpr) -> Order {

@@ -269,7 +269,7 @@ fn what_cannot_be_a_view() {
         > SELECT median(amount) FROM transactions
         error: the aggregate function median cannot be kept up to date
         > SELECT string_agg(accountid, ',') FROM transactions
-        error: the aggregate function string_agg cannot be kept up to date
+        error: string_agg without ORDER BY inside its parentheses cannot be kept up to date
         > SELECT accountid, sum(amount) FROM transactions GROUP BY ROLLUP (accountid)
         error: GROUPING SETS, ROLLUP and CUBE cannot be kept up to date
         > SELECT ntile(4) OVER (ORDER BY amount) AS q FROM transactions

@@ -10,12 +10,13 @@ use arrow_buffer::i256;
 use arrow_schema::DataType;
 
 use super::exact::ExactSum;
+use super::ordered::Ordered;
 use super::value::Value;
 use super::wide::Wide;
-use crate::codec::{RowCodec, Rows};
+use crate::codec::{Order, RowCodec, Rows, sort_keys};
 
 /// A function of the rows of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Function {
     /// How many rows.
     CountRows,
@@ -31,6 +32,14 @@ pub enum Function {
     BoolAnd,
     /// Whether one is true.
     BoolOr,
+    /// The value of the first row in the call's order.
+    First,
+    /// The value of the last row in the call's order.
+    Last,
+    /// The values of all rows in the call's order, nulls too.
+    ArrayAgg,
+    /// The texts of all rows in the call's order, with this between them.
+    StringAgg(Box<str>),
 }
 
 /// A function, and what of.
@@ -44,6 +53,9 @@ pub struct Call {
     pub filter: Option<usize>,
     /// Equal values count once.
     pub distinct: bool,
+    /// The columns by which its rows are ordered, where the function depends on that. Rows that are alike there are ordered by the
+    /// argument.
+    pub order: Vec<(usize, Order)>,
     /// The type of the result.
     pub result: DataType,
 }
@@ -62,6 +74,8 @@ pub(in crate::operators) enum Kept {
     Values(Values),
     /// How many are true, and false.
     Truths(i64, i64),
+    /// In an order.
+    Ordered(Ordered),
     /// The values that were seen, and what is kept of each once.
     Distinct(Values, Box<Kept>),
 }
@@ -72,6 +86,8 @@ pub(in crate::operators) struct Argument<'a> {
     filter: Option<&'a BooleanArray>,
     /// The values as bytes, where they are compared.
     bytes: Option<Rows>,
+    /// Where the values are in the call's order.
+    places: Option<Rows>,
 }
 
 impl Call {
@@ -79,11 +95,13 @@ impl Call {
     pub(in crate::operators) fn check(&self, types: &[DataType]) -> Result<(), DataType> {
         let Some(argument) = self.argument.map(|argument| &types[argument]) else { return Ok(()) };
         RowCodec::new([argument.clone()])?;
+        RowCodec::new(self.order.iter().map(|(column, _)| types[*column].clone()))?;
         let fits = match self.function {
             Function::Sum => {
                 matches!(argument, DataType::Decimal128(..) | DataType::Decimal256(..) | DataType::Float64)
             }
             Function::BoolAnd | Function::BoolOr => *argument == DataType::Boolean,
+            Function::StringAgg(_) => *argument == DataType::Utf8,
             _ => true,
         };
         if fits { Ok(()) } else { Err(argument.clone()) }
@@ -99,6 +117,9 @@ impl Call {
             Function::Sum => Kept::Exact(Wide::default(), 0),
             Function::Min | Function::Max => Kept::Values(Values::new()),
             Function::BoolAnd | Function::BoolOr => Kept::Truths(0, 0),
+            Function::First | Function::Last | Function::ArrayAgg | Function::StringAgg(_) => {
+                Kept::Ordered(Ordered::default())
+            }
         };
         if self.distinct { Kept::Distinct(Values::new(), Box::new(kept)) } else { kept }
     }
@@ -106,12 +127,24 @@ impl Call {
     /// Its argument for some rows.
     pub(in crate::operators) fn argument<'a>(&self, columns: &'a [ArrayRef], rows: usize) -> Argument<'a> {
         let array = self.argument.map(|column| &columns[column]);
-        let compares = self.distinct || matches!(self.function, Function::Min | Function::Max);
+        let has_order = self.has_order();
+        let compares = self.distinct || has_order || matches!(self.function, Function::Min | Function::Max);
         let bytes = array.filter(|_| compares).and_then(|array| {
             let codec = RowCodec::new([array.data_type().clone()]).ok()?;
             Some(codec.encode(std::slice::from_ref(array), rows))
         });
-        Argument { array, filter: self.filter.map(|column| columns[column].as_boolean()), bytes }
+        let places = array.filter(|_| has_order).map(|array| {
+            let by = self.order.iter().map(|(column, order)| (columns[*column].clone(), *order));
+            sort_keys(&by.chain([(array.clone(), Order::default())]).collect::<Vec<_>>(), rows)
+        });
+        Argument { array, filter: self.filter.map(|column| columns[column].as_boolean()), bytes, places }
+    }
+
+    fn has_order(&self) -> bool {
+        matches!(
+            self.function,
+            Function::First | Function::Last | Function::ArrayAgg | Function::StringAgg(_)
+        )
     }
 
     /// Its value for a group, or why there is none.
@@ -128,6 +161,12 @@ impl Call {
                 let value = if self.function == Function::Min { there.next() } else { there.next_back() };
                 value.map_or(Value::Null, |value| Value::Bytes(value.clone()))
             }
+            Kept::Ordered(ordered) => match &self.function {
+                Function::First => ordered.first(),
+                Function::Last => ordered.last(),
+                Function::StringAgg(between) => ordered.joined(between)?,
+                _ => ordered.list(),
+            },
             Kept::Distinct(_, kept) => return self.value(kept),
         })
     }
@@ -150,6 +189,12 @@ impl Kept {
     #[inline]
     pub(in crate::operators) fn take(&mut self, argument: &Argument<'_>, row: usize, weight: i64) {
         if argument.filter.is_some_and(|filter| !filter.is_valid(row) || !filter.value(row)) {
+            return;
+        }
+        if let (Kept::Ordered(ordered), Some(places), Some(values)) =
+            (&mut *self, &argument.places, &argument.bytes)
+        {
+            ordered.take(places, values, row, weight);
             return;
         }
         match argument.array {
@@ -184,6 +229,8 @@ impl Kept {
             Kept::Values(values) => {
                 count(values, bytes, row, weight);
             }
+            // Those are taken with their places.
+            Kept::Ordered(_) => {}
             Kept::Distinct(seen, kept) => {
                 let (before, after) = count(seen, bytes, row, weight);
                 match (before > 0, after > 0) {
@@ -200,6 +247,7 @@ impl Kept {
         match self {
             Kept::Doubles(..) => size_of::<ExactSum>() + 8 * 68,
             Kept::Values(values) => bytes_of(values),
+            Kept::Ordered(ordered) => ordered.heap_bytes(),
             Kept::Distinct(seen, kept) => bytes_of(seen) + size_of::<Kept>() + kept.heap_bytes(),
             _ => 0,
         }

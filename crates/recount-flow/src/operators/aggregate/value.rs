@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{Decimal128Builder, Decimal256Builder};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, UInt64Array};
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, StringArray, UInt64Array,
+    new_null_array,
+};
 use arrow_buffer::i256;
 use arrow_schema::DataType;
 
@@ -19,6 +22,7 @@ pub(in crate::operators) enum Value {
     Exact(i256),
     Double(f64),
     Boolean(bool),
+    Text(String),
     /// A value of any type, as a row of it.
     Bytes(Box<[u8]>),
 }
@@ -47,11 +51,20 @@ pub(in crate::operators) fn column<'a>(
                 values.map(|value| if let Value::Boolean(value) = value { Some(*value) } else { None });
             Arc::new(values.collect::<BooleanArray>())
         }
+        Some(Value::Text(_)) => {
+            let values =
+                values.map(|value| if let Value::Text(value) = value { Some(value.as_str()) } else { None });
+            match data_type {
+                DataType::LargeUtf8 => Arc::new(values.collect::<LargeStringArray>()),
+                _ => Arc::new(values.collect::<StringArray>()),
+            }
+        }
         Some(Value::Exact(_)) => {
             let values =
                 values.map(|value| if let Value::Exact(value) = value { Some(*value) } else { None });
             decimals(values, data_type)?
         }
+        None => new_null_array(data_type, values.count()),
         _ => {
             let rows = values.map(|value| if let Value::Bytes(bytes) = value { &**bytes } else { NULL });
             let codec = RowCodec::new([data_type.clone()]);

@@ -83,9 +83,30 @@ impl Maker<'_> {
     }
 
     fn table(&mut self) -> Relation {
+        if self.chance.one_in(20) {
+            return self.values();
+        }
         let number = self.chance.below(self.tables as u64) as usize;
         let columns = COLUMNS.map(|(name, kind)| (name.to_owned(), Of::Table(kind))).to_vec();
         Relation { sql: format!("SELECT * FROM {}", name(number)), columns, node: Node::new("scan", vec![]) }
+    }
+
+    /// Rows that are always there.
+    fn values(&mut self) -> Relation {
+        let alias = self.alias();
+        let mut row = |_| {
+            format!(
+                "({}, {})",
+                self.chance.one_of(&["0", "1", "2", "NULL"]),
+                self.chance.one_of(&["'a'", "'b'", "NULL"])
+            )
+        };
+        let rows: Vec<String> = (0..3).map(&mut row).collect();
+        let columns = [("c0", Kind::Integer), ("c1", Kind::Text)];
+        let columns = columns.map(|(name, kind)| (name.to_owned(), Of::Table(kind))).to_vec();
+        // The first says of which types they are.
+        let sql = format!("SELECT * FROM (VALUES (1, 'a'), {}) AS {alias}(c0, c1)", rows.join(", "));
+        Relation { sql, columns, node: Node::new("values", vec![]) }
     }
 
     /// Its name in FROM.
@@ -206,6 +227,23 @@ impl Maker<'_> {
             _ => String::new(),
         };
         let (any, kind) = self.chance.one_of(of);
+        if self.chance.one_in(5) {
+            // All columns, so that rows in one place are alike.
+            let order = self.order(of);
+            let text = self.value(Kind::Text, of, 0);
+            return match self.chance.below(4) {
+                0 => (format!("first_value({any} ORDER BY {order}){filter}"), kind),
+                1 => (format!("last_value({any} ORDER BY {order}){filter}"), kind),
+                2 => {
+                    let array = format!("array_agg({text} ORDER BY {order}){filter}");
+                    (format!("array_to_string({array}, '-', '?')"), Of::Table(Kind::Text))
+                }
+                _ => {
+                    let joined = format!("string_agg({text}, '+' ORDER BY {order}){filter}");
+                    (format!("CAST({joined} AS TEXT)"), Of::Table(Kind::Text))
+                }
+            };
+        }
         let (call, of) = match self.chance.below(8) {
             0 => ("count(*)".to_owned(), Of::Table(Kind::Integer)),
             1 => (format!("count({distinct}{any})"), Of::Table(Kind::Integer)),

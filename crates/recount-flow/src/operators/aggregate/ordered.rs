@@ -1,0 +1,95 @@
+//! What is kept of a group whose rows have an order: its values by where they are in it.
+
+use std::collections::BTreeMap;
+use std::mem::size_of;
+
+use arrow_array::cast::AsArray;
+use arrow_schema::DataType;
+
+use super::value::Value;
+use crate::codec::{RowCodec, Rows};
+
+/// Values by their place: the columns that they are ordered by, then the value itself, so that equal places are equal values.
+#[derive(Debug, Clone, Default)]
+pub(in crate::operators) struct Ordered(BTreeMap<Box<[u8]>, Entry>);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// The value, as a row of it.
+    value: Box<[u8]>,
+    count: i64,
+}
+
+impl Ordered {
+    /// Takes a value that came `weight` times.
+    pub(super) fn take(&mut self, places: &Rows, values: &Rows, row: usize, weight: i64) {
+        let place = places.row(row);
+        match self.0.get_mut(place) {
+            Some(entry) => {
+                entry.count += weight;
+                if entry.count == 0 {
+                    self.0.remove(place);
+                }
+            }
+            None => {
+                self.0.insert(place.into(), Entry { value: values.row(row).into(), count: weight });
+            }
+        }
+    }
+
+    fn there(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.0.values().filter(|entry| entry.count > 0)
+    }
+
+    /// All values in their order, each as often as it is there.
+    fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.there().flat_map(|entry| (0..entry.count).map(|_| &*entry.value))
+    }
+
+    pub(super) fn first(&self) -> Value {
+        self.there().next().map_or(Value::Null, |entry| Value::Bytes(entry.value.clone()))
+    }
+
+    pub(super) fn last(&self) -> Value {
+        self.there().next_back().map_or(Value::Null, |entry| Value::Bytes(entry.value.clone()))
+    }
+
+    /// All values as a list; null if there are none.
+    pub(super) fn list(&self) -> Value {
+        let mut bytes = vec![1];
+        for value in self.all() {
+            bytes.push(1);
+            bytes.extend_from_slice(value);
+        }
+        if bytes.len() == 1 {
+            return Value::Null;
+        }
+        bytes.push(0);
+        Value::Bytes(bytes.into())
+    }
+
+    /// All texts that are not null with something between them; null if there are none.
+    pub(super) fn joined(&self, between: &str) -> Result<Value, String> {
+        let damaged = |_| "the bytes of a text are damaged".to_owned();
+        let codec =
+            RowCodec::new([DataType::Utf8]).map_err(|data_type| format!("no texts of {data_type}"))?;
+        let columns = codec.decode(self.all()).map_err(damaged)?;
+        let mut joined: Option<String> = None;
+        for text in columns[0].as_string::<i32>().iter().flatten() {
+            match &mut joined {
+                Some(joined) => {
+                    joined.push_str(between);
+                    joined.push_str(text);
+                }
+                None => joined = Some(text.to_owned()),
+            }
+        }
+        Ok(joined.map_or(Value::Null, Value::Text))
+    }
+
+    /// About the memory on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let one = self.0.first_key_value().map_or(0, |(place, entry)| place.len() + entry.value.len());
+        self.0.len() * (size_of::<(Box<[u8]>, Entry)>() + one)
+    }
+}
