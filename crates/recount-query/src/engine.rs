@@ -240,7 +240,7 @@ impl Engine {
         notices: &Notices,
     ) -> Result<Arc<dyn TableSource>, QueryError> {
         let catalogue = self.store.catalogue();
-        let of = flow::As { catalogue: &catalogue, moment, notices };
+        let of = flow::As { catalogue: &catalogue, moment, notices, depth: 0 };
         let definition = flow::define(state, &self.store, view, Some(&view.reads), &of)?;
         Ok(provider_as_source(Arc::new(ViewTable::new(definition.plan, None))))
     }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::DFSchema;
 use recount_store::columns::columns_of;
 use recount_store::schema::ColumnType;
 use recount_store::{Store, TopicInfo};
 
-use crate::arrays::field;
+use crate::arrays::{field, nearest};
 use crate::error::QueryError;
 use crate::pseudo::Pseudo;
-use crate::relations::{Described, Periods, Relations};
+use crate::relations::{Described, DescribedColumn, Periods, Relations};
 
 /// What a name stands for.
 #[derive(Debug)]
@@ -127,6 +128,18 @@ impl Relation {
             kind: Kind::Topic { topic, columns, pseudo, shown: Shown::Fitting },
             schema: Arc::new(Schema::new(fields)),
         }
+    }
+
+    /// A view whose query is planned.
+    pub(crate) fn of_plan(name: &str, schema: &DFSchema) -> Relation {
+        let column = |field: &FieldRef| DescribedColumn {
+            name: field.name().clone(),
+            column_type: nearest(field).unwrap_or(ColumnType::Text),
+            nullable: field.is_nullable(),
+            hidden: false,
+        };
+        let columns = schema.fields().iter().map(column).collect();
+        Relation::kept(name, None, Described { version: None, columns, key: Vec::new() })
     }
 
     fn kept(name: &str, version: Option<u32>, described: Described) -> Relation {

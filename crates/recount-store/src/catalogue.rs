@@ -162,6 +162,11 @@ impl Catalogue {
         self.after(&planned.change, Position::ZERO).map_err(DdlError::Invalid)
     }
 
+    /// The view of this id, unless it was dropped.
+    pub fn view_by_id(&self, id: ViewId) -> Option<&Arc<ViewState>> {
+        self.views.by_id(id)
+    }
+
     /// Refuses a name that something has.
     fn is_free(&self, name: &TopicName) -> Result<(), DdlError> {
         let by = if self.by_name.contains_key(name) {
@@ -197,7 +202,7 @@ impl Catalogue {
                     entity.map(|(entity, version)| format!("version {version} of entity {}", entity.name));
                 let view = || self.views.reader_of(topic.id).map(|view| format!("view {}", view.name));
                 if let Some(reader) = entity.or_else(view) {
-                    return Err(DdlError::InUse { topic: name, reader });
+                    return Err(DdlError::InUse { what: format!("topic {name}"), reader });
                 }
                 (topic.name.clone(), Change::DropTopic { id: topic.id.0 })
             }
@@ -298,11 +303,12 @@ impl Catalogue {
                 next.by_name.remove(&dropped.name);
                 next.put(dropped);
             }
-            Change::CreateView { id, name, reads, text } => next.views.create(ViewState {
+            Change::CreateView { id, name, reads, views, text } => next.views.create(ViewState {
                 id: ViewId(*id),
                 name: name.clone(),
                 text: text.clone(),
                 reads: reads.clone(),
+                views: views.iter().copied().map(ViewId).collect(),
                 created: position,
             })?,
             Change::DropView { id } => next.views.drop(*id)?,

@@ -298,10 +298,10 @@ pub enum DdlError {
         by: &'static str,
     },
     /// Something reads it.
-    #[error("topic {topic} cannot be dropped: {reader} reads it. Drop that first")]
+    #[error("{what} cannot be dropped: {reader} reads it. Drop that first")]
     InUse {
-        /// The topic.
-        topic: TopicName,
+        /// The topic or view.
+        what: String,
         /// What reads it.
         reader: String,
     },

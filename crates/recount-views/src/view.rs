@@ -22,6 +22,7 @@ mod all;
 mod live;
 
 pub(crate) use all::KnownViews;
+pub use all::definition;
 pub(crate) use live::LiveView;
 
 /// Plans the queries of views.
@@ -50,6 +51,8 @@ pub struct Compiled {
     pub codec: RowCodec,
     /// The topics that it reads, each once.
     pub reads: Vec<ViewRead>,
+    /// The views that it reads, each once.
+    pub views: Vec<TopicName>,
 }
 
 /// The changes of a relation, read from events.

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use recount_flow::codec::RowCodec;
 use recount_store::ddl::{CreateView, ViewRead};
@@ -11,13 +12,14 @@ use recount_views::view::{self, Compiled, Compiler};
 
 use super::changes::TopicChanges;
 use super::definition::{As, define};
-use super::lower::{Lowered, lower};
+use super::lower::{Lowered, Scanned, lower};
 use super::rewrite::rewrite;
 use crate::answer::Notices;
 use crate::arrays;
 use crate::error::QueryError;
 use crate::moment::Moment;
 use crate::plan;
+use crate::scan::SourceTable;
 
 /// Memory for what is computed when a query is planned, bytes.
 const PLANNING_BYTES: usize = 64 << 20;
@@ -48,7 +50,7 @@ impl QueryCompiler {
     ) -> Result<Compiled, QueryError> {
         let session = self.session()?;
         let (moment, notices) = (Moment::at(store.head()), Notices::default());
-        let of = As { catalogue, moment: &moment, notices: &notices };
+        let of = As { catalogue, moment: &moment, notices: &notices, depth: 0 };
         let definition = define(session, store, view, reads, &of)?;
         let failed = |error| QueryError::from_datafusion(error, PLANNING_BYTES);
         let rewritten = rewrite(definition.plan, session).map_err(failed)?;
@@ -65,13 +67,18 @@ impl QueryCompiler {
                 "the columns of the view have types that are not kept".to_owned(),
             ));
         };
-        let changes = sources.into_iter().map(|(name, projection)| {
-            let source = definition.sources.get(&name);
-            let source = source.ok_or_else(|| QueryError::Invalid(format!("{name} is not a topic")))?;
-            Ok(Box::new(TopicChanges::new(source.clone(), projection)?) as Box<dyn view::Source>)
+        let changes = sources.into_iter().map(|Scanned { name, table, columns }| {
+            let provider = source_as_provider(&table).map_err(failed)?;
+            let Some(SourceTable(source)) = provider.downcast_ref::<SourceTable>() else {
+                return Err(QueryError::Invalid(format!(
+                    "a view reads topics and views, and {name} is neither"
+                )));
+            };
+            Ok(Box::new(TopicChanges::new(source.clone(), columns)?) as Box<dyn view::Source>)
         });
         let sources = changes.collect::<Result<Vec<_>, QueryError>>()?;
-        Ok(Compiled { circuit, sources, columns, codec, reads: definition.reads })
+        let (reads, views) = (definition.reads, definition.views);
+        Ok(Compiled { circuit, sources, columns, codec, reads, views })
     }
 }
 

@@ -1,19 +1,23 @@
 //! The query of a view, planned over its topics as of a moment.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
-use datafusion::datasource::provider_as_source;
+use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, TableSource, Volatility};
 use recount_store::ddl::{CreateView, ViewRead};
-use recount_store::{Catalogue, Store};
+use recount_store::{Catalogue, Store, ViewState};
+use recount_types::TopicName;
+use recount_views::view;
 
 use crate::answer::Notices;
 use crate::arrays;
+use crate::depth;
 use crate::error::QueryError;
 use crate::format::type_name;
 use crate::moment::Moment;
@@ -25,14 +29,17 @@ use crate::scan::{Source, SourceTable};
 use crate::settings::Stopped;
 use crate::statement::{self, Statement};
 
+/// Most views that read one another.
+const DEPTH_MAX: usize = 30;
+
 /// A view's query.
 pub(crate) struct Definition {
     /// As it was written; its columns have the names and types of the view's.
     pub(crate) plan: LogicalPlan,
-    /// The relations of the plan, by the names that it has for them.
-    pub(crate) sources: HashMap<String, Arc<Source>>,
     /// The topics that it reads, each once.
     pub(crate) reads: Vec<ViewRead>,
+    /// The views that it reads, each once.
+    pub(crate) views: Vec<TopicName>,
 }
 
 /// As of when, and where notices go.
@@ -40,9 +47,12 @@ pub(crate) struct As<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) moment: &'a Moment,
     pub(crate) notices: &'a Notices,
+    /// How many views read this one, one through the other.
+    pub(crate) depth: usize,
 }
 
-/// Plans the query of a view. `reads` is what it read when it was declared: `*` means the same columns for ever.
+/// Plans the query of a view, with those of the views that it reads in it. `reads` is what it read when it was declared: `*` means the
+/// same columns for ever.
 pub(crate) fn define(
     state: &SessionState,
     store: &Store,
@@ -58,30 +68,64 @@ pub(crate) fn define(
         let what = "a view has no time of its own: leave the clause out, and ask the view itself as of when";
         return Err(QueryError::at(cut.at, what));
     }
-    let find = |name: &str, version: Option<u32>, _: Periods| find(store, of.catalogue, name, version, reads);
+    // The queries of the views that it reads, each planned once.
+    let nested: RefCell<BTreeMap<TopicName, LogicalPlan>> = RefCell::default();
+    let find = |name: &str, version: Option<u32>, _: Periods| {
+        let parsed = TopicName::parse(name).ok();
+        let Some(read) = parsed.and_then(|name| of.catalogue.view(&name)).filter(|_| version.is_none())
+        else {
+            return find(store, of.catalogue, name, version, reads);
+        };
+        if let Some(plan) = nested.borrow().get(&read.name) {
+            return Ok(Relation::of_plan(name, plan.schema()));
+        }
+        let plan = nested_plan(state, store, read, of)?;
+        let relation = Relation::of_plan(name, plan.schema());
+        nested.borrow_mut().insert(read.name.clone(), plan);
+        Ok(relation)
+    };
     let named = names::resolve(&mut query, cuts, &find)?;
-    let mut sources: HashMap<String, Arc<Source>> = HashMap::new();
-    let mut now_reads: Vec<ViewRead> = Vec::new();
+    let mut sources: HashMap<String, Arc<dyn TableSource>> = HashMap::new();
+    let mut definition_reads: Vec<ViewRead> = Vec::new();
     for Named { key, relation, .. } in named {
-        let Ok(topic) = recount_types::TopicName::parse(&relation.name) else { continue };
-        if !now_reads.iter().any(|read| read.topic == topic) {
-            now_reads.push(ViewRead { topic, columns: relation.visible_columns() });
+        let Ok(name) = TopicName::parse(&relation.name) else { continue };
+        if let Some(plan) = nested.borrow().get(&name) {
+            sources.insert(key, provider_as_source(Arc::new(ViewTable::new(plan.clone(), None))));
+            continue;
+        }
+        if !definition_reads.iter().any(|read| read.topic == name) {
+            definition_reads.push(ViewRead { topic: name, columns: relation.visible_columns() });
         }
         let (store, notices) = (store.clone(), of.notices.clone());
         let (moment, stopped) = (of.moment.clone(), Stopped::Fail);
-        sources.insert(key, Arc::new(Source { relation, moment, store, notices, stopped }));
+        let source = Arc::new(Source { relation, moment, store, notices, stopped });
+        sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
     }
-    let table = |(key, source): (&String, &Arc<Source>)| {
-        let table: Arc<dyn TableSource> = provider_as_source(Arc::new(SourceTable(source.clone())));
-        (key.clone(), table)
-    };
-    let planner = Planner { state, sources: sources.iter().map(table).collect() };
+    let planner = Planner { state, sources };
     let failed = |error: DataFusionError| QueryError::from_datafusion(error, 0);
     let plan = planner.query(*query).map_err(failed)?;
     drop(planner);
     always_the_same(&plan).map_err(failed)?;
     let plan = shaped(plan, view)?;
-    Ok(Definition { plan, sources, reads: now_reads })
+    depth::check(&plan).map_err(failed)?;
+    let views = nested.into_inner().into_keys().collect();
+    Ok(Definition { plan, reads: definition_reads, views })
+}
+
+/// The plan of a view that another one reads.
+fn nested_plan(
+    state: &SessionState,
+    store: &Store,
+    read: &ViewState,
+    of: &As<'_>,
+) -> Result<LogicalPlan, QueryError> {
+    if of.depth == DEPTH_MAX {
+        let what = format!("more than {DEPTH_MAX} views read one another: let them read topics");
+        return Err(QueryError::Invalid(what));
+    }
+    let statement = view::definition(of.catalogue, read).map_err(QueryError::Invalid)?;
+    let deeper = As { depth: of.depth + 1, ..*of };
+    Ok(define(state, store, &statement, Some(&statement.reads), &deeper)?.plan)
 }
 
 /// The topic of a name.
@@ -92,7 +136,7 @@ fn find(
     version: Option<u32>,
     reads: Option<&[ViewRead]>,
 ) -> Result<Relation, QueryError> {
-    let parsed = recount_types::TopicName::parse(name).ok();
+    let parsed = TopicName::parse(name).ok();
     let topic =
         parsed.as_ref().and_then(|name| catalogue.by_name(name)).filter(|topic| !topic.name.is_system());
     if let Some(topic) = topic.filter(|_| version.is_none()) {
@@ -100,12 +144,11 @@ fn find(
         return Ok(Relation::of_topic_with(topic.info(), read.map(|read| read.columns.as_slice())));
     }
     let is = |what: &str| {
-        let what = format!("{} is {what}, and a view reads topics", in_sql(name));
+        let what = format!("{} is {what}, and a view reads topics and views", in_sql(name));
         Err(QueryError::Invalid(what))
     };
     match parsed {
         Some(name) if catalogue.entity(&name).is_some() => is("an entity"),
-        Some(name) if catalogue.view(&name).is_some() => is("a view"),
         _ => match Relation::find(store, &NoRelations, name, version, Periods::default()) {
             Ok(_) => is("what does not fit a topic"),
             Err(error) => Err(error),

@@ -11,8 +11,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{
     self, Aggregate, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
-    Projection, SkipType, Sort, TableScan, Union, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowFunctionDefinition, lit,
+    Projection, SkipType, Sort, TableScan, TableSource, Union, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowFunctionDefinition, lit,
 };
 use recount_flow::circuit::{Circuit, Input};
 use recount_flow::codec::{Order, RowCodec};
@@ -23,12 +23,22 @@ use recount_flow::operators::{self, Call, Frame, Function, JoinKind, On, WindowF
 use super::expr::Evaluate;
 use crate::error::QueryError;
 
+/// A relation that a circuit reads.
+#[derive(Clone)]
+pub(crate) struct Scanned {
+    /// The plan's name for it.
+    pub(crate) name: String,
+    pub(crate) table: Arc<dyn TableSource>,
+    /// Its columns by their places; `None` = all.
+    pub(crate) columns: Option<Vec<usize>>,
+}
+
 /// A query as a circuit.
 #[derive(Debug)]
 pub(crate) struct Lowered {
     pub(crate) circuit: Circuit,
-    /// What each source is, by its number: a relation, and its columns by their places; `None` = all.
-    pub(crate) sources: Vec<(String, Option<Vec<usize>>)>,
+    /// What each source is, by its number.
+    pub(crate) sources: Vec<Scanned>,
     /// The columns of the result.
     pub(crate) schema: SchemaRef,
 }
@@ -44,10 +54,19 @@ pub(crate) fn lower(plan: &LogicalPlan, state: &SessionState) -> Result<Lowered>
     Ok(Lowered { circuit, sources, schema: plan.schema().inner().clone() })
 }
 
+impl std::fmt::Debug for Scanned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scanned")
+            .field("name", &self.name)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Lowering<'a> {
     state: &'a SessionState,
     circuit: Circuit,
-    sources: Vec<(String, Option<Vec<usize>>)>,
+    sources: Vec<Scanned>,
 }
 
 impl Lowering<'_> {
@@ -124,9 +143,12 @@ impl Lowering<'_> {
     }
 
     fn scan(&mut self, scan: &TableScan) -> Result<Input> {
-        let source = (scan.table_name.table().to_owned(), scan.projection.clone());
-        let number = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
-            self.sources.push(source);
+        let name = scan.table_name.table().to_owned();
+        let scanned = Scanned { name, table: scan.source.clone(), columns: scan.projection.clone() };
+        let same =
+            |known: &Scanned| Arc::ptr_eq(&known.table, &scanned.table) && known.columns == scanned.columns;
+        let number = self.sources.iter().position(same).unwrap_or_else(|| {
+            self.sources.push(scanned);
             self.sources.len() - 1
         });
         Ok(Input::Source(number))

@@ -243,11 +243,11 @@ fn what_cannot_be_a_view() {
         > SELECT * FROM transaction
         error: there is no topic, entity or view transaction. Do you mean transactions?
         > SELECT * FROM account
-        error: account is an entity, and a view reads topics
+        error: account is an entity, and a view reads topics and views
         > SELECT * FROM balances
-        error: balances is a view, and a view reads topics
+        CREATE MATERIALIZED VIEW v at 4
         > SELECT * FROM transactions_errors
-        error: transactions_errors is what does not fit a topic, and a view reads topics
+        error: transactions_errors is what does not fit a topic, and a view reads topics and views
         > SELECT * FROM transactions FOR VALID_TIME AS OF END OF '2023-12-31'
         error: line 1, column 58: a view has no time of its own: leave the clause out, and ask the view itself as of when
         > SELECT amount FROM transactions LIMIT 3
@@ -275,7 +275,7 @@ fn what_cannot_be_a_view() {
         > SELECT ntile(4) OVER (ORDER BY amount) AS q FROM transactions
         error: ntile OVER cannot be kept up to date
         > SELECT * FROM generate_series(1, 3)
-        error: generate_series() is not a topic
+        error: a view reads topics and views, and generate_series() is neither
         > SELECT amount FROM transactions WHERE amount > 'x'
         error: Cast error: Cannot cast string 'x' to value of Decimal128(38, 10) type
         > SELECT amount
@@ -312,13 +312,100 @@ fn what_cannot_be_a_view() {
         > CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1 AS one
         error: line 1, column 19: found MATERIALIZED, expected ENTITY
         > DROP MATERIALIZED VIEW v
-        error: there is no view v
+        DROP MATERIALIZED VIEW v at 5
         > INSERT INTO balances VALUES (1, 2, 3)
         error: balances is not a topic: what it shows comes from events. Insert into the topic that it is made of
         > SHOW VIEWS
         name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 0 | 3 | 0 | NULL | 8 | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 0 | 5 | 0 | NULL | 8 | 0 | 0 | 
     "#]].assert_eq(&said);
+}
+
+/// A view that reads others is their queries in its own: it is where they are, and they cannot go.
+#[test]
+fn views_of_views() {
+    let bank = Bank::new();
+    let said = bank.script(&[
+        BANK,
+        BALANCES,
+        "CREATE MATERIALIZED VIEW rich AS SELECT * FROM balances WHERE balance > 50",
+        "CREATE MATERIALIZED VIEW pairs (a, b) AS SELECT one.accountid, other.n FROM rich one JOIN rich other ON one.accountid = other.accountid JOIN transactions t ON t.accountid = one.accountid",
+        "INSERT INTO transactions VALUES (1, 100, '2023-12-01T00:00:00Z'), (2, 7.25, '2023-12-02T00:00:00Z')",
+        "INSERT INTO transactions VALUES (2, 60, '2023-12-03T00:00:00Z')",
+        "SELECT * FROM rich ORDER BY accountid",
+        "SELECT * FROM pairs ORDER BY a, b",
+        "SELECT * FROM pairs AS OF POSITION 6",
+        "SELECT * FROM rich FOR VALID_TIME AS OF '2023-12-02T12:00:00Z'",
+        "ALTER TOPIC transactions ADD COLUMN note TEXT",
+        "INSERT INTO transactions VALUES (1, 1, '2023-12-04T00:00:00Z', 'x')",
+        "SELECT * FROM rich ORDER BY accountid",
+        "DROP MATERIALIZED VIEW balances",
+        "DROP MATERIALIZED VIEW pairs",
+        "DROP MATERIALIZED VIEW rich",
+        "DROP MATERIALIZED VIEW balances",
+    ]);
+    expect![[r#"
+        > CREATE TOPIC transactions (accountId BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL,
+          timestamp TIMESTAMPTZ NOT NULL UNIT SECONDS) KEY (accountId) TIMESTAMP BY timestamp
+        CREATE TOPIC transactions at 1
+        > CREATE MATERIALIZED VIEW balances AS
+            SELECT accountid, sum(amount) AS balance, count(*) AS n FROM transactions GROUP BY accountid
+        CREATE MATERIALIZED VIEW balances at 2
+        > CREATE MATERIALIZED VIEW rich AS SELECT * FROM balances WHERE balance > 50
+        CREATE MATERIALIZED VIEW rich at 3
+        > CREATE MATERIALIZED VIEW pairs (a, b) AS SELECT one.accountid, other.n FROM rich one JOIN rich other ON one.accountid = other.accountid JOIN transactions t ON t.accountid = one.accountid
+        CREATE MATERIALIZED VIEW pairs at 4
+        > INSERT INTO transactions VALUES (1, 100, '2023-12-01T00:00:00Z'), (2, 7.25, '2023-12-02T00:00:00Z')
+        inserted | position
+        2 | 6
+        > INSERT INTO transactions VALUES (2, 60, '2023-12-03T00:00:00Z')
+        inserted | position
+        1 | 7
+        > SELECT * FROM rich ORDER BY accountid
+        accountid | balance | n
+        1 | 100.00 | 1
+        2 | 67.25 | 2
+        > SELECT * FROM pairs ORDER BY a, b
+        a | b
+        1 | 1
+        2 | 2
+        2 | 2
+        > SELECT * FROM pairs AS OF POSITION 6
+        a | b
+        1 | 1
+        > SELECT * FROM rich FOR VALID_TIME AS OF '2023-12-02T12:00:00Z'
+        accountid | balance | n
+        1 | 100.00 | 1
+        > ALTER TOPIC transactions ADD COLUMN note TEXT
+        ALTER TOPIC transactions at 8
+        > INSERT INTO transactions VALUES (1, 1, '2023-12-04T00:00:00Z', 'x')
+        inserted | position
+        1 | 9
+        > SELECT * FROM rich ORDER BY accountid
+        accountid | balance | n
+        1 | 101.00 | 2
+        2 | 67.25 | 2
+        > DROP MATERIALIZED VIEW balances
+        error: view balances cannot be dropped: view rich reads it. Drop that first
+        > DROP MATERIALIZED VIEW pairs
+        DROP MATERIALIZED VIEW pairs at 10
+        > DROP MATERIALIZED VIEW rich
+        DROP MATERIALIZED VIEW rich at 11
+        > DROP MATERIALIZED VIEW balances
+        DROP MATERIALIZED VIEW balances at 12
+    "#]].assert_eq(&said);
+    for number in 0..40 {
+        let below = if number == 0 { "transactions".to_owned() } else { format!("v{}", number - 1) };
+        let said = bank.run(&format!("CREATE MATERIALIZED VIEW v{number} AS SELECT accountid FROM {below}"));
+        if said.starts_with("error") {
+            expect![[r#"
+                31: error: more than 30 views read one another: let them read topics
+            "#]]
+            .assert_eq(&format!("{number}: {said}"));
+            return;
+        }
+    }
+    panic!("there is no limit");
 }
 
 /// A group that cannot be computed is left out, and comes back once what caused it is gone.

@@ -95,6 +95,9 @@ pub(crate) enum Change {
         name: TopicName,
         /// The topics that it reads.
         reads: Vec<Read>,
+        /// The views that it reads.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        views: Vec<u32>,
         /// The statement.
         text: String,
     },

@@ -36,6 +36,8 @@ struct SavedView {
     name: TopicName,
     created: u64,
     reads: Vec<Read>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    views: Vec<u32>,
     text: String,
 }
 
@@ -133,9 +135,10 @@ impl Catalogue {
         catalogue.entities.begin_ids_at(saved.next_entity);
         if let Some(SavedViews { mut views, next_view }) = saved.views {
             views.sort_by_key(|view| view.id);
-            for SavedView { id, name, created, reads, text } in views {
+            for SavedView { id, name, created, reads, views, text } in views {
                 let (id, created) = (ViewId(id), Position(created));
-                catalogue.views.create(ViewState { id, name, text, reads, created })?;
+                let views = views.into_iter().map(ViewId).collect();
+                catalogue.views.create(ViewState { id, name, text, reads, views, created })?;
             }
             catalogue.views.begin_ids_at(next_view);
         }
@@ -149,6 +152,7 @@ fn save_view(view: &ViewState) -> SavedView {
         name: view.name.clone(),
         created: view.created.0,
         reads: view.reads.clone(),
+        views: view.views.iter().map(|view| view.0).collect(),
         text: view.text.clone(),
     }
 }

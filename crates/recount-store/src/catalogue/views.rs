@@ -22,6 +22,8 @@ pub struct ViewState {
     pub text: String,
     /// The topics that it reads, each once.
     pub reads: Vec<Read>,
+    /// The views that it reads, each once; all are older.
+    pub views: Vec<ViewId>,
     /// Where it was created.
     pub created: Position,
 }
@@ -64,6 +66,10 @@ impl Views {
         self.by_name.get(name)
     }
 
+    pub(super) fn by_id(&self, id: ViewId) -> Option<&Arc<ViewState>> {
+        self.live().find(|view| view.id == id)
+    }
+
     /// A view that reads `topic`.
     pub(super) fn reader_of(&self, topic: TopicId) -> Option<&Arc<ViewState>> {
         self.live().find(|view| view.reads.iter().any(|read| read.topic() == topic))
@@ -86,6 +92,9 @@ impl Views {
         if self.by_name.contains_key(name) {
             return Err(format!("view {name} exists already"));
         }
+        if let Some(unknown) = view.views.iter().find(|read| self.by_id(**read).is_none()) {
+            return Err(format!("view {name} reads view {unknown}, which is not there"));
+        }
         self.next_id = id.0 + 1;
         self.definitions_bytes += view_bytes(&view.text, &view.reads);
         self.by_name.insert(name.clone(), Arc::new(view));
@@ -94,7 +103,7 @@ impl Views {
 
     /// One view less.
     pub(super) fn drop(&mut self, id: u32) -> Result<(), String> {
-        let found = self.live().find(|view| view.id == ViewId(id)).cloned();
+        let found = self.by_id(ViewId(id)).cloned();
         let view = found.ok_or_else(|| format!("there is no view {id}"))?;
         self.by_name.remove(&view.name);
         self.definitions_bytes -= view_bytes(&view.text, &view.reads);
@@ -122,9 +131,14 @@ impl Catalogue {
             let topic = self.live(&read.topic)?.id.0;
             reads.push(Read { topic, columns: read.columns.clone() });
         }
+        let mut views = Vec::with_capacity(create.views.len());
+        for read in &create.views {
+            let view = self.view(read).ok_or_else(|| DdlError::NoView(read.clone()))?;
+            views.push(view.id.0);
+        }
         self.has_room(view_bytes(&create.text, &reads), 0)?;
         let (id, text) = (self.views.next_id, create.text.clone());
-        let change = Change::CreateView { id, name: name.clone(), reads, text };
+        let change = Change::CreateView { id, name: name.clone(), reads, views, text };
         Ok(Planned { name, version: None, change })
     }
 
@@ -132,6 +146,10 @@ impl Catalogue {
         let name = &drop.name;
         match self.view(name) {
             Some(view) => {
+                if let Some(reader) = self.views.live().find(|reader| reader.views.contains(&view.id)) {
+                    let (what, reader) = (format!("view {name}"), format!("view {}", reader.name));
+                    return Err(DdlError::InUse { what, reader });
+                }
                 let change = Change::DropView { id: view.id.0 };
                 Ok(Planned { name: name.clone(), version: None, change })
             }

@@ -26,8 +26,10 @@ pub struct CreateView {
     pub columns: Vec<Ident>,
     /// The query, in a text in which every line and column is that of the statement.
     pub query: String,
-    /// What the query reads; filled in by whoever plans it.
+    /// The topics that the query reads; filled in by whoever plans it, as the next are.
     pub reads: Vec<ViewRead>,
+    /// The views that it reads.
+    pub views: Vec<TopicName>,
     /// The statement as written, without its semicolon.
     pub text: String,
 }
@@ -76,7 +78,8 @@ pub(super) fn create_view(tokens: &mut Tokens<'_>) -> Result<CreateView, ParseEr
         return Err(tokens.expected("a query"));
     }
     let query = tokens.rest();
-    Ok(CreateView { name, columns, query, reads: Vec::new(), text: tokens.text().to_owned() })
+    let (reads, views) = (Vec::new(), Vec::new());
+    Ok(CreateView { name, columns, query, reads, views, text: tokens.text().to_owned() })
 }
 
 /// What follows DROP MATERIALIZED.

@@ -1,12 +1,12 @@
 //! All views of a database: the catalogue followed, questions answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use recount_store::catalogue::{Catalogue, ViewState};
+use recount_store::catalogue::{Catalogue, Read, ViewState};
 use recount_store::ddl::{self, AlterTopic, CreateView, Statement, ViewRead};
 use recount_store::{DdlError, Executed};
-use recount_types::{Position, TopicName, ViewId};
+use recount_types::{Position, TopicId, TopicName, ViewId};
 
 use super::live::Held;
 use super::{LiveView, ViewInfo, ViewRows, ViewStatus};
@@ -47,12 +47,11 @@ impl KnownViews {
 impl Inner {
     /// A view as the catalogue has it.
     fn made(&self, catalogue: &Catalogue, view: &ViewState) -> Result<LiveView, String> {
-        let statement = parsed(view)?;
-        let reads = reads(catalogue, view)?;
+        let statement = definition(catalogue, view)?;
         let (store, compiler, catalogue) =
             (self.store.clone(), self.compiler.clone(), Arc::new(catalogue.clone()));
         let schemas = schemas(&catalogue, view);
-        let make = move || compiler.compile(&store, &catalogue, &statement, Some(&reads));
+        let make = move || compiler.compile(&store, &catalogue, &statement, Some(&statement.reads));
         let compiled = make().map_err(|error| error.to_string())?;
         let of = (view.id, view.name.clone(), view.text.clone());
         let with = (self.store.clone(), self.env.clock.clone(), self.budget.share());
@@ -77,13 +76,14 @@ impl Inner {
     /// Declares a view.
     pub(crate) fn create_view(&self, mut create: Box<CreateView>) -> Result<Executed, DdlError> {
         let planned_on = self.store.catalogue();
-        create.reads = self.compiler.compile(&self.store, &planned_on, &create, None)?.reads;
+        let compiled = self.compiler.compile(&self.store, &planned_on, &create, None)?;
+        (create.reads, create.views) = (compiled.reads, compiled.views);
         let check = |catalogue: &Catalogue| {
             if std::ptr::eq(catalogue, &*planned_on) {
                 return Ok(());
             }
-            let again = self.compiler.compile(&self.store, catalogue, &create, None)?.reads;
-            if again == create.reads {
+            let again = self.compiler.compile(&self.store, catalogue, &create, None)?;
+            if again.reads == create.reads && again.views == create.views {
                 return Ok(());
             }
             Err(DdlError::Invalid("a topic that the view reads was altered meanwhile: try again".to_owned()))
@@ -94,7 +94,8 @@ impl Inner {
     /// Refuses to alter a topic in a way in which a view cannot be kept any more.
     pub(crate) fn views_remain(&self, catalogue: &Catalogue, alter: &AlterTopic) -> Result<(), DdlError> {
         let Some(topic) = catalogue.by_name(&alter.name) else { return Ok(()) };
-        let reads_it = |view: &&Arc<ViewState>| view.reads.iter().any(|read| read.topic() == topic.id);
+        let reads_it =
+            |view: &&Arc<ViewState>| schemas(catalogue, view).iter().any(|(read, _)| *read == topic.id);
         let mut readers = catalogue.views().filter(reads_it).peekable();
         if readers.peek().is_none() {
             return Ok(());
@@ -130,8 +131,7 @@ impl Views {
         let view = TopicName::parse(name).ok().and_then(|name| catalogue.view(&name).cloned());
         let Some(view) = view else { return Ok(None) };
         let failed = |why| ViewError::BadRequest(format!("view {name} cannot be read: {why}"));
-        let statement = parsed(&view).map_err(failed)?;
-        Ok(Some(CreateView { reads: reads(&catalogue, &view).map_err(failed)?, ..statement }))
+        Ok(Some(definition(&catalogue, &view).map_err(failed)?))
     }
 
     /// How a view is.
@@ -180,30 +180,34 @@ impl Views {
     }
 }
 
-/// The statement that declares a view.
-fn parsed(view: &ViewState) -> Result<CreateView, String> {
-    match ddl::parse(&view.text) {
-        Ok(Statement::CreateView(statement)) => Ok(*statement),
-        Ok(_) => Err("what declares it is not CREATE MATERIALIZED VIEW".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// The topics that a view reads.
-fn reads(catalogue: &Catalogue, view: &ViewState) -> Result<Vec<ViewRead>, String> {
-    let read = |read: &recount_store::catalogue::Read| {
+/// The statement that declares a view, with what it reads.
+pub fn definition(catalogue: &Catalogue, view: &ViewState) -> Result<CreateView, String> {
+    let statement = match ddl::parse(&view.text) {
+        Ok(Statement::CreateView(statement)) => *statement,
+        Ok(_) => return Err("what declares it is not CREATE MATERIALIZED VIEW".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let read = |read: &Read| {
         let topic = catalogue.by_id(read.topic());
         let topic = topic.ok_or_else(|| format!("topic number {} is gone", read.topic()))?;
         Ok(ViewRead { topic: topic.name.clone(), columns: read.columns.clone() })
     };
-    view.reads.iter().map(read).collect()
+    let reads = view.reads.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    let views = view.views.iter().filter_map(|id| catalogue.view_by_id(*id));
+    Ok(CreateView { reads, views: views.map(|view| view.name.clone()).collect(), ..statement })
 }
 
-/// The topics that a view reads, with the numbers of their definitions.
-fn schemas(catalogue: &Catalogue, view: &ViewState) -> Vec<(recount_types::TopicId, u32)> {
-    let schema = |read: &recount_store::catalogue::Read| {
-        let topic = catalogue.by_id(read.topic());
-        (read.topic(), topic.map_or(0, |topic| topic.schema))
-    };
-    view.reads.iter().map(schema).collect()
+/// The topics that a view reads, or one that it reads, with the numbers of their definitions.
+fn schemas(catalogue: &Catalogue, view: &ViewState) -> Vec<(TopicId, u32)> {
+    let mut schemas: BTreeMap<TopicId, u32> = BTreeMap::new();
+    let mut open: Vec<&ViewState> = vec![view];
+    let mut seen: BTreeSet<ViewId> = BTreeSet::new();
+    while let Some(view) = open.pop() {
+        for read in &view.reads {
+            schemas.insert(read.topic(), catalogue.by_id(read.topic()).map_or(0, |topic| topic.schema));
+        }
+        let others = view.views.iter().filter(|id| seen.insert(**id));
+        open.extend(others.filter_map(|id| catalogue.view_by_id(*id)).map(|view| &**view));
+    }
+    schemas.into_iter().collect()
 }

@@ -14,7 +14,7 @@ use super::coverage::Coverage;
 use super::query::Maker;
 use super::reference::Reference;
 use super::table::{self, Row};
-use crate::flow::lower::{Lowered, lower};
+use crate::flow::lower::{Lowered, Scanned, lower};
 use crate::flow::rewrite::rewrite;
 
 /// Why a case ended early.
@@ -231,7 +231,7 @@ impl Run {
 
     /// One step; what it gave.
     fn step(&mut self, changes: &[(Change, u64)], epoch: Epoch) -> Result<Vec<(u64, Vec<u8>, i64)>, Ended> {
-        let of_table = |(name, projection): &(String, Option<Vec<usize>>)| {
+        let of_table = |Scanned { name, columns: projection, .. }: &Scanned| {
             let table: usize = name[1..].parse().unwrap();
             let of: Vec<&(Change, u64)> =
                 changes.iter().filter(|(change, _)| change.table == table).collect();
