@@ -18,6 +18,19 @@ const FILES: &[(&str, &[&str])] = &[
         "recount-entity",
         &["fold.rs", "fold/**", "lookup.rs", "expr/time.rs", "expr/program.rs", "table.rs", "table/row.rs"],
     ),
+    (
+        "recount-flow",
+        &[
+            "circuit.rs",
+            "delta.rs",
+            "expr.rs",
+            "relation.rs",
+            "state.rs",
+            "codec.rs",
+            "codec/**",
+            "operators/**",
+        ],
+    ),
 ];
 
 const KILLED_MIN: f64 = 0.95;

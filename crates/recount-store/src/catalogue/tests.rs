@@ -387,7 +387,10 @@ fn views_are_made_and_dropped() {
     "#]]
     .assert_eq(&said.concat());
     bench.check("CREATE MATERIALIZED VIEW x AS SELECT n FROM t, v", expect![[r#"{"change":"create_view","id":3,"name":"x","reads":[{"topic":16,"columns":["n"]}],"views":[1],"text":"CREATE MATERIALIZED VIEW x AS SELECT n FROM t, v"}"#]]);
-    bench.check("DROP MATERIALIZED VIEW v", expect!["Conflict: view v cannot be dropped: view x reads it. Drop that first"]);
+    bench.check(
+        "DROP MATERIALIZED VIEW v",
+        expect!["Conflict: view v cannot be dropped: view x reads it. Drop that first"],
+    );
     bench.run("DROP MATERIALIZED VIEW x");
     bench.check("DROP MATERIALIZED VIEW v", expect![[r#"{"change":"drop_view","id":1}"#]]);
     bench.check("DROP TOPIC rates", expect![[r#"{"change":"drop_topic","id":17}"#]]);
