@@ -22,7 +22,7 @@ mod all;
 mod live;
 
 pub(crate) use all::KnownViews;
-pub use all::definition;
+pub use all::{FrozenAll, definition};
 pub(crate) use live::LiveView;
 
 /// Plans the queries of views.

@@ -183,3 +183,18 @@ fn compare<T: Ord>(a: &Option<T>, b: &Option<T>, order: Order) -> Ordering {
         }
     }
 }
+
+#[test]
+fn rows_are_counted() {
+    let codec = RowCodec::new([DataType::Int64]).unwrap();
+    let rows = |values: Vec<i64>| {
+        let count = values.len();
+        codec.encode(&[Arc::new(Int64Array::from(values)) as ArrayRef], count)
+    };
+    assert!(rows(vec![]).is_empty() && Rows::default().is_empty());
+    assert!(!rows(vec![7]).is_empty());
+    let mut more = Rows::default();
+    more.push(b"ab");
+    more.push(b"");
+    assert_eq!((more.len(), more.row(0), more.row(1)), (2, &b"ab"[..], &b""[..]));
+}

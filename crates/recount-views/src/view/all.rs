@@ -16,6 +16,9 @@ use crate::live::Live;
 use crate::lock;
 use crate::views::{Inner, Views};
 
+/// A position, and the rows of entities and of views there.
+pub type FrozenAll = (Position, Vec<HeldRows>, Vec<ViewRows>);
+
 /// The views of one catalogue.
 #[derive(Default)]
 pub(crate) struct KnownViews {
@@ -25,7 +28,7 @@ pub(crate) struct KnownViews {
 }
 
 impl KnownViews {
-    pub(crate) fn follow(&mut self, inner: &Inner, catalogue: &Catalogue) {
+    pub(crate) fn follow(&mut self, inner: &Inner, catalogue: &Arc<Catalogue>) {
         self.live.retain(|id, _| catalogue.views().any(|view| view.id == *id));
         self.broken.clear();
         for view in catalogue.views() {
@@ -46,10 +49,9 @@ impl KnownViews {
 
 impl Inner {
     /// A view as the catalogue has it.
-    fn made(&self, catalogue: &Catalogue, view: &ViewState) -> Result<LiveView, String> {
+    fn made(&self, catalogue: &Arc<Catalogue>, view: &ViewState) -> Result<LiveView, String> {
         let statement = definition(catalogue, view)?;
-        let (store, compiler, catalogue) =
-            (self.store.clone(), self.compiler.clone(), Arc::new(catalogue.clone()));
+        let (store, compiler, catalogue) = (self.store.clone(), self.compiler.clone(), catalogue.clone());
         let schemas = schemas(&catalogue, view);
         let make = move || compiler.compile(&store, &catalogue, &statement, Some(&statement.reads));
         let compiled = make().map_err(|error| error.to_string())?;
@@ -100,7 +102,7 @@ impl Inner {
         if readers.peek().is_none() {
             return Ok(());
         }
-        let altered = catalogue.altered(alter)?;
+        let altered = Arc::new(catalogue.altered(alter)?);
         for view in readers {
             self.made(&altered, view).map_err(|why| {
                 DdlError::Invalid(format!("view {} could not be kept any more: {why}", view.name))
@@ -139,44 +141,64 @@ impl Views {
         Ok(self.inner().find_view(name)?.status())
     }
 
-    /// The position that a view has come to, without waiting for it.
-    pub fn view_progress(&self, name: &str) -> Result<u64, ViewError> {
-        Ok(self.inner().find_view(name)?.position())
-    }
-
     /// The rows of several entities and views at one position, at or behind `at_least` and the head.
     pub fn freeze_all(
         &self,
         entities: &[(&str, Option<u32>)],
         views: &[&str],
         at_least: Position,
-    ) -> Result<(Position, Vec<HeldRows>, Vec<ViewRows>), ViewError> {
+    ) -> Result<FrozenAll, ViewError> {
         let inner = self.inner();
+        let goes_on = inner.patience();
+        loop {
+            let (found, frozen) = self.freeze_once(entities, views, at_least, &goes_on)?;
+            let catalogue = inner.store.catalogue();
+            let is_of_now = |live: &Arc<LiveView>| {
+                let view = catalogue.view_by_id(live.id);
+                view.is_none_or(|view| schemas(&catalogue, view) == live.schemas)
+            };
+            // Of a topic that was altered meanwhile, it may have read events as the topic was before.
+            let Some(before) = found.iter().find(|live| !is_of_now(live)) else { return Ok(frozen) };
+            if !goes_on() {
+                let (entity, at) = (format!("view {}", before.info.name), frozen.0.0);
+                return Err(ViewError::Behind { entity, position: at, wanted: at });
+            }
+        }
+    }
+
+    fn freeze_once(
+        &self,
+        entities: &[(&str, Option<u32>)],
+        views: &[&str],
+        at_least: Position,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(Vec<Arc<LiveView>>, FrozenAll), ViewError> {
+        let inner = self.inner();
+        let mut position = inner.head_at(at_least)?.0;
         let live: Result<Vec<_>, _> =
             entities.iter().map(|(name, version)| inner.find(name, *version)).collect();
         let live = live?;
         let found: Vec<Arc<LiveView>> =
             views.iter().map(|name| inner.find_view(name)).collect::<Result<_, _>>()?;
-        let goes_on = inner.patience();
-        let mut position = inner.head_at(at_least)?.0;
         // Always locked in the same order, and each once. Whoever holds a view moves it: entities are where it is soon.
         let mut held: BTreeMap<ViewId, Held<'_>> = BTreeMap::new();
         let ordered: BTreeMap<ViewId, &Arc<LiveView>> = found.iter().map(|view| (view.id, view)).collect();
         for (id, view) in ordered {
-            let view = view.at(position, &goes_on)?;
+            let view = view.at(position, goes_on)?;
             position = position.max(view.position());
             held.insert(id, view);
         }
         let mut rows = Vec::new();
         if !live.is_empty() {
             let all: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
-            (position, rows) = Live::freeze(&all, position, &goes_on)?;
+            (position, rows) = Live::freeze(&all, position, goes_on)?;
         }
         for view in held.values_mut() {
-            view.catch_up(position, &goes_on)?;
+            view.catch_up(position, goes_on)?;
         }
         let of_views = found.iter().filter_map(|view| held.get(&view.id).map(Held::rows)).collect();
-        Ok((Position(position), rows, of_views))
+        drop(held);
+        Ok((found, (Position(position), rows, of_views)))
     }
 }
 

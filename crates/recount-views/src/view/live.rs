@@ -5,7 +5,6 @@
 //! nobody asks.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use recount_env::{Clock, block_on};
@@ -40,8 +39,6 @@ pub(crate) struct LiveView {
     clock: Arc<dyn Clock>,
     make: Make,
     state: Mutex<State>,
-    /// Where it is, for those who only look.
-    position: AtomicU64,
     /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
     failed: Mutex<Option<(ViewError, u64)>>,
     pace: Mutex<Pace>,
@@ -84,14 +81,8 @@ impl LiveView {
         let rows = Relation::new(compiled.codec.clone());
         let (errors, first) = (BTreeMap::new(), None);
         let state = State { compiled: Some(compiled), rows, position: 0, first, errors, memory };
-        let (state, position) = (Mutex::new(state), AtomicU64::new(0));
-        let (failed, pace) = (Mutex::new(None), Mutex::default());
-        LiveView { id, info, schemas, store, clock, make, state, position, failed, pace }
-    }
-
-    /// Where it is, without waiting.
-    pub(crate) fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
+        let (state, failed, pace) = (Mutex::new(state), Mutex::new(None), Mutex::default());
+        LiveView { id, info, schemas, store, clock, make, state, failed, pace }
     }
 
     /// One epoch, or a part of the first one, towards `wanted`; true if there is more to do.
@@ -146,7 +137,6 @@ impl LiveView {
         } else {
             *lock(&self.failed) = None;
         }
-        self.position.store(state.position, Ordering::Release);
         lock(&self.pace).ends(self.clock.boottime_us(), state.position, state.position >= wanted);
         done
     }
