@@ -59,6 +59,9 @@ pub enum FlowError {
         "the rows cannot be right: one of them went more often than it came. This is an error of Recount: please report it"
     )]
     Negative,
+    /// An operator panicked: half of its step is done.
+    #[error("a step broke off in the middle. This is an error of Recount: please report it")]
+    Panicked,
     /// State is damaged.
     #[error(transparent)]
     Damaged(#[from] Damaged),

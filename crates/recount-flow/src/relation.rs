@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::mem::size_of;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -15,6 +16,11 @@ use crate::delta::Delta;
 const PAGE_ROWS: u64 = 256;
 /// About the memory that a row takes beside its bytes.
 const ROW_BYTES: usize = size_of::<(Box<[u8]>, i64)>() + 16;
+
+/// Rows given at a time, at most.
+const BATCH_ROWS: usize = 4096;
+/// Their bytes, at most, unless one row alone has more.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Some of the rows, with how often each is there.
 type Page = BTreeMap<Box<[u8]>, i64>;
@@ -47,6 +53,8 @@ pub struct Frozen {
 pub struct Batches {
     frozen: Frozen,
     page: usize,
+    /// The row of the page that was begun, and how many copies of it were given.
+    begun: Option<(Box<[u8]>, i64)>,
 }
 
 impl Relation {
@@ -136,22 +144,34 @@ impl Relation {
 impl Frozen {
     /// The rows, some at a time, in no order.
     pub fn batches(self) -> Batches {
-        Batches { frozen: self, page: 0 }
+        Batches { frozen: self, page: 0, begun: None }
     }
 }
 
 impl Batches {
     /// The next rows: their columns, and how many they are; `None` at the end.
     pub fn next_rows(&mut self) -> Result<Option<(Vec<ArrayRef>, usize)>, Damaged> {
-        const ROWS: usize = 4096;
-        let Frozen { codec, pages } = &mut self.frozen;
-        let mut rows: Vec<&[u8]> = Vec::new();
-        let first = self.page;
-        while rows.len() < ROWS && self.page < pages.len() {
-            for (row, &count) in pages[self.page].iter() {
-                rows.extend((0..count).map(|_| &**row));
+        let Batches { frozen: Frozen { codec, pages }, page, begun } = self;
+        let (mut rows, mut bytes): (Vec<&[u8]>, usize) = (Vec::new(), 0);
+        let (first, mut next) = (*page, None);
+        'pages: while let Some(of_page) = pages.get(*page) {
+            let (from, mut given) = match begun.as_ref().filter(|_| *page == first) {
+                Some((row, given)) => (Bound::Included(&**row), *given),
+                None => (Bound::Unbounded, 0),
+            };
+            for (row, &count) in of_page.range::<[u8], _>((from, Bound::Unbounded)) {
+                while given < count {
+                    if rows.len() == BATCH_ROWS || (bytes + row.len() > BATCH_BYTES && !rows.is_empty()) {
+                        next = Some((row.clone(), given));
+                        break 'pages;
+                    }
+                    rows.push(row);
+                    bytes += row.len();
+                    given += 1;
+                }
+                given = 0;
             }
-            self.page += 1;
+            *page += 1;
         }
         if rows.is_empty() {
             return Ok(None);
@@ -159,7 +179,8 @@ impl Batches {
         let count = rows.len();
         let columns = codec.decode(rows)?;
         // What was read is given back.
-        pages[first..self.page].iter_mut().for_each(|page| *page = Arc::default());
+        pages[first..*page].iter_mut().for_each(|page| *page = Arc::default());
+        *begun = next;
         Ok(Some((columns, count)))
     }
 }
@@ -188,6 +209,7 @@ mod tests {
         let mut rows = Vec::new();
         while let Some((columns, count)) = batches.next_rows().unwrap() {
             assert_eq!(columns[0].len(), count);
+            assert!(count <= BATCH_ROWS, "{count}");
             rows.extend(columns[0].as_primitive::<Int64Type>().values());
         }
         rows.sort_unstable();
@@ -206,6 +228,16 @@ mod tests {
         relation.add(&delta(&[(7, -2), (8, -1)]));
         let empty = Relation::new(codec());
         assert_eq!((relation.rows(), relation.bytes()), (0, empty.bytes()));
+    }
+
+    /// One row may be there a million times: it is not given all at once.
+    #[test]
+    fn copies_of_a_row_are_given_some_at_a_time() {
+        let mut relation = Relation::new(codec());
+        relation.add(&delta(&[(1, 10_000), (2, 1), (3, 5_000), (4, -1), (5, 4096)]));
+        let mut expected = [vec![1; 10_000], vec![2], vec![3; 5_000], vec![5; 4096]].concat();
+        expected.sort_unstable();
+        assert_eq!(rows(relation.freeze()), expected);
     }
 
     /// Pages are copied when they change, and are more when rows are more: whoever reads sees nothing of it.

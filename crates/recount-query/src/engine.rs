@@ -1,5 +1,6 @@
 //! The engine: a statement from its text to its answer.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,7 +241,8 @@ impl Engine {
         notices: &Notices,
     ) -> Result<Arc<dyn TableSource>, QueryError> {
         let catalogue = self.store.catalogue();
-        let of = flow::As { catalogue: &catalogue, moment, notices, depth: 0 };
+        let nested = RefCell::default();
+        let of = flow::As { catalogue: &catalogue, moment, notices, depth: 0, nested: &nested };
         let definition = flow::define(state, &self.store, view, Some(&view.reads), &of)?;
         Ok(provider_as_source(Arc::new(ViewTable::new(definition.plan, None))))
     }

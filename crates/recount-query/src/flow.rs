@@ -1,4 +1,4 @@
-//! QueryCompiler that are kept up to date, as circuits of incremental operators.
+//! Queries that are kept up to date, as circuits of incremental operators.
 //!
 //! A view's query is planned over its topics (definition.rs), bound and rewritten by DataFusion's rules that make subqueries joins and
 //! conditions keys (rewrite.rs), and each of its nodes becomes operators (lower.rs, expr.rs), which read changes of topics (changes.rs).

@@ -1,14 +1,14 @@
 //! The relations beside topics: entities and views, read at one position.
 
-use recount_flow::relation::Batches;
+use recount_flow::relation::{Batches, Frozen};
 use recount_store::ddl::CreateView;
 use recount_types::Position;
-use recount_views::view::{ViewInfo, ViewRows};
-use recount_views::{HeldRows, ViewError, Views};
+use recount_views::view::ViewRows;
+use recount_views::{ViewError, Views};
 
 use crate::entities::Entities;
 use crate::error::QueryError;
-use crate::relation::in_sql;
+use crate::relation::{errors_of, in_sql};
 use crate::relations::{Described, DescribedColumn, Given, Periods, Pinned, Relations, Rows, Wanted};
 
 /// The entities and views of a database.
@@ -21,15 +21,14 @@ pub struct Kept {
 /// Entities and views frozen at one position.
 struct PinnedKept {
     entities: Box<dyn Pinned>,
-    views: Vec<(ViewInfo, ViewRows)>,
+    views: Vec<ViewRows>,
 }
 
 /// The rows of a view.
 struct RowsOf {
-    info: ViewInfo,
-    rows: ViewRows,
     batches: Batches,
     columns: Vec<usize>,
+    notices: Vec<String>,
 }
 
 impl Kept {
@@ -95,12 +94,9 @@ impl Relations for Kept {
         let of_entities: Vec<(&str, Option<u32>)> =
             entities.iter().map(|(name, version)| (name.as_str(), *version)).collect();
         let of_views: Vec<&str> = views.iter().map(|(name, _)| name.as_str()).collect();
-        let (position, held, rows): (Position, Vec<HeldRows>, Vec<ViewRows>) =
-            self.views.freeze_all(&of_entities, &of_views, at_least)?;
+        let (position, held, views) = self.views.freeze_all(&of_entities, &of_views, at_least)?;
         let frozen = entities.into_iter().zip(held).collect();
         let entities = self.entities.pinned(position, frozen);
-        let info = of_views.iter().map(|name| self.views.view(name));
-        let views = info.collect::<Result<Vec<_>, _>>()?.into_iter().zip(rows).collect();
         Ok((position, Box::new(PinnedKept { entities, views })))
     }
 
@@ -110,22 +106,22 @@ impl Relations for Kept {
 }
 
 impl PinnedKept {
-    fn view(&self, wanted: &Wanted) -> Option<&(ViewInfo, ViewRows)> {
-        self.views.iter().find(|(info, _)| info.name.as_str() == wanted.name)
+    fn view(&self, wanted: &Wanted) -> Option<&ViewRows> {
+        self.views.iter().find(|rows| rows.info.name.as_str() == wanted.name)
     }
 }
 
 impl Pinned for PinnedKept {
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
-        match self.view(wanted) {
-            Some((info, rows)) => Ok(Box::new(RowsOf {
-                info: info.clone(),
-                rows: rows.clone(),
-                batches: recount_flow::relation::Frozen::clone(rows).batches(),
-                columns: wanted.columns.clone(),
-            })),
-            None => self.entities.rows(wanted),
+        let Some(rows) = self.view(wanted) else { return self.entities.rows(wanted) };
+        let types = rows.info.columns.iter().map(|column| (column.name.clone(), column.column_type));
+        if wanted.types.as_ref().is_some_and(|planned| !types.eq(planned.iter().cloned())) {
+            let name = in_sql(&wanted.name);
+            return Err(QueryError::Failed(format!("view {name} became another one meanwhile: ask again")));
         }
+        let notices = notices(rows);
+        let (batches, columns) = (Frozen::clone(rows).batches(), wanted.columns.clone());
+        Ok(Box::new(RowsOf { batches, columns, notices }))
     }
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
@@ -144,28 +140,27 @@ impl Rows for RowsOf {
     }
 
     fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
-        let (name, ViewRows { errors, unfit, .. }) = (in_sql(self.info.name.as_str()), &self.rows);
-        let count: i64 = errors.values().sum();
-        if let Some((reason, _)) = errors.first_key_value() {
-            let what = match count {
-                1 => "1 row or group could not be computed, and is left out".to_owned(),
-                count => format!("{count} rows or groups could not be computed, and are left out"),
-            };
-            notices.push(format!("of view {name}, {what}: {reason}"));
-        }
-        if *unfit > 0 {
-            let topics: Vec<String> = self
-                .info
-                .reads
-                .iter()
-                .map(|topic| in_sql(&crate::relation::errors_of(topic.as_str())))
-                .collect();
-            notices.push(format!(
-                "of view {name}, events that do not fit their topic's columns are left out: see {}",
-                topics.join(", ")
-            ));
-        }
-        notices
+        self.notices.clone()
     }
+}
+
+/// What is to be said of the rows of a view.
+fn notices(rows: &ViewRows) -> Vec<String> {
+    let mut notices = Vec::new();
+    let name = in_sql(rows.info.name.as_str());
+    if let Some(reason) = &rows.reason {
+        let what = match rows.errors {
+            1 => "1 row or group could not be computed, and is left out".to_owned(),
+            count => format!("{count} rows or groups could not be computed, and are left out"),
+        };
+        notices.push(format!("of view {name}, {what}: {reason}"));
+    }
+    if rows.unfit > 0 {
+        let errors = rows.info.topics.iter().map(|topic| in_sql(&errors_of(topic.as_str())));
+        let errors = errors.collect::<Vec<_>>().join(", ");
+        notices.push(format!(
+            "of view {name}, events that do not fit their topic's columns are left out: see {errors}"
+        ));
+    }
+    notices
 }

@@ -99,16 +99,15 @@ impl Relation {
         Relation::of_columns(topic, declared, Pseudo::all(periods))
     }
 
-    /// A topic where `*` stands for these columns, if that was settled before.
+    /// A topic with these columns only, if that was settled before: one that came later is not there.
     pub(crate) fn of_topic_with(topic: TopicInfo, columns: Option<&[String]>) -> Relation {
         let mut declared = columns_of(&topic.definition);
-        let mut visible = declared.len();
         if let Some(columns) = columns {
             let place = |name: &str| columns.iter().position(|column| column == name);
-            declared.sort_by_key(|(name, ..)| place(name).unwrap_or(usize::MAX));
-            visible = declared.iter().filter(|(name, ..)| place(name).is_some()).count();
+            declared.retain(|(name, ..)| place(name).is_some());
+            declared.sort_by_key(|(name, ..)| place(name));
         }
-        Relation { visible, ..Relation::of_columns(topic, declared, Pseudo::all(Periods::default())) }
+        Relation::of_columns(topic, declared, Pseudo::all(Periods::default()))
     }
 
     fn of_columns(

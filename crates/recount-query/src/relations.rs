@@ -95,6 +95,8 @@ pub struct Wanted {
     pub version: Option<u32>,
     /// As of when.
     pub moment: Moment,
+    /// All columns as they were when the statement was planned, where it matters that they still are.
+    pub types: Option<Vec<(String, ColumnType)>>,
     /// The columns that are read, as places in [`Described::columns`].
     pub columns: Vec<usize>,
     /// Only rows whose columns of the key have these values, in the key's order. Others may be given: they are

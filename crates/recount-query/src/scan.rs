@@ -213,6 +213,10 @@ impl Scan {
             name: self.source.relation.name.clone(),
             version: self.source.relation.version,
             moment: self.source.moment.clone(),
+            types: described.key.is_empty().then(|| {
+                let columns = described.columns.iter();
+                columns.map(|column| (column.name.clone(), column.column_type)).collect()
+            }),
             columns,
             key: self.narrow.values(&described.key),
             stopped: self.source.stopped,

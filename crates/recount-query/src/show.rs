@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, StringArray};
 use datafusion::arrow::datatypes::Field;
 use recount_store::Store;
-use recount_views::Views;
 use recount_views::view::{ViewInfo, ViewStatus};
+use recount_views::{ViewError, Views};
 
 use crate::error::QueryError;
 
@@ -95,28 +95,35 @@ fn entities(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
 
 fn kept(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
     let head = store.head().0;
-    let status = |info: &ViewInfo| views.view_status(info.name.as_str()).ok();
-    let known: Vec<_> =
-        views.views().into_iter().filter_map(|info| status(&info).map(|status| (info, status))).collect();
     let columns = |info: &ViewInfo| {
         let columns = info.columns.iter().map(|column| format!("{} {}", column.name, column.column_type));
         columns.collect::<Vec<_>>().join(", ")
     };
+    let status = |info: ViewInfo| {
+        let status = views.view_status(info.name.as_str()).ok()?;
+        Some((info.name.to_string(), columns(&info), status))
+    };
+    // Those that cannot be planned any more have nothing but a reason.
+    let broken = views.broken_views().into_iter().map(|(name, why)| {
+        let failed = Some(ViewError::BadRequest(why));
+        (name.to_string(), String::new(), ViewStatus { failed, ..ViewStatus::default() })
+    });
+    let known: Vec<_> = views.views().into_iter().filter_map(status).chain(broken).collect();
     let failed = |status: &ViewStatus| {
         let failed = status.failed.as_ref();
         failed.map(|error| error.to_string()).unwrap_or_default()
     };
     of(vec![
-        ("name", texts(known.iter().map(|(info, _)| info.name.to_string()))),
-        ("columns", texts(known.iter().map(|(info, _)| columns(info)))),
-        ("rows", numbers(known.iter().map(|(_, status)| status.rows))),
-        ("position", numbers(known.iter().map(|(_, status)| status.position))),
-        ("behind", numbers(known.iter().map(|(_, status)| head.saturating_sub(status.position)))),
-        ("per_second", optional(known.iter().map(|(_, status)| status.per_second))),
-        ("bytes", numbers(known.iter().map(|(_, status)| status.bytes as u64))),
-        ("errors", numbers(known.iter().map(|(_, status)| status.errors))),
-        ("unfit_events", numbers(known.iter().map(|(_, status)| status.unfit))),
-        ("error", texts(known.iter().map(|(_, status)| failed(status)))),
+        ("name", texts(known.iter().map(|(name, ..)| name.clone()))),
+        ("columns", texts(known.iter().map(|(_, columns, _)| columns.clone()))),
+        ("rows", numbers(known.iter().map(|(.., status)| status.rows))),
+        ("position", numbers(known.iter().map(|(.., status)| status.position))),
+        ("behind", numbers(known.iter().map(|(.., status)| head.saturating_sub(status.position)))),
+        ("per_second", optional(known.iter().map(|(.., status)| status.per_second))),
+        ("bytes", numbers(known.iter().map(|(.., status)| status.bytes as u64))),
+        ("errors", numbers(known.iter().map(|(.., status)| status.errors))),
+        ("unfit_events", numbers(known.iter().map(|(.., status)| status.unfit))),
+        ("error", texts(known.iter().map(|(.., status)| failed(status)))),
     ])
 }
 

@@ -81,7 +81,7 @@ pub enum ServeError {
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenStoreError),
-    /// QueryCompiler could not be prepared.
+    /// Queries could not be prepared.
     #[error(transparent)]
     Query(QueryError),
     /// The database was not closed cleanly.

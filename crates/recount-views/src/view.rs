@@ -2,7 +2,6 @@
 //!
 //! What a query means is known to whoever plans queries, who is plugged in here as a [`Compiler`].
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::Deref;
 
@@ -49,7 +48,7 @@ pub struct Compiled {
     pub columns: Vec<RowColumn>,
     /// Rows of the result as bytes.
     pub codec: RowCodec,
-    /// The topics that it reads, each once.
+    /// The topics that it reads itself, each once.
     pub reads: Vec<ViewRead>,
     /// The views that it reads, each once.
     pub views: Vec<TopicName>,
@@ -90,14 +89,14 @@ pub struct ViewInfo {
     pub name: TopicName,
     /// The columns of its rows.
     pub columns: Vec<RowColumn>,
-    /// The topics that it reads.
-    pub reads: Vec<TopicName>,
+    /// The topics that it reads, itself or through other views.
+    pub topics: Vec<TopicName>,
     /// The statement that declares it.
     pub text: String,
 }
 
 /// How a view is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ViewStatus {
     /// Everything up to this position is in its rows.
     pub position: u64,
@@ -118,9 +117,13 @@ pub struct ViewStatus {
 /// The rows of a view as they were at one moment, and what is to be said of them.
 #[derive(Debug, Clone)]
 pub struct ViewRows {
+    /// The view.
+    pub info: ViewInfo,
     rows: Frozen,
-    /// Why rows and groups could not be computed, and how many for each reason.
-    pub errors: BTreeMap<String, i64>,
+    /// Rows and groups that could not be computed.
+    pub errors: u64,
+    /// Why one of them could not.
+    pub reason: Option<String>,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
 }

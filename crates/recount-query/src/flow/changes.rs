@@ -44,7 +44,11 @@ impl view::Source for TopicChanges {
         if after == 0 {
             self.unfit = 0;
         }
-        let scope = Scope::Topic(self.scan.topic.name.clone());
+        let name = &self.scan.topic.name;
+        if self.scan.store.topic(name.as_str()).is_none_or(|topic| topic.id != self.scan.topic.id) {
+            return Err(ViewError::NotFound(format!("topic {name} is another one now")));
+        }
+        let scope = Scope::Topic(name.clone());
         let from = From::After(Position(after));
         let request = ReadRequest { from, as_of: Position(until), ..ReadRequest::all(scope) };
         self.cursor = Some(block_on(self.scan.store.read(request))?);

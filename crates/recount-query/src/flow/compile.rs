@@ -1,5 +1,6 @@
 //! The query of a view as a circuit.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use datafusion::datasource::source_as_provider;
@@ -50,7 +51,8 @@ impl QueryCompiler {
     ) -> Result<Compiled, QueryError> {
         let session = self.session()?;
         let (moment, notices) = (Moment::at(store.head()), Notices::default());
-        let of = As { catalogue, moment: &moment, notices: &notices, depth: 0 };
+        let nested = RefCell::default();
+        let of = As { catalogue, moment: &moment, notices: &notices, depth: 0, nested: &nested };
         let definition = define(session, store, view, reads, &of)?;
         let failed = |error| QueryError::from_datafusion(error, PLANNING_BYTES);
         let rewritten = rewrite(definition.plan, session).map_err(failed)?;

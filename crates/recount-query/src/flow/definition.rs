@@ -1,7 +1,7 @@
 //! The query of a view, planned over its topics as of a moment.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -49,6 +49,8 @@ pub(crate) struct As<'a> {
     pub(crate) notices: &'a Notices,
     /// How many views read this one, one through the other.
     pub(crate) depth: usize,
+    /// The queries of the views that are read, each planned once.
+    pub(crate) nested: &'a RefCell<BTreeMap<TopicName, LogicalPlan>>,
 }
 
 /// Plans the query of a view, with those of the views that it reads in it. `reads` is what it read when it was declared: `*` means the
@@ -68,14 +70,14 @@ pub(crate) fn define(
         let what = "a view has no time of its own: leave the clause out, and ask the view itself as of when";
         return Err(QueryError::at(cut.at, what));
     }
-    // The queries of the views that it reads, each planned once.
-    let nested: RefCell<BTreeMap<TopicName, LogicalPlan>> = RefCell::default();
+    let (nested, views) = (of.nested, RefCell::new(BTreeSet::new()));
     let find = |name: &str, version: Option<u32>, _: Periods| {
         let parsed = TopicName::parse(name).ok();
         let Some(read) = parsed.and_then(|name| of.catalogue.view(&name)).filter(|_| version.is_none())
         else {
             return find(store, of.catalogue, name, version, reads);
         };
+        views.borrow_mut().insert(read.name.clone());
         if let Some(plan) = nested.borrow().get(&read.name) {
             return Ok(Relation::of_plan(name, plan.schema()));
         }
@@ -89,7 +91,7 @@ pub(crate) fn define(
     let mut definition_reads: Vec<ViewRead> = Vec::new();
     for Named { key, relation, .. } in named {
         let Ok(name) = TopicName::parse(&relation.name) else { continue };
-        if let Some(plan) = nested.borrow().get(&name) {
+        if let Some(plan) = nested.borrow().get(&name).filter(|_| views.borrow().contains(&name)) {
             sources.insert(key, provider_as_source(Arc::new(ViewTable::new(plan.clone(), None))));
             continue;
         }
@@ -108,7 +110,7 @@ pub(crate) fn define(
     always_the_same(&plan).map_err(failed)?;
     let plan = shaped(plan, view)?;
     depth::check(&plan).map_err(failed)?;
-    let views = nested.into_inner().into_keys().collect();
+    let views = views.into_inner().into_iter().collect();
     Ok(Definition { plan, reads: definition_reads, views })
 }
 
@@ -181,6 +183,9 @@ fn always_the_same(plan: &LogicalPlan) -> Result<()> {
 fn shaped(plan: LogicalPlan, view: &CreateView) -> Result<LogicalPlan, QueryError> {
     let schema: &DFSchema = plan.schema();
     let count = schema.fields().len();
+    if count == 0 {
+        return Err(QueryError::Invalid("a view has columns: write what is selected".to_owned()));
+    }
     if !view.columns.is_empty() && view.columns.len() != count {
         let given = view.columns.len();
         return Err(QueryError::Invalid(format!(

@@ -559,6 +559,58 @@ fn events_that_do_not_fit_a_column_that_came_later() {
     .assert_eq(&said);
 }
 
+/// A name that means a column of the outer query means it for ever, whatever columns the inner one gets.
+#[test]
+fn a_column_that_comes_later_is_not_seen() {
+    let bank = Bank::new();
+    let said = bank.script(&[
+        "CREATE TOPIC a (id INT NOT NULL, status TEXT)",
+        "CREATE TOPIC b (id INT NOT NULL)",
+        "CREATE MATERIALIZED VIEW v AS SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id AND status = 'x')",
+        "INSERT INTO a VALUES (1, 'x'), (2, 'y')",
+        "ALTER TOPIC b ADD COLUMN status TEXT",
+        "INSERT INTO b VALUES (1, 'y'), (2, 'x')",
+        "SELECT * FROM v",
+        "SELECT * FROM v AS OF POSITION 99",
+        "SELECT * FROM v AS OF POSITION 8",
+        "CREATE MATERIALIZED VIEW w AS SELECT FROM a",
+        "CREATE MATERIALIZED VIEW copies AS SELECT 1 AS one FROM a",
+        "SELECT * FROM copies",
+    ]);
+    expect![[r#"
+        > CREATE TOPIC a (id INT NOT NULL, status TEXT)
+        CREATE TOPIC a at 1
+        > CREATE TOPIC b (id INT NOT NULL)
+        CREATE TOPIC b at 2
+        > CREATE MATERIALIZED VIEW v AS SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id AND status = 'x')
+        CREATE MATERIALIZED VIEW v at 3
+        > INSERT INTO a VALUES (1, 'x'), (2, 'y')
+        inserted | position
+        2 | 5
+        > ALTER TOPIC b ADD COLUMN status TEXT
+        ALTER TOPIC b at 6
+        > INSERT INTO b VALUES (1, 'y'), (2, 'x')
+        inserted | position
+        2 | 8
+        > SELECT * FROM v
+        id
+        1
+        > SELECT * FROM v AS OF POSITION 99
+        error: AS OF POSITION 99 has not come yet: the statement reads at position 8
+        > SELECT * FROM v AS OF POSITION 8
+        id
+        1
+        > CREATE MATERIALIZED VIEW w AS SELECT FROM a
+        error: a view has columns: write what is selected
+        > CREATE MATERIALIZED VIEW copies AS SELECT 1 AS one FROM a
+        CREATE MATERIALIZED VIEW copies at 9
+        > SELECT * FROM copies
+        one
+        1
+        1
+    "#]].assert_eq(&said);
+}
+
 /// Both sides of a join come with one append, and never apart: at each position there is a pair for each order.
 #[test]
 fn an_append_of_several_topics_is_one_change() {

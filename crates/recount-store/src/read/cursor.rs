@@ -306,11 +306,7 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
             Source::Hits(UnionWalk { walks: terms.into_iter().map(walk).collect(), direction })
         }
         Candidates::Topic(topic) => {
-            // The first of a topic's positions in a group may lie before `after`, others behind it.
-            let group_start = match locate::group_of_position(&**inner, &inner.reader, after).await? {
-                Some(group) if after > 0 => group.positions().0 - 1,
-                _ => 0,
-            };
+            let group_start = group_start(inner, after).await?;
             let walks = vec![TermWalk::new(groups_of(topic), group_start, until, direction)];
             Source::Groups { walk: UnionWalk { walks, direction }, after, until }
         }
@@ -337,6 +333,14 @@ pub(crate) async fn begin(inner: &Arc<Inner>, request: ReadRequest) -> Result<Ev
         window: 0..0,
         revision: None,
         ready: None,
+    })
+}
+
+/// Before the group of a position: the first of a topic's positions in a group may lie before it, others behind it.
+pub(super) async fn group_start(inner: &Inner, after: u64) -> Result<u64, ReadError> {
+    Ok(match locate::group_of_position(inner, &inner.reader, after).await? {
+        Some(group) if after > 0 => group.positions().0 - 1,
+        _ => 0,
     })
 }
 

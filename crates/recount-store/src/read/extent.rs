@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use recount_types::{Partition, Position, TopicId};
 
-use super::ReadRequest;
-use super::cursor::{Candidates, Sought, groups_of, sought};
+use super::cursor::{Candidates, Sought, group_start, groups_of, sought};
+use super::{From, ReadRequest};
 use crate::error::ReadError;
 use crate::sequencer::Sequencer;
 use crate::store::{Inner, lock};
@@ -44,7 +44,7 @@ pub(crate) async fn extent(
     match candidates {
         Candidates::Stream(term) => {
             extent.events = extent.add(inner, &term, after, until).await?;
-            extent.exact = request.filter.is_empty();
+            extent.exact = request.filter.is_empty() && !matches!(request.from, From::Revision(_));
         }
         Candidates::Terms(terms) => {
             for term in terms {
@@ -57,8 +57,8 @@ pub(crate) async fn extent(
             };
         }
         Candidates::Topic(topic) => {
-            // Its first event in a group may lie before `after`, others behind it.
-            extent.add(inner, &groups_of(topic), 0, until).await?;
+            let start = group_start(inner, after).await?;
+            extent.add(inner, &groups_of(topic), start, until).await?;
             extent.events = events_of(&lock(&inner.sequencer), topic).min(until - after);
         }
         Candidates::All => extent.events = until - after,

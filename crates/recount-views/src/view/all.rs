@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use recount_store::catalogue::{Catalogue, Read, ViewState};
+use recount_store::columns::columns_of;
 use recount_store::ddl::{self, AlterTopic, CreateView, Statement, ViewRead};
+use recount_store::schema::ColumnType;
 use recount_store::{DdlError, Executed};
 use recount_types::{Position, TopicId, TopicName, ViewId};
 
@@ -52,10 +54,12 @@ impl Inner {
     fn made(&self, catalogue: &Arc<Catalogue>, view: &ViewState) -> Result<LiveView, String> {
         let statement = definition(catalogue, view)?;
         let (store, compiler, catalogue) = (self.store.clone(), self.compiler.clone(), catalogue.clone());
-        let schemas = schemas(&catalogue, view);
+        let (schemas, catalogue_topics) = (schemas(&catalogue, view), catalogue.clone());
         let make = move || compiler.compile(&store, &catalogue, &statement, Some(&statement.reads));
         let compiled = make().map_err(|error| error.to_string())?;
-        let of = (view.id, view.name.clone(), view.text.clone());
+        let topics = schemas.iter().filter_map(|(id, _)| catalogue_topics.by_id(*id));
+        let topics = topics.map(|topic| topic.name.clone()).collect();
+        let of = (view.id, view.name.clone(), view.text.clone(), topics);
         let with = (self.store.clone(), self.env.clock.clone(), self.budget.share());
         Ok(LiveView::new(of, schemas, (Box::new(make), compiled), with))
     }
@@ -120,6 +124,16 @@ impl Views {
         let mut views: Vec<ViewInfo> = known.views.live.values().map(|live| live.info.clone()).collect();
         views.sort_by(|a, b| a.name.cmp(&b.name));
         views
+    }
+
+    /// The views whose query cannot be planned any more, and why.
+    pub fn broken_views(&self) -> Vec<(TopicName, String)> {
+        self.inner().refresh();
+        let catalogue = self.inner().store.catalogue();
+        let known = lock(&self.inner().known);
+        let named =
+            |(id, why): (&ViewId, &String)| Some((catalogue.view_by_id(*id)?.name.clone(), why.clone()));
+        known.views.broken.iter().filter_map(named).collect()
     }
 
     /// One view.
@@ -219,14 +233,20 @@ pub fn definition(catalogue: &Catalogue, view: &ViewState) -> Result<CreateView,
     Ok(CreateView { reads, views: views.map(|view| view.name.clone()).collect(), ..statement })
 }
 
-/// The topics that a view reads, or one that it reads, with the numbers of their definitions.
-fn schemas(catalogue: &Catalogue, view: &ViewState) -> Vec<(TopicId, u32)> {
-    let mut schemas: BTreeMap<TopicId, u32> = BTreeMap::new();
+/// A topic that a view reads: its columns there, with their types and whether they may be null.
+pub(crate) type TopicRead = (TopicId, Vec<(String, ColumnType, bool)>);
+
+/// The topics that a view reads, itself or through others.
+fn schemas(catalogue: &Catalogue, view: &ViewState) -> Vec<TopicRead> {
+    let mut schemas: BTreeMap<TopicId, Vec<(String, ColumnType, bool)>> = BTreeMap::new();
     let mut open: Vec<&ViewState> = vec![view];
     let mut seen: BTreeSet<ViewId> = BTreeSet::new();
     while let Some(view) = open.pop() {
         for read in &view.reads {
-            schemas.insert(read.topic(), catalogue.by_id(read.topic()).map_or(0, |topic| topic.schema));
+            let all = catalogue.by_id(read.topic()).map(|topic| columns_of(&topic.definition));
+            let mut columns = all.unwrap_or_default();
+            columns.retain(|(name, ..)| read.columns.contains(name));
+            schemas.entry(read.topic()).or_default().append(&mut columns);
         }
         let others = view.views.iter().filter(|id| seen.insert(**id));
         open.extend(others.filter_map(|id| catalogue.view_by_id(*id)).map(|view| &**view));

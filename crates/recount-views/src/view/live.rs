@@ -5,6 +5,7 @@
 //! nobody asks.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use recount_env::{Clock, block_on};
@@ -13,8 +14,9 @@ use recount_flow::delta::Delta;
 use recount_flow::operator::{Epoch, FlowError};
 use recount_flow::relation::Relation;
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
-use recount_types::{Position, TopicId, TopicName, ViewId};
+use recount_types::{Position, TopicName, ViewId};
 
+use super::all::TopicRead;
 use super::{Compiled, ViewInfo, ViewRows, ViewStatus};
 use crate::budget::Share;
 use crate::error::ViewError;
@@ -26,6 +28,11 @@ use crate::pace::Pace;
 /// Positions in an epoch, if no append is longer.
 const EPOCH_POSITIONS: u64 = 4096;
 
+/// The longest pause before what failed is tried again.
+const RETRY_US_MAX: u64 = 3_600_000_000;
+/// About the memory of a reason beside its text.
+const REASON_BYTES: usize = 64;
+
 /// Makes the circuit anew.
 type Make = Box<dyn Fn() -> Result<Compiled, DdlError> + Send + Sync>;
 
@@ -33,15 +40,23 @@ type Make = Box<dyn Fn() -> Result<Compiled, DdlError> + Send + Sync>;
 pub(crate) struct LiveView {
     pub(crate) id: ViewId,
     pub(crate) info: ViewInfo,
-    /// The topics that it reads, and the numbers of their definitions.
-    pub(crate) schemas: Vec<(TopicId, u32)>,
+    /// The topics that it reads, and what of them.
+    pub(crate) schemas: Vec<TopicRead>,
     store: Store,
     clock: Arc<dyn Clock>,
     make: Make,
     state: Mutex<State>,
-    /// Why it does not go on, and when it is tried again, in boot-time µs; `u64::MAX` = never.
-    failed: Mutex<Option<(ViewError, u64)>>,
+    failed: Mutex<Option<Failed>>,
     pace: Mutex<Pace>,
+}
+
+/// Why a view does not go on.
+struct Failed {
+    error: ViewError,
+    /// When it is tried again, in boot-time µs; `u64::MAX` = never.
+    again: u64,
+    /// How long it waits then.
+    pause: u64,
 }
 
 /// What an epoch changes.
@@ -53,6 +68,10 @@ struct State {
     first: Option<First>,
     /// Why rows and groups could not be computed, and how many for each reason.
     errors: BTreeMap<String, i64>,
+    /// How many in all.
+    error_count: i64,
+    /// Of the reasons.
+    error_bytes: usize,
     memory: Share,
 }
 
@@ -67,27 +86,24 @@ struct First {
 impl LiveView {
     /// A view of what `make` makes, which has made `compiled`.
     pub(crate) fn new(
-        (id, name, text): (ViewId, TopicName, String),
-        schemas: Vec<(TopicId, u32)>,
+        (id, name, text, topics): (ViewId, TopicName, String, Vec<TopicName>),
+        schemas: Vec<TopicRead>,
         (make, compiled): (Make, Compiled),
         (store, clock, memory): (Store, Arc<dyn Clock>, Share),
     ) -> LiveView {
-        let info = ViewInfo {
-            name,
-            columns: compiled.columns.clone(),
-            reads: compiled.reads.iter().map(|read| read.topic.clone()).collect(),
-            text,
-        };
+        let info = ViewInfo { name, columns: compiled.columns.clone(), topics, text };
         let rows = Relation::new(compiled.codec.clone());
-        let (errors, first) = (BTreeMap::new(), None);
-        let state = State { compiled: Some(compiled), rows, position: 0, first, errors, memory };
+        let (errors, first, compiled) = (BTreeMap::new(), None, Some(compiled));
+        let (position, error_count, error_bytes) = (0, 0, 0);
+        let state = State { compiled, rows, position, first, errors, error_count, error_bytes, memory };
         let (state, failed, pace) = (Mutex::new(state), Mutex::new(None), Mutex::default());
         LiveView { id, info, schemas, store, clock, make, state, failed, pace }
     }
 
     /// One epoch, or a part of the first one, towards `wanted`; true if there is more to do.
     pub(crate) fn epoch(&self, wanted: u64) -> Result<bool, ViewError> {
-        let mut state = lock(&self.state);
+        // Whoever has it takes it there himself.
+        let Ok(mut state) = self.state.try_lock() else { return Ok(false) };
         if state.position >= wanted {
             return Ok(false);
         }
@@ -108,33 +124,39 @@ impl LiveView {
             position: state.position,
             rows: state.rows.rows(),
             bytes: state.bytes(),
-            errors: state.errors.values().map(|&count| u64::try_from(count).unwrap_or(0)).sum(),
+            errors: u64::try_from(state.error_count).unwrap_or(0),
             unfit: state.unfit(),
             per_second: lock(&self.pace).per_second(),
-            failed: lock(&self.failed).as_ref().map(|(error, _)| error.clone()),
+            failed: lock(&self.failed).as_ref().map(|failed| failed.error.clone()),
         }
     }
 
     fn step(&self, state: &mut State, wanted: u64) -> Result<(), ViewError> {
         let now = self.clock.boottime_us();
-        if let Some((error, again)) = &*lock(&self.failed)
-            && now < *again
-        {
-            return Err(error.clone());
+        let mut pause = RETRY_US;
+        if let Some(failed) = &*lock(&self.failed) {
+            if now < failed.again {
+                return Err(failed.error.clone());
+            }
+            pause = failed.pause;
         }
         lock(&self.pace).begins(now, state.position);
-        let done = self.part(state, wanted);
+        // Half a step must not be taken for a whole one.
+        let part = AssertUnwindSafe(|| self.part(state, wanted));
+        let done = catch_unwind(part).unwrap_or(Err(ViewError::Flow(FlowError::Panicked)));
         if let Err(error) = &done {
             // What an epoch left that was cut short is of no position.
             state.forget();
             let again = match error {
                 // Others may have given memory back, or the machine may have recovered.
-                ViewError::Memory { .. } | ViewError::Read(ReadError::Io { .. }) => now + RETRY_US,
+                ViewError::Memory { .. } | ViewError::Read(ReadError::Io { .. }) => now + pause,
                 ViewError::Read(ReadError::Closed) => now,
                 _ => u64::MAX,
             };
-            *lock(&self.failed) = Some((error.clone(), again));
-        } else {
+            // It reads everything again each time.
+            let pause = (pause * 2).min(RETRY_US_MAX);
+            *lock(&self.failed) = Some(Failed { error: error.clone(), again, pause });
+        } else if state.position >= wanted {
             *lock(&self.failed) = None;
         }
         lock(&self.pace).ends(self.clock.boottime_us(), state.position, state.position >= wanted);
@@ -240,10 +262,20 @@ impl State {
             self.rows.add(rows);
         }
         for (_, failure) in stepped.failures {
-            let count = self.errors.entry(failure.reason).or_default();
-            *count += failure.weight;
+            self.error_count += failure.weight;
+            let known = self.errors.get_mut(&failure.reason);
+            match known.map(|count| (*count + failure.weight, count)) {
+                Some((0, _)) => {
+                    self.error_bytes -= failure.reason.len() + REASON_BYTES;
+                    self.errors.remove(&failure.reason);
+                }
+                Some((after, count)) => *count = after,
+                None => {
+                    self.error_bytes += failure.reason.len() + REASON_BYTES;
+                    self.errors.insert(failure.reason, failure.weight);
+                }
+            }
         }
-        self.errors.retain(|_, count| *count != 0);
     }
 
     fn check(&self) -> Result<(), ViewError> {
@@ -258,14 +290,14 @@ impl State {
         (self.compiled, self.rows) = (None, Relation::new(codec));
         (self.position, self.first) = (0, None);
         self.errors.clear();
+        (self.error_count, self.error_bytes) = (0, 0);
         // Less is always to be had.
         let _ = self.memory.set(0);
     }
 
     fn bytes(&self) -> usize {
-        let errors: usize = self.errors.keys().map(|reason| reason.len() + 64).sum();
         let circuit = self.compiled.as_ref().map_or(0, |compiled| compiled.circuit.bytes());
-        self.rows.bytes() + circuit + errors
+        self.rows.bytes() + circuit + self.error_bytes
     }
 
     fn unfit(&self) -> u64 {
@@ -299,8 +331,10 @@ impl Held<'_> {
     /// Its rows as they are now.
     pub(crate) fn rows(&self) -> ViewRows {
         ViewRows {
+            info: self.view.info.clone(),
             rows: self.state.rows.freeze(),
-            errors: self.state.errors.clone(),
+            errors: u64::try_from(self.state.error_count).unwrap_or(0),
+            reason: self.state.errors.keys().next().cloned(),
             unfit: self.state.unfit(),
         }
     }

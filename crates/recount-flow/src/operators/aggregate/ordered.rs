@@ -11,7 +11,11 @@ use crate::codec::{RowCodec, Rows};
 
 /// Values by their place: the columns that they are ordered by, then the value itself, so that equal places are equal values.
 #[derive(Debug, Clone, Default)]
-pub(in crate::operators) struct Ordered(BTreeMap<Box<[u8]>, Entry>);
+pub(in crate::operators) struct Ordered {
+    entries: BTreeMap<Box<[u8]>, Entry>,
+    /// Of places and values.
+    bytes: usize,
+}
 
 #[derive(Debug, Clone)]
 struct Entry {
@@ -23,22 +27,24 @@ struct Entry {
 impl Ordered {
     /// Takes a value that came `weight` times.
     pub(super) fn take(&mut self, places: &Rows, values: &Rows, row: usize, weight: i64) {
-        let place = places.row(row);
-        match self.0.get_mut(place) {
+        let (place, value) = (places.row(row), values.row(row));
+        match self.entries.get_mut(place) {
             Some(entry) => {
                 entry.count += weight;
                 if entry.count == 0 {
-                    self.0.remove(place);
+                    self.bytes -= place.len() + entry.value.len();
+                    self.entries.remove(place);
                 }
             }
             None => {
-                self.0.insert(place.into(), Entry { value: values.row(row).into(), count: weight });
+                self.bytes += place.len() + value.len();
+                self.entries.insert(place.into(), Entry { value: value.into(), count: weight });
             }
         }
     }
 
     fn there(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.0.values().filter(|entry| entry.count > 0)
+        self.entries.values().filter(|entry| entry.count > 0)
     }
 
     /// All values in their order, each as often as it is there.
@@ -89,7 +95,6 @@ impl Ordered {
 
     /// About the memory on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        let one = self.0.first_key_value().map_or(0, |(place, entry)| place.len() + entry.value.len());
-        self.0.len() * (size_of::<(Box<[u8]>, Entry)>() + one)
+        self.entries.len() * size_of::<(Box<[u8]>, Entry)>() + self.bytes
     }
 }
