@@ -7,7 +7,7 @@
 //! semi and anti joins give a row of the left as long as it has one, or has none. So of each such row is kept how many partners it has.
 //! While an epoch lasts that number may be negative, because a partner goes before it comes: only above 0 does it have one.
 
-use std::mem::{size_of, take};
+use std::mem::take;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -20,7 +20,11 @@ use crate::codec::{RowCodec, Rows};
 use crate::delta::Delta;
 use crate::expr::{Expr, Failure, evaluate};
 use crate::operator::{Epoch, FlowError, Operator, Out};
-use crate::state::{Held, Table};
+use crate::state::Table;
+
+mod group;
+
+use group::Group;
 
 /// Which rows a join gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,25 +69,6 @@ struct Side {
     keys: RowCodec,
     /// Its rows by key.
     known: Table<Group>,
-}
-
-/// The rows of a key, sorted by their bytes.
-#[derive(Debug, Default)]
-struct Group(Vec<Known>);
-
-/// A row that is kept.
-#[derive(Debug)]
-struct Known {
-    row: Box<[u8]>,
-    weight: i64,
-    /// How many partners it has, if its side asks.
-    partners: i64,
-}
-
-impl Held for Group {
-    fn heap_bytes(&self) -> usize {
-        self.0.iter().map(|known| size_of::<Known>() + known.row.len()).sum()
-    }
 }
 
 /// Pairs of a row that came to one side with rows that the other side has.
@@ -150,8 +135,9 @@ impl Join {
             }
             let (key, weight) = (keys.row(row), delta.weights[row]);
             let others = self.sides[1 - side].known.get(key);
-            for other in others.iter().flat_map(|group| &group.0).filter(|other| other.weight != 0) {
-                pairs[side].push(row, other, weight, delta.stamps[row]);
+            let others = others.iter().flat_map(|group| group.iter());
+            for (other, known) in others.filter(|(_, known)| known.weight != 0) {
+                pairs[side].push(row, (other, known.weight), weight, delta.stamps[row]);
             }
             self.sides[side]
                 .known
@@ -261,7 +247,7 @@ impl Join {
             for (row, key) in coming.keys.iter().enumerate().filter(|(row, _)| coming.has_key[*row]) {
                 let is_empty = side.known.edit(key, Group::default, |group| {
                     group.forget(coming.rows.row(row));
-                    group.0.is_empty()
+                    group.is_empty()
                 });
                 if is_empty {
                     side.known.remove(key);
@@ -323,35 +309,12 @@ fn events(stamps: [&[u64]; 2]) -> Vec<Event> {
     events
 }
 
-impl Group {
-    /// A row, which is made if it is not known.
-    fn of(&mut self, row: &[u8]) -> &mut Known {
-        let place = match self.0.binary_search_by(|known| (*known.row).cmp(row)) {
-            Ok(place) => place,
-            Err(place) => {
-                self.0.insert(place, Known { row: row.into(), weight: 0, partners: 0 });
-                place
-            }
-        };
-        &mut self.0[place]
-    }
-
-    /// Forgets a row that weighs nothing.
-    fn forget(&mut self, row: &[u8]) {
-        if let Ok(place) = self.0.binary_search_by(|known| (*known.row).cmp(row))
-            && self.0[place].weight == 0
-        {
-            self.0.remove(place);
-        }
-    }
-}
-
 impl Pairs {
-    fn push(&mut self, number: usize, other: &Known, weight: i64, stamp: u64) {
+    fn push(&mut self, number: usize, (other, other_weight): (&[u8], i64), weight: i64, stamp: u64) {
         self.numbers.push(number as u32);
-        self.others.push(&other.row);
-        self.other_weights.push(other.weight);
-        self.weights.push(weight * other.weight);
+        self.others.push(other);
+        self.other_weights.push(other_weight);
+        self.weights.push(weight * other_weight);
         self.stamps.push(stamp);
     }
 }
