@@ -110,17 +110,19 @@ pub(super) fn table_of(database: &Database, statement: &str) -> Result<String, F
         Output::Executed(executed) => return Ok(executed_json(&executed).to_string()),
         Output::Rows(rows) => rows,
     };
-    let mut answer = Vec::new();
-    for piece in rows.formatted(Format::Json) {
-        answer.extend_from_slice(&piece?);
-    }
+    let answer = gathered(rows.formatted(Format::Json).map(|piece| Ok(piece?)))?;
     let mut out = Vec::new();
-    table::write(&mut out, &json(&answer)?)?;
+    table::write(&mut out, &answer)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn json(answer: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(answer).map_err(|error| Failure::new(format!("the answer is not JSON: {error}")))
+/// An answer in JSON, from its pieces.
+fn gathered(pieces: impl Iterator<Item = Result<bytes::Bytes, Failure>>) -> Result<Value, Failure> {
+    let mut answer = Vec::new();
+    for piece in pieces {
+        answer.extend_from_slice(&piece?);
+    }
+    serde_json::from_slice(&answer).map_err(|error| Failure::new(format!("the answer is not JSON: {error}")))
 }
 
 /// Says what should be known about rows in whose format there is no place for it.
@@ -180,24 +182,16 @@ impl Session<'_> {
 
     /// The answer to a query as a JSON object of columns and rows.
     fn answer(&self, query: &str) -> Result<Value, Failure> {
-        let mut answer = Vec::new();
         match self.target {
             Target::Local(database) => match database.sql_with(query, &self.settings)? {
-                Output::Executed(executed) => return Ok(executed_json(&executed)),
-                Output::Rows(rows) => {
-                    for piece in rows.formatted(Format::Json) {
-                        answer.extend_from_slice(&piece?);
-                    }
-                }
+                Output::Executed(executed) => Ok(executed_json(&executed)),
+                Output::Rows(rows) => gathered(rows.formatted(Format::Json).map(|piece| Ok(piece?))),
             },
             Target::Remote(remote) => {
                 let format = Format::Json.content_type();
-                for piece in remote.run_sql(query, self.settings.stopped, format)?.pieces {
-                    answer.extend_from_slice(&piece?);
-                }
+                gathered(remote.run_sql(query, self.settings.stopped, format)?.pieces)
             }
         }
-        json(&answer)
     }
 
     /// Says to a person what is set.
@@ -227,11 +221,7 @@ impl Session<'_> {
     fn rows(&self, pieces: impl Iterator<Item = Result<bytes::Bytes, Failure>>) -> Result<(), Failure> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.shape == Shape::Table {
-            let mut answer = Vec::new();
-            for piece in pieces {
-                answer.extend_from_slice(&piece?);
-            }
-            table::write(&mut out, &json(&answer)?)?;
+            table::write(&mut out, &gathered(pieces)?)?;
         } else {
             for piece in pieces {
                 out.write_all(&piece?)?;
