@@ -297,13 +297,8 @@ impl Views {
         wanted: &[(&str, Option<u32>)],
         at_least: Position,
     ) -> Result<(Position, Vec<HeldRows>), ViewError> {
-        let live: Result<Vec<_>, _> =
-            wanted.iter().map(|(name, version)| self.inner.find(name, *version)).collect();
-        let live = live?;
-        let head = self.inner.head_at(at_least)?;
-        let all: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
-        let (position, frozen) = Live::freeze(&all, head.0, &self.inner.patience())?;
-        Ok((Position(position), frozen))
+        let (position, rows, _) = self.freeze_all(wanted, &[], at_least)?;
+        Ok((position, rows))
     }
 
     /// Where a key is among the rows that [`Views::freeze`] gives; `None` if that cannot be told at once.

@@ -23,23 +23,33 @@ const FEW: u64 = 150;
 /// In databases, which are slower.
 const FEW_DATABASES: u64 = 40;
 
+/// Cases on circuits alone.
 fn cases(first: u64, count: u64) {
     let mut coverage = Coverage::default();
+    each("", first, count, |seed| run::case(seed, &mut coverage));
+    println!("{coverage}");
+}
+
+/// The same in databases.
+fn databases(first: u64, count: u64) {
+    each(" in a database", first, count, database::case);
+}
+
+/// Runs cases; the first one that differs ends it.
+fn each(where_: &str, first: u64, count: u64, mut case: impl FnMut(u64) -> Result<(), run::Ended>) {
     let mut refused: BTreeMap<String, u64> = BTreeMap::new();
     for seed in first..first + count {
-        let case = std::panic::AssertUnwindSafe(|| run::case(seed, &mut coverage));
-        let ended = std::panic::catch_unwind(case);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case(seed)));
         match ended.unwrap_or_else(|_| Err(run::Ended::Differs("it panics".to_owned()))) {
             Ok(()) => {}
             Err(run::Ended::Refused(what)) => *refused.entry(what).or_default() += 1,
             Err(run::Ended::Differs(how)) => {
-                panic!("case {seed} (cargo xtask law --views --case {seed}): {how}")
+                panic!("case {seed}{where_} (cargo xtask law --views --case {seed}): {how}")
             }
         }
     }
-    println!("{coverage}");
     for (what, count) in &refused {
-        println!("{count} refused: {what}");
+        println!("{count}{where_} refused: {what}");
     }
     let refused: u64 = refused.values().sum();
     assert!(count == 1 || refused * 10 <= count, "{refused} of {count} cases were refused");
@@ -48,26 +58,6 @@ fn cases(first: u64, count: u64) {
 #[test]
 fn law_few() {
     cases(0, FEW);
-}
-
-/// The same in databases.
-fn databases(first: u64, count: u64) {
-    let mut refused: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in first..first + count {
-        let ended = std::panic::catch_unwind(|| database::case(seed));
-        match ended.unwrap_or_else(|_| Err(run::Ended::Differs("it panics".to_owned()))) {
-            Ok(()) => {}
-            Err(run::Ended::Refused(what)) => *refused.entry(what).or_default() += 1,
-            Err(run::Ended::Differs(how)) => {
-                panic!("case {seed} in a database (cargo xtask law --views --case {seed}): {how}")
-            }
-        }
-    }
-    for (what, count) in &refused {
-        println!("{count} in a database refused: {what}");
-    }
-    let refused: u64 = refused.values().sum();
-    assert!(count == 1 || refused * 10 <= count, "{refused} of {count} cases were refused");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Where to listen; only loopback addresses until there is security
     #[arg(long, env = "RECOUNT_LISTEN", default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
-    /// Memory for the rows of all entities together, in MiB
+    /// Memory for the rows of all entities and views together, and what views need to keep theirs, in MiB
     #[arg(long, env = "RECOUNT_ENTITY_MEMORY", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(1..))]
     entity_memory: u16,
     /// Memory that all queries together may take for sorting, grouping and joining, in MiB
