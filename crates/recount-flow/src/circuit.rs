@@ -5,9 +5,11 @@
 //!  source ──────────────────┘
 //! ```
 //!
-//! Each step runs every operator once, each after those that it reads.
+//! A step runs every operator, each after those that it reads. An operator that makes too much at once gives it in parts: those behind it
+//! take one before it makes the next.
 
 use std::fmt::Debug;
+use std::mem::take;
 
 use crate::delta::Delta;
 use crate::expr::Failure;
@@ -23,18 +25,21 @@ pub enum Input {
 }
 
 /// Operators joined together; the last one's result is the circuit's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Circuit {
     nodes: Vec<Node>,
+    part_bytes: usize,
 }
 
 #[derive(Debug)]
 struct Node {
     operator: Box<dyn Operator>,
     inputs: Vec<Input>,
+    /// What came for each input.
+    waiting: Vec<Vec<Delta>>,
 }
 
-/// What a step gave.
+/// What a step gave, or a part of it.
 #[derive(Debug, Default)]
 pub struct Stepped {
     /// Changes of the result.
@@ -43,10 +48,24 @@ pub struct Stepped {
     pub failures: Vec<(usize, Failure)>,
 }
 
+/// Bytes that an operator makes at a time, about.
+const PART_BYTES: usize = 8 << 20;
+
+impl Default for Circuit {
+    fn default() -> Circuit {
+        Circuit::new()
+    }
+}
+
 impl Circuit {
     /// A circuit without operators.
     pub fn new() -> Circuit {
-        Circuit::default()
+        Circuit { nodes: Vec::new(), part_bytes: PART_BYTES }
+    }
+
+    /// The same, of which an operator makes about so many bytes at a time.
+    pub fn with_part_bytes(self, part_bytes: usize) -> Circuit {
+        Circuit { part_bytes, ..self }
     }
 
     /// Adds an operator that reads what was added before.
@@ -54,25 +73,80 @@ impl Circuit {
         let number = self.nodes.len();
         let known = |input: &Input| !matches!(input, Input::Operator(other) if *other >= number);
         assert!(inputs.iter().all(known), "an operator reads what was added before it");
-        self.nodes.push(Node { operator, inputs });
+        let waiting = vec![Vec::new(); inputs.len()];
+        self.nodes.push(Node { operator, inputs, waiting });
         Input::Operator(number)
     }
 
-    /// One step: the changes of each source, by its number.
-    pub fn step(&mut self, sources: &[Vec<Delta>], epoch: Epoch) -> Result<Stepped, FlowError> {
-        let mut results: Vec<Vec<Delta>> = Vec::with_capacity(self.nodes.len());
-        let mut failures = Vec::new();
-        for (number, node) in self.nodes.iter_mut().enumerate() {
-            let inputs = node.inputs.iter().map(|input| match *input {
-                Input::Source(source) => sources.get(source).cloned().unwrap_or_default(),
-                Input::Operator(other) => results[other].clone(),
-            });
-            let mut out = Out::default();
-            node.operator.step(inputs.collect(), epoch, &mut out)?;
-            failures.extend(out.failures.into_iter().map(|failure| (number, failure)));
-            results.push(out.rows);
+    /// One step of the epoch that ends with the append at `stamp`, and, if it `ends`, its last one: the changes of each source, by its number.
+    /// What it gives is given to `give`, in parts.
+    pub fn step<E: From<FlowError>>(
+        &mut self,
+        sources: Vec<Vec<Delta>>,
+        (stamp, ends): (u64, bool),
+        give: &mut dyn FnMut(Stepped) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let is_of_one = |rows: &Delta| rows.stamps.iter().all(|of_row| *of_row == stamp);
+        let part_bytes = sources.iter().flatten().all(is_of_one).then_some(self.part_bytes);
+        for (number, rows) in sources.into_iter().enumerate() {
+            self.hand_on(Input::Source(number), 0, rows);
         }
-        Ok(Stepped { rows: results.pop().unwrap_or_default(), failures })
+        self.run(0, Epoch { stamp, ends, part_bytes }, give)
+    }
+
+    /// Runs the operators from one on.
+    fn run<E: From<FlowError>>(
+        &mut self,
+        from: usize,
+        epoch: Epoch,
+        give: &mut dyn FnMut(Stepped) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for number in from..self.nodes.len() {
+            let node = &mut self.nodes[number];
+            let inputs = node.waiting.iter_mut().map(take).collect();
+            let mut out = Out::default();
+            node.operator.step(inputs, epoch, &mut out)?;
+            while take(&mut out.more) {
+                self.give(number, take(&mut out), give)?;
+                self.run(number + 1, Epoch { ends: false, ..epoch }, give)?;
+                self.nodes[number].operator.go_on(epoch, &mut out)?;
+            }
+            self.give(number, out, give)?;
+        }
+        Ok(())
+    }
+
+    /// Gives what an operator made to those that read it.
+    fn give<E>(
+        &mut self,
+        number: usize,
+        Out { rows, failures, .. }: Out,
+        give: &mut dyn FnMut(Stepped) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failures: Vec<(usize, Failure)> =
+            failures.into_iter().map(|failure| (number, failure)).collect();
+        let is_result = number + 1 == self.nodes.len();
+        let rows = if is_result {
+            rows
+        } else {
+            self.hand_on(Input::Operator(number), number + 1, rows);
+            Vec::new()
+        };
+        if rows.is_empty() && failures.is_empty() { Ok(()) } else { give(Stepped { rows, failures }) }
+    }
+
+    /// Leaves rows with the operators that read them, which are behind `from`.
+    fn hand_on(&mut self, given: Input, from: usize, rows: Vec<Delta>) {
+        if rows.is_empty() {
+            return;
+        }
+        for Node { inputs, waiting, .. } in &mut self.nodes[from..] {
+            for (input, waiting) in inputs.iter().zip(waiting) {
+                if *input == given {
+                    waiting.extend(rows.iter().cloned());
+                }
+            }
+        }
     }
 
     /// About the memory that all state takes.
@@ -98,6 +172,23 @@ mod tests {
         vec![Delta { columns: vec![Arc::new(Int64Array::from(values.to_vec()))], weights, stamps }]
     }
 
+    fn values(stepped: &Stepped) -> Vec<i64> {
+        let rows = stepped.rows.iter();
+        rows.flat_map(|delta| delta.columns[0].as_primitive::<Int64Type>().values().to_vec()).collect()
+    }
+
+    /// What a step gives; nothing fails.
+    fn step(circuit: &mut Circuit, sources: Vec<Vec<Delta>>, stamp: u64) -> Vec<i64> {
+        let mut all = Vec::new();
+        let mut give = |stepped: Stepped| {
+            assert!(stepped.failures.is_empty());
+            all.extend(values(&stepped));
+            Ok::<(), FlowError>(())
+        };
+        circuit.step(sources, (stamp, true), &mut give).unwrap();
+        all
+    }
+
     /// ```text
     ///  0 ─┬─► union ─► distinct ─► union ─► result
     ///  1 ─┘                          ▲
@@ -106,25 +197,64 @@ mod tests {
     #[test]
     fn each_operator_reads_what_was_added_before() {
         let mut circuit = Circuit::new();
-        assert!(circuit.step(&[], Epoch { stamp: 1, ends: true }).unwrap().rows.is_empty());
+        assert!(step(&mut circuit, vec![], 1).is_empty());
         assert_eq!(circuit.bytes(), 0);
         let both = circuit.add(Box::new(Union), vec![Input::Source(0), Input::Source(1)]);
         assert_eq!(both, Input::Operator(0));
         let distinct = circuit.add(Box::new(Distinct::new(vec![DataType::Int64]).unwrap()), vec![both]);
         circuit.add(Box::new(Union), vec![distinct, Input::Source(1)]);
-        let stepped = circuit.step(&[rows(&[1, 2], 1), rows(&[2, 3], 1)], Epoch { stamp: 1, ends: true });
-        let stepped = stepped.unwrap();
-        assert!(stepped.failures.is_empty());
-        let mut given: Vec<i64> = Vec::new();
-        for delta in &stepped.rows {
-            given.extend(delta.columns[0].as_primitive::<Int64Type>().values());
-        }
+        let mut given = step(&mut circuit, vec![rows(&[1, 2], 1), rows(&[2, 3], 1)], 1);
         given.sort_unstable();
         assert_eq!(given, [1, 2, 2, 3, 3]);
         assert!(circuit.bytes() > 3 * 9, "the three rows that are distinct");
         // A source that has nothing need not be there.
-        let stepped = circuit.step(&[rows(&[1], 2)], Epoch { stamp: 2, ends: true }).unwrap();
-        assert!(stepped.rows.iter().all(Delta::is_empty), "1 is there already");
+        assert!(step(&mut circuit, vec![rows(&[1], 2)], 2).is_empty(), "1 is there already");
+    }
+
+    /// An operator that gives each of its rows by itself; a part that is not taken ends the step.
+    #[test]
+    fn what_is_given_in_parts_is_taken_in_parts() {
+        let mut circuit = Circuit::new();
+        let parts = circuit.add(Box::<OneByOne>::default(), vec![Input::Source(0)]);
+        let again = circuit.add(Box::<OneByOne>::default(), vec![parts]);
+        circuit.add(Box::new(Union), vec![again, Input::Source(0)]);
+        let mut parts = Vec::new();
+        let mut give = |stepped: Stepped| {
+            parts.push(values(&stepped));
+            Ok::<(), FlowError>(())
+        };
+        circuit.step(vec![rows(&[1, 2, 3], 1)], (1, true), &mut give).unwrap();
+        assert_eq!(parts, [vec![1, 1, 2, 3], vec![2], vec![3]]);
+        let mut count = 0;
+        let mut give = |_: Stepped| {
+            count += 1;
+            if count == 2 { Err(FlowError::Negative) } else { Ok(()) }
+        };
+        let broken = circuit.step(vec![rows(&[1, 2, 3], 1)], (1, true), &mut give);
+        assert_eq!((broken, count), (Err(FlowError::Negative), 2));
+    }
+
+    #[derive(Debug, Default)]
+    struct OneByOne(std::collections::VecDeque<Delta>);
+
+    impl Operator for OneByOne {
+        fn step(&mut self, inputs: Vec<Vec<Delta>>, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
+            for rows in inputs.iter().flatten() {
+                (0..rows.len()).for_each(|row| self.0.push_back(rows.taken(&[row as u32]).unwrap()));
+            }
+            self.go_on(epoch, out)
+        }
+
+        fn go_on(&mut self, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
+            assert_eq!(epoch.part_bytes, Some(PART_BYTES));
+            out.rows.extend(self.0.pop_front());
+            out.more = !self.0.is_empty();
+            Ok(())
+        }
+
+        fn bytes(&self) -> usize {
+            0
+        }
     }
 
     #[test]

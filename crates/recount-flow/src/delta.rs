@@ -1,5 +1,7 @@
 //! Changes of a relation.
 
+use std::mem::size_of;
+
 use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow_schema::ArrowError;
 use arrow_select::{concat::concat, filter::filter, take::take};
@@ -48,6 +50,24 @@ impl Delta {
         }
         let columns = self.columns.iter().map(|column| filter(column, keep)).collect::<Result<_, _>>()?;
         Ok(Delta { columns, weights, stamps })
+    }
+
+    /// The rows that came or went up to an append.
+    pub fn until(mut self, stamp: u64) -> Delta {
+        let count = self.stamps.partition_point(|&of_row| of_row <= stamp);
+        if count < self.len() {
+            self.columns.iter_mut().for_each(|column| *column = column.slice(0, count));
+            self.weights.truncate(count);
+            self.stamps.truncate(count);
+        }
+        self
+    }
+
+    /// About the memory that its rows take.
+    pub fn bytes(&self) -> usize {
+        let of_columns: usize =
+            self.columns.iter().map(|column| column.get_buffer_memory_size()).sum();
+        of_columns + self.len() * (size_of::<i64>() + size_of::<u64>())
     }
 
     /// Some of the rows, by their numbers, in that order; stamps must not fall in it.

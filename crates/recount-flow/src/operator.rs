@@ -14,8 +14,13 @@ use crate::expr::Failure;
 /// what it was given; and this holds at every append, of what is stamped up to it.
 pub trait Operator: Debug + Send {
     /// Takes the next changes of each input. What is stamped with an append comes in one epoch, which may have many steps; with
-    /// several appends in an epoch it has one.
+    /// several appends in an epoch it has one. If it says that there is more, it is to go on before it takes anything else.
     fn step(&mut self, inputs: Vec<Vec<Delta>>, epoch: Epoch, out: &mut Out) -> Result<(), FlowError>;
+
+    /// Goes on with a step of which there is more.
+    fn go_on(&mut self, _: Epoch, _: &mut Out) -> Result<(), FlowError> {
+        Ok(())
+    }
 
     /// About the memory that its state takes.
     fn bytes(&self) -> usize;
@@ -28,6 +33,9 @@ pub struct Epoch {
     pub stamp: u64,
     /// It ends with this step.
     pub ends: bool,
+    /// Of an epoch of one append: a step that makes more bytes than about so many gives them in parts. With several appends it cannot,
+    /// as no change may come before one of an earlier append.
+    pub part_bytes: Option<usize>,
 }
 
 /// What operators give.
@@ -37,6 +45,8 @@ pub struct Out {
     pub rows: Vec<Delta>,
     /// Rows and groups that could not be computed.
     pub failures: Vec<Failure>,
+    /// There is more of the step.
+    pub more: bool,
 }
 
 impl Out {
@@ -59,6 +69,9 @@ pub enum FlowError {
         "the rows cannot be right: one of them went more often than it came. This is an error of Recount: please report it"
     )]
     Negative,
+    /// A step would make too much at once: of several appends, which could be taken one by one.
+    #[error("so many appends at once are joined to more rows than fit into memory")]
+    TooLarge,
     /// An operator panicked: half of its step is done.
     #[error("a step broke off in the middle. This is an error of Recount: please report it")]
     Panicked,

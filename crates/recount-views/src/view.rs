@@ -62,7 +62,10 @@ pub trait Source: Debug + Send {
     /// The next of them, stamped with the last position of their append; `None` at the end.
     fn next(&mut self) -> Result<Option<Delta>, ViewError>;
 
-    /// Events that do not fit their topic's columns, and were left out so far.
+    /// Ends with the changes up to a position; what was read beyond does not count.
+    fn end(&mut self, until: u64);
+
+    /// Events that do not fit their topic's columns, and were left out up to where it ended.
     fn unfit(&self) -> u64;
 }
 

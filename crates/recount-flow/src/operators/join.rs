@@ -6,6 +6,8 @@
 //! A row of a side that is kept (the left one of a left join, both of a full one) is given with nulls as long as it has no partner;
 //! semi and anti joins give a row of the left as long as it has one, or has none. So of each such row is kept how many partners it has.
 //! While an epoch lasts that number may be negative, because a partner goes before it comes: only above 0 does it have one.
+//!
+//! A step may make many more rows than came: of one append it gives them in parts, each of what some of its rows are joined to.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -60,6 +62,17 @@ pub struct Join {
     kind: JoinKind,
     on: On,
     sides: [Side; 2],
+    /// The step that is under way.
+    step: Option<Step>,
+}
+
+/// A step that is given in parts.
+#[derive(Debug)]
+struct Step {
+    coming: [Coming; 2],
+    events: Vec<Event>,
+    /// Those that were joined.
+    done: usize,
 }
 
 /// One side.
@@ -70,6 +83,11 @@ struct Side {
     /// Its rows by key.
     known: Table<Group>,
 }
+
+/// Bytes of the pairs of several appends, at most.
+const PAIR_BYTES_MAX: usize = 64 << 20;
+/// Of a pair beside its rows.
+const PAIR_BYTES: usize = 40;
 
 /// Pairs of a row that came to one side with rows that the other side has.
 #[derive(Default)]
@@ -84,6 +102,7 @@ struct Pairs {
 }
 
 /// What comes to one side in a step.
+#[derive(Debug)]
 struct Coming {
     delta: Delta,
     rows: Rows,
@@ -93,7 +112,7 @@ struct Coming {
 }
 
 /// A row that comes, in the order in which all of them do.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Event {
     side: usize,
     row: usize,
@@ -108,7 +127,7 @@ impl Join {
             Ok(Side { rows: RowCodec::new(types.iter().cloned())?, keys, known: Table::new() })
         };
         let sides = [side(0)?, side(1)?];
-        Ok(Join { kind, on, sides })
+        Ok(Join { kind, on, sides, step: None })
     }
 
     fn coming(&self, side: usize, input: Vec<Delta>) -> Result<Coming, FlowError> {
@@ -125,25 +144,29 @@ impl Join {
         Ok(Coming { delta, rows, keys, has_key })
     }
 
-    /// Finds the pairs of everything that comes, which is known afterwards.
-    fn pair(&mut self, coming: &[Coming; 2], events: &[Event]) -> [Pairs; 2] {
+    /// Finds the pairs of what comes, which is known afterwards: of the first rows, until these have more bytes than `bytes_max`. How many
+    /// rows these are.
+    fn pair(&mut self, coming: &[Coming; 2], events: &[Event], bytes_max: usize) -> ([Pairs; 2], usize) {
         let mut pairs = [Pairs::default(), Pairs::default()];
-        for &Event { side, row } in events {
+        let mut bytes = 0;
+        for (number, &Event { side, row }) in events.iter().enumerate() {
+            if bytes > bytes_max {
+                return (pairs, number);
+            }
             let Coming { delta, rows, keys, has_key } = &coming[side];
             if !has_key[row] {
                 continue;
             }
-            let (key, weight) = (keys.row(row), delta.weights[row]);
+            let (key, own, weight) = (keys.row(row), rows.row(row), delta.weights[row]);
             let others = self.sides[1 - side].known.get(key);
             let others = others.iter().flat_map(|group| group.iter());
             for (other, known) in others.filter(|(_, known)| known.weight != 0) {
                 pairs[side].push(row, (other, known.weight), weight, delta.stamps[row]);
+                bytes += own.len() + other.len() + PAIR_BYTES;
             }
-            self.sides[side]
-                .known
-                .edit(key, Group::default, |group| group.of(rows.row(row)).weight += weight);
+            self.sides[side].known.edit(key, Group::default, |group| group.of(own).weight += weight);
         }
-        pairs
+        (pairs, events.len())
     }
 
     /// Which pairs the condition holds for, and these as rows of the result.
@@ -269,13 +292,14 @@ impl Join {
     }
 }
 
-impl Operator for Join {
-    fn step(&mut self, inputs: Vec<Vec<Delta>>, _: Epoch, out: &mut Out) -> Result<(), FlowError> {
-        let mut inputs = inputs.into_iter();
-        let mut coming = |side| self.coming(side, inputs.next().unwrap_or_default());
-        let coming = [coming(0)?, coming(1)?];
-        let events = events([&coming[0].delta.stamps, &coming[1].delta.stamps]);
-        let pairs = self.pair(&coming, &events);
+impl Join {
+    /// Joins some of what came, and gives it.
+    fn part(&mut self, step: &mut Step, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
+        let (coming, events) = (&step.coming, &step.events[step.done..]);
+        let bytes_max = epoch.part_bytes.unwrap_or(PAIR_BYTES_MAX);
+        let (pairs, count) = self.pair(coming, events, bytes_max);
+        let events = &events[..count];
+        step.done += count;
         let mut held = [Vec::new(), Vec::new()];
         for side in [0, 1] {
             if pairs[side].numbers.is_empty() {
@@ -288,11 +312,36 @@ impl Operator for Join {
             }
         }
         if self.kind != JoinKind::Inner {
-            let [left, right] = self.count(&coming, &events, &pairs, &held);
+            let [left, right] = self.count(coming, events, &pairs, &held);
             out.push(self.single(0, left)?);
             out.push(self.single(1, right)?);
         }
-        self.forget(&coming);
+        Ok(())
+    }
+}
+
+impl Operator for Join {
+    fn step(&mut self, inputs: Vec<Vec<Delta>>, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
+        let mut inputs = inputs.into_iter();
+        let mut coming = |side| self.coming(side, inputs.next().unwrap_or_default());
+        let coming = [coming(0)?, coming(1)?];
+        let events = events([&coming[0].delta.stamps, &coming[1].delta.stamps]);
+        self.step = Some(Step { coming, events, done: 0 });
+        self.go_on(epoch, out)
+    }
+
+    fn go_on(&mut self, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
+        let Some(mut step) = self.step.take() else { return Ok(()) };
+        self.part(&mut step, epoch, out)?;
+        if step.done == step.events.len() {
+            self.forget(&step.coming);
+            return Ok(());
+        }
+        if epoch.part_bytes.is_none() {
+            return Err(FlowError::TooLarge);
+        }
+        out.more = true;
+        self.step = Some(step);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::*;
 use crate::codec::Order;
 use crate::delta::Delta;
 use crate::expr::Expr;
-use crate::operator::{Epoch, Operator, Out};
+use crate::operator::{Epoch, FlowError, Operator, Out};
 
 /// A row: two columns, its weight, its stamp.
 type Row = (Option<i64>, i64, i64, u64);
@@ -32,7 +32,7 @@ fn delta(rows: &[Row]) -> Vec<Delta> {
 fn step(operator: &mut dyn Operator, inputs: &[&[Row]], stamp: u64, ends: bool) -> String {
     let mut out = Out::default();
     let inputs = inputs.iter().map(|rows| delta(rows)).collect();
-    operator.step(inputs, Epoch { stamp, ends }, &mut out).unwrap();
+    operator.step(inputs, Epoch { stamp, ends, part_bytes: None }, &mut out).unwrap();
     let mut lines = Vec::new();
     for delta in out.rows {
         for row in 0..delta.len() {
@@ -251,7 +251,7 @@ fn texts_are_joined_in_an_order() {
     ];
     for (stamp, values) in steps.into_iter().enumerate() {
         let (stamp, mut out) = (stamp as u64 + 1, Out::default());
-        joined.step(vec![texts(values, stamp)], Epoch { stamp, ends: true }, &mut out).unwrap();
+        joined.step(vec![texts(values, stamp)], Epoch { stamp, ends: true, part_bytes: None }, &mut out).unwrap();
         for delta in &out.rows {
             let text = delta.columns[0].as_string::<i64>();
             let row =
@@ -317,7 +317,7 @@ fn sums_are_checked_when_they_are_given() {
     {
         let mut out = Out::default();
         let stamp = stamp as u64 + 1;
-        sums.step(vec![decimals(values, weight, stamp)], Epoch { stamp, ends: true }, &mut out).unwrap();
+        sums.step(vec![decimals(values, weight, stamp)], Epoch { stamp, ends: true, part_bytes: None }, &mut out).unwrap();
         for delta in &out.rows {
             for row in 0..delta.len() {
                 let values: Vec<String> =
@@ -344,15 +344,20 @@ fn sums_are_checked_when_they_are_given() {
     );
 }
 
+const JOINS: [JoinKind; 6] =
+    [JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full, JoinKind::Semi, JoinKind::Anti];
+
+/// The first columns are equal.
+fn on() -> On {
+    On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None }
+}
+
 #[test]
 fn rows_join_append_by_append() {
-    let on = || On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None };
     let left: &[Row] = &[(Some(1), 10, 1, 1), (None, 11, 1, 1), (Some(2), 12, 2, 3)];
     let right: &[Row] = &[(Some(1), 20, 1, 2), (Some(2), 21, 1, 2), (None, 22, 1, 2), (Some(1), 20, -1, 4)];
     let mut all = String::new();
-    for kind in
-        [JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full, JoinKind::Semi, JoinKind::Anti]
-    {
+    for kind in JOINS {
         let mut join = Join::new(kind, on(), [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
         all += &format!("{kind:?}\n{}\n", step(&mut join, &[left, right], 4, true));
         all += &format!(
@@ -420,6 +425,48 @@ fn rows_join_append_by_append() {
 
     "#]],
     );
+}
+
+/// A step that would make too much at once: rows of a key that many others have. Of one append it comes in parts; several appends have to
+/// be taken one by one.
+#[test]
+fn joins_of_many_rows_come_in_parts() {
+    let left: Vec<Row> = (0..20).map(|number| (Some(number % 3), number, 1, 7)).collect();
+    let right: Vec<Row> = (0..30).map(|number| (Some(number % 4), number, 1, 7)).collect();
+    for kind in JOINS {
+        let mut given = Vec::new();
+        for part_bytes in [None, Some(0), Some(1000)] {
+            let mut join = Join::new(kind, on(), [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
+            let epoch = Epoch { stamp: 7, ends: true, part_bytes };
+            let (mut out, mut parts) = (Out::default(), 1);
+            join.step(vec![delta(&left), delta(&right)], epoch, &mut out).unwrap();
+            while std::mem::take(&mut out.more) {
+                join.go_on(epoch, &mut out).unwrap();
+                parts += 1;
+            }
+            // What remains is the same as well.
+            let after = step(&mut join, &[&[], &[(Some(0), 0, -1, 8), (Some(2), 77, 1, 8)]], 8, true);
+            let mut rows: std::collections::BTreeMap<String, i64> = Default::default();
+            for (number, delta) in out.rows.iter().enumerate() {
+                assert!(part_bytes != Some(0) || delta.len() <= 30, "part {number} has {}", delta.len());
+                for row in 0..delta.len() {
+                    let values: Vec<String> =
+                        delta.columns.iter().map(|column| shown(column, row)).collect();
+                    *rows.entry(values.join(" ")).or_default() += delta.weights[row];
+                }
+            }
+            rows.retain(|_, weight| *weight != 0);
+            assert_eq!(parts > 1, part_bytes.is_some());
+            given.push((rows, after));
+        }
+        assert_eq!(given[0], given[1], "{kind:?}");
+        assert_eq!(given[0], given[2], "{kind:?}");
+    }
+    let many = |stamp| (0..1000).map(move |number| (Some(1), number, 1, stamp)).collect::<Vec<Row>>();
+    let mut join = Join::new(JoinKind::Inner, on(), [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
+    let epoch = Epoch { stamp: 2, ends: true, part_bytes: None };
+    let stepped = join.step(vec![delta(&many(1)), delta(&many(2))], epoch, &mut Out::default());
+    assert_eq!(stepped, Err(FlowError::TooLarge));
 }
 
 #[test]

@@ -19,8 +19,13 @@ pub(super) struct TopicChanges {
     scan: TopicScan,
     schema: SchemaRef,
     cursor: Option<EventCursor>,
+    /// The appends of events that do not fit and were read since it last ended.
+    misfits: Vec<u64>,
     unfit: u64,
 }
+
+/// As many are read at a time, at most.
+const MISFITS_MAX: usize = 8192;
 
 impl TopicChanges {
     /// Some columns of a topic, by their places in its schema; `None` = all.
@@ -29,7 +34,7 @@ impl TopicChanges {
         let scan = Scan::of(source, columns).map_err(failed)?;
         let scan = scan.topic_scan();
         let scan = scan.ok_or_else(|| QueryError::Invalid("a view reads topics".to_owned()))?;
-        Ok(TopicChanges { schema: scan.schema.clone(), scan, cursor: None, unfit: 0 })
+        Ok(TopicChanges { schema: scan.schema.clone(), scan, cursor: None, misfits: Vec::new(), unfit: 0 })
     }
 }
 
@@ -41,9 +46,7 @@ impl std::fmt::Debug for TopicChanges {
 
 impl view::Source for TopicChanges {
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
-        if after == 0 {
-            self.unfit = 0;
-        }
+        self.misfits.clear();
         let name = &self.scan.topic.name;
         if self.scan.store.topic(name.as_str()).is_none_or(|topic| topic.id != self.scan.topic.id) {
             return Err(ViewError::NotFound(format!("topic {name} is another one now")));
@@ -59,25 +62,32 @@ impl view::Source for TopicChanges {
         let Some(cursor) = &mut self.cursor else { return Ok(None) };
         let mut rows = TopicRows::new(&self.scan, Misfit::LeaveOut);
         let mut stamps = Vec::new();
-        while !rows.is_full() {
+        let mut ends = false;
+        while !rows.is_full() && self.misfits.len() < MISFITS_MAX {
             let Some(event) = cursor.take()? else {
                 if block_on(cursor.load())? {
                     continue;
                 }
+                ends = true;
                 break;
             };
             let stamp = event.append_end.0;
             if rows.push(&event).map_err(of_query)? {
                 stamps.push(stamp);
+            } else {
+                self.misfits.push(stamp);
             }
         }
-        self.unfit += rows.misfits;
-        if stamps.is_empty() {
+        if ends && stamps.is_empty() {
             self.cursor = None;
             return Ok(None);
         }
         let batch = rows.batch(&self.schema).map_err(of_query)?;
         Ok(Some(Delta { columns: batch.columns().to_vec(), weights: vec![1; stamps.len()], stamps }))
+    }
+
+    fn end(&mut self, until: u64) {
+        self.unfit += self.misfits.drain(..).filter(|&stamp| stamp <= until).count() as u64;
     }
 
     fn unfit(&self) -> u64 {

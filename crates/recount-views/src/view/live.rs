@@ -1,17 +1,18 @@
 //! One view, kept up to date: its circuit, its rows, and where it is.
 //!
 //! It begins with one large epoch, read in parts, of everything up to the head; then each epoch takes the appends of some
-//! positions in one step. Whoever needs it at some position takes it there, under its lock; a task beside does so when
-//! nobody asks.
+//! positions in one step. Whoever needs it at some position takes it there, a part at a time, in turns with others who do; a task beside
+//! does so when nobody asks.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
+use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
 use recount_env::{Clock, block_on};
 use recount_flow::circuit::Stepped;
 use recount_flow::delta::Delta;
-use recount_flow::operator::{Epoch, FlowError};
+use recount_flow::operator::FlowError;
 use recount_flow::relation::Relation;
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
@@ -27,6 +28,8 @@ use crate::pace::Pace;
 
 /// Positions in an epoch, if no append is longer.
 const EPOCH_POSITIONS: u64 = 4096;
+/// An epoch ends with the append that brings it beyond so many bytes.
+const EPOCH_BYTES: usize = 8 << 20;
 
 /// The longest pause before what failed is tried again.
 const RETRY_US_MAX: u64 = 3_600_000_000;
@@ -45,7 +48,9 @@ pub(crate) struct LiveView {
     store: Store,
     clock: Arc<dyn Clock>,
     make: Make,
-    state: Mutex<State>,
+    state: FairMutex<State>,
+    /// How it was after the last part, for those who only look.
+    shown: Mutex<ViewStatus>,
     failed: Mutex<Option<Failed>>,
     pace: Mutex<Pace>,
 }
@@ -66,6 +71,8 @@ struct State {
     rows: Relation,
     position: u64,
     first: Option<First>,
+    /// Positions in an epoch: fewer where so many appends made too much at once.
+    epoch_positions: u64,
     /// Why rows and groups could not be computed, and how many for each reason.
     errors: BTreeMap<String, i64>,
     /// How many in all.
@@ -95,15 +102,27 @@ impl LiveView {
         let rows = Relation::new(compiled.codec.clone());
         let (errors, first, compiled) = (BTreeMap::new(), None, Some(compiled));
         let (position, error_count, error_bytes) = (0, 0, 0);
-        let state = State { compiled, rows, position, first, errors, error_count, error_bytes, memory };
-        let (state, failed, pace) = (Mutex::new(state), Mutex::new(None), Mutex::default());
-        LiveView { id, info, schemas, store, clock, make, state, failed, pace }
+        let epoch_positions = EPOCH_POSITIONS;
+        let state = State {
+            compiled,
+            rows,
+            position,
+            first,
+            epoch_positions,
+            errors,
+            error_count,
+            error_bytes,
+            memory,
+        };
+        let (state, shown) = (FairMutex::new(state), Mutex::default());
+        let (failed, pace) = (Mutex::new(None), Mutex::default());
+        LiveView { id, info, schemas, store, clock, make, state, shown, failed, pace }
     }
 
     /// One epoch, or a part of the first one, towards `wanted`; true if there is more to do.
     pub(crate) fn epoch(&self, wanted: u64) -> Result<bool, ViewError> {
         // Whoever has it takes it there himself.
-        let Ok(mut state) = self.state.try_lock() else { return Ok(false) };
+        let Some(mut state) = self.state.try_lock() else { return Ok(false) };
         if state.position >= wanted {
             return Ok(false);
         }
@@ -113,22 +132,20 @@ impl LiveView {
 
     /// Its rows at `wanted` or behind it, for as long as the guard is held. `goes_on` is asked between epochs.
     pub(crate) fn at(&self, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<Held<'_>, ViewError> {
-        let mut held = Held { view: self, state: lock(&self.state) };
-        held.catch_up(wanted, goes_on)?;
-        Ok(held)
+        loop {
+            // Others who want it there take their turns, each a part.
+            let mut held = Held { view: self, state: self.state.lock() };
+            if held.state.position >= wanted {
+                return Ok(held);
+            }
+            held.part(wanted, goes_on)?;
+        }
     }
 
     pub(crate) fn status(&self) -> ViewStatus {
-        let state = lock(&self.state);
-        ViewStatus {
-            position: state.position,
-            rows: state.rows.rows(),
-            bytes: state.bytes(),
-            errors: u64::try_from(state.error_count).unwrap_or(0),
-            unfit: state.unfit(),
-            per_second: lock(&self.pace).per_second(),
-            failed: lock(&self.failed).as_ref().map(|failed| failed.error.clone()),
-        }
+        let shown = lock(&self.shown).clone();
+        let failed = lock(&self.failed).as_ref().map(|failed| failed.error.clone());
+        ViewStatus { per_second: lock(&self.pace).per_second(), failed, ..shown }
     }
 
     fn step(&self, state: &mut State, wanted: u64) -> Result<(), ViewError> {
@@ -151,6 +168,11 @@ impl LiveView {
                 // Others may have given memory back, or the machine may have recovered.
                 ViewError::Memory { .. } | ViewError::Read(ReadError::Io { .. }) => now + pause,
                 ViewError::Read(ReadError::Closed) => now,
+                // One append can be joined in parts.
+                ViewError::Flow(FlowError::TooLarge) if state.epoch_positions > 1 => {
+                    state.epoch_positions /= 16;
+                    now
+                }
                 _ => u64::MAX,
             };
             // It reads everything again each time.
@@ -160,6 +182,7 @@ impl LiveView {
             *lock(&self.failed) = None;
         }
         lock(&self.pace).ends(self.clock.boottime_us(), state.position, state.position >= wanted);
+        *lock(&self.shown) = state.status();
         done
     }
 
@@ -171,22 +194,23 @@ impl LiveView {
         if state.position == 0 {
             state.first_part(wanted)?;
         } else {
-            let until = self.end_of_epoch(state.position, wanted)?;
-            state.live(until)?;
+            let until = self.end_of_epoch(state, wanted)?;
+            state.live(&self.store, until)?;
         }
         let bytes = state.bytes();
         state.memory.set(bytes)
     }
 
-    /// The end of some append, not far behind `position`.
-    fn end_of_epoch(&self, position: u64, wanted: u64) -> Result<u64, ViewError> {
-        if wanted - position <= EPOCH_POSITIONS {
+    /// The end of some append, not far behind where the view is.
+    fn end_of_epoch(&self, state: &State, wanted: u64) -> Result<u64, ViewError> {
+        let State { position, epoch_positions, .. } = *state;
+        if wanted - position <= epoch_positions {
             return Ok(wanted);
         }
         block_on(async {
-            let before = rounded_down(&self.store, Position(position + EPOCH_POSITIONS)).await?.0;
+            let before = rounded_down(&self.store, Position(position + epoch_positions)).await?.0;
             if before > position {
-                return Ok(before);
+                return Ok(before.min(wanted));
             }
             // One append has more positions than that.
             let from = From::After(Position(position));
@@ -220,7 +244,9 @@ impl State {
         let ends = match compiled.sources.get_mut(source) {
             None => true,
             Some(read) => {
-                match read.next()? {
+                let next = read.next()?;
+                read.end(until);
+                match next {
                     Some(mut rows) => {
                         rows.stamps.fill(until);
                         changes[source].push(rows);
@@ -230,8 +256,7 @@ impl State {
                 false
             }
         };
-        let stepped = compiled.circuit.step(&changes, Epoch { stamp: until, ends })?;
-        self.add(stepped);
+        self.run(changes, until, ends)?;
         if ends {
             (self.first, self.position) = (None, until);
             self.check()?;
@@ -239,22 +264,49 @@ impl State {
         Ok(())
     }
 
-    /// An epoch of all appends up to `until`.
-    fn live(&mut self, until: u64) -> Result<(), ViewError> {
+    /// An epoch of all appends up to `until`, or up to an earlier one if these have many bytes.
+    fn live(&mut self, store: &Store, mut until: u64) -> Result<(), ViewError> {
         let Some(compiled) = &mut self.compiled else { return Ok(()) };
         let mut changes: Vec<Vec<Delta>> = Vec::with_capacity(compiled.sources.len());
+        let mut bytes = 0;
         for source in &mut compiled.sources {
             source.begin(self.position, until)?;
             let mut of_source = Vec::new();
             while let Some(rows) = source.next()? {
+                bytes += rows.bytes();
+                let last = rows.stamps.last().copied();
                 of_source.push(rows);
+                if let Some(last) = last.filter(|_| bytes > EPOCH_BYTES) {
+                    // More of the append of the last row may come; what was before it is all there.
+                    let before = block_on(rounded_down(store, Position(last - 1)))?.0;
+                    if before > self.position {
+                        until = before;
+                        break;
+                    }
+                }
             }
             changes.push(of_source);
         }
-        let stepped = compiled.circuit.step(&changes, Epoch { stamp: until, ends: true })?;
-        self.add(stepped);
+        compiled.sources.iter_mut().for_each(|source| source.end(until));
+        let changes = changes.into_iter().map(|rows| rows.into_iter().map(|rows| rows.until(until)).collect());
+        self.run(changes.collect(), until, true)?;
         self.position = until;
         self.check()
+    }
+
+    /// A step of the epoch that ends at `until`.
+    fn run(&mut self, changes: Vec<Vec<Delta>>, until: u64, ends: bool) -> Result<(), ViewError> {
+        let Some(mut compiled) = self.compiled.take() else { return Ok(()) };
+        let of_circuit = compiled.circuit.bytes();
+        let mut give = |stepped: Stepped| {
+            self.add(stepped);
+            // What operators keep more is seen at the end.
+            let bytes = self.rows.bytes() + self.error_bytes + of_circuit;
+            self.memory.set(bytes)
+        };
+        compiled.circuit.step(changes, (until, ends), &mut give)?;
+        self.compiled = Some(compiled);
+        Ok(())
     }
 
     fn add(&mut self, stepped: Stepped) {
@@ -300,6 +352,18 @@ impl State {
         self.rows.bytes() + circuit + self.error_bytes
     }
 
+    fn status(&self) -> ViewStatus {
+        ViewStatus {
+            position: self.position,
+            rows: self.rows.rows(),
+            bytes: self.bytes(),
+            errors: u64::try_from(self.error_count).unwrap_or(0),
+            unfit: self.unfit(),
+            per_second: None,
+            failed: None,
+        }
+    }
+
     fn unfit(&self) -> u64 {
         self.compiled.iter().flat_map(|compiled| &compiled.sources).map(|source| source.unfit()).sum()
     }
@@ -308,7 +372,7 @@ impl State {
 /// A view that nobody else moves.
 pub(crate) struct Held<'a> {
     view: &'a LiveView,
-    state: MutexGuard<'a, State>,
+    state: FairGuard<'a, State>,
 }
 
 impl Held<'_> {
@@ -319,13 +383,18 @@ impl Held<'_> {
     /// Takes it to `wanted`.
     pub(crate) fn catch_up(&mut self, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<(), ViewError> {
         while self.state.position < wanted {
-            if !goes_on() {
-                let (entity, position) = (format!("view {}", self.view.info.name), self.state.position);
-                return Err(ViewError::Behind { entity, position, wanted });
-            }
-            self.view.step(&mut self.state, wanted)?;
+            self.part(wanted, goes_on)?;
         }
         Ok(())
+    }
+
+    /// Takes it nearer to `wanted`.
+    fn part(&mut self, wanted: u64, goes_on: &dyn Fn() -> bool) -> Result<(), ViewError> {
+        if !goes_on() {
+            let (entity, position) = (format!("view {}", self.view.info.name), self.state.position);
+            return Err(ViewError::Behind { entity, position, wanted });
+        }
+        self.view.step(&mut self.state, wanted)
     }
 
     /// Its rows as they are now.
