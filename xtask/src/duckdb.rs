@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::dice::Dice;
 use crate::run;
 use expression::{COLUMNS, Expression, Family};
-use judge::Judge;
+pub(crate) use judge::Judge;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -1,9 +1,14 @@
 //! `law`: random entities and events, whose answers must equal those of a naive evaluator, by the tests of
 //! `recount-views`; or random queries over rows that come and go, kept up to date, which must equal what DataFusion makes of them,
-//! by the tests of `recount-query`. A case that differs prints its statements, both answers and its replay line.
+//! by the tests of `recount-query`, and, if it is asked to judge, what DuckDB does. A case that differs prints its statements, both answers
+//! and its replay line.
 
-use anyhow::Result;
+use std::fs::{self, File};
+use std::process::Command;
 
+use anyhow::{Context, Result};
+
+use crate::duckdb::Judge;
 use crate::run;
 
 #[derive(Debug, clap::Args)]
@@ -20,7 +25,12 @@ pub(crate) struct Arguments {
     /// Queries kept up to date, instead of entities
     #[arg(long)]
     views: bool,
+    /// DuckDB judges what was kept at the end of each case
+    #[arg(long, requires = "views")]
+    duckdb: bool,
 }
+
+const JUDGE: &str = "xtask/src/law_judge.py";
 
 /// The tests of recount-views, built for speed with assertions.
 const ENTITIES: [&str; 12] = [
@@ -51,5 +61,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .env("RECOUNT_LAW_FIRST", arguments.from.to_string())
             .env("RECOUNT_LAW_CASES", arguments.cases.to_string()),
     };
-    run::loud(&mut command)
+    if !arguments.duckdb {
+        return run::loud(&mut command);
+    }
+    let folder = run::target()?;
+    let (judge, cases) = (Judge::installed(&folder)?, folder.join("law-judged.jsonl"));
+    if cases.exists() {
+        fs::remove_file(&cases)?;
+    }
+    run::loud(command.env("RECOUNT_LAW_JUDGED", &cases))?;
+    let file = File::open(&cases).with_context(|| cases.display().to_string())?;
+    run::loud(Command::new(judge.python()).arg(run::root().join(JUDGE)).stdin(file))
 }

@@ -98,6 +98,8 @@ pub struct Events {
     pub times: Vec<i64>,
     /// Append times, µs.
     pub appended: Vec<i64>,
+    /// The position of the last event of the append of each.
+    pub ends: Vec<u64>,
 }
 
 /// What an event did to its key.
@@ -153,7 +155,7 @@ impl Events {
 
     /// About the memory that they take.
     pub fn bytes(&self) -> usize {
-        const PLACE: usize = 2 + 3 * 8;
+        const PLACE: usize = 2 + 4 * 8;
         self.columns.iter().map(Column::bytes).sum::<usize>() + self.keys.bytes() + self.len() * PLACE
     }
 
@@ -170,6 +172,7 @@ impl Events {
         self.positions.push(others.positions[event]);
         self.times.push(others.times[event]);
         self.appended.push(others.appended[event]);
+        self.ends.push(others.ends[event]);
     }
 
     /// Takes all of them away.
@@ -180,6 +183,7 @@ impl Events {
         self.positions.clear();
         self.times.clear();
         self.appended.clear();
+        self.ends.clear();
     }
 }
 

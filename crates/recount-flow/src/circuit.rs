@@ -123,8 +123,7 @@ impl Circuit {
         Out { rows, failures, .. }: Out,
         give: &mut dyn FnMut(Stepped) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failures: Vec<(usize, Failure)> =
-            failures.into_iter().map(|failure| (number, failure)).collect();
+        let failures: Vec<(usize, Failure)> = failures.into_iter().map(|failure| (number, failure)).collect();
         let is_result = number + 1 == self.nodes.len();
         let rows = if is_result {
             rows

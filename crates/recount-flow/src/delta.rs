@@ -65,8 +65,7 @@ impl Delta {
 
     /// About the memory that its rows take.
     pub fn bytes(&self) -> usize {
-        let of_columns: usize =
-            self.columns.iter().map(|column| column.get_buffer_memory_size()).sum();
+        let of_columns: usize = self.columns.iter().map(|column| column.get_buffer_memory_size()).sum();
         of_columns + self.len() * (size_of::<i64>() + size_of::<u64>())
     }
 

@@ -10,6 +10,7 @@ mod ordered;
 mod project;
 mod top;
 mod union;
+mod unnest;
 mod window;
 
 pub use aggregate::{Aggregate, Call, Function};
@@ -20,6 +21,7 @@ pub use join::{Join, JoinKind, On};
 pub use project::Project;
 pub use top::Top;
 pub use union::Union;
+pub use unnest::Unnest;
 pub use window::{Frame, Window, WindowFunction, WindowKind};
 
 #[cfg(test)]

@@ -216,7 +216,7 @@ impl Engine {
             let is_now = times.are_now() && !at.fixed;
             let moment = times.resolve(&self.store, at.position).await?;
             if let Some(view) = self.relations.definition(&relation.name)?.filter(|_| !is_now) {
-                let table = self.computed(&state, &view, &moment, &notices)?;
+                let table = self.computed(&state, &view, (&moment, at.stopped), &notices)?;
                 sources.insert(key, table);
                 continue;
             }
@@ -232,18 +232,20 @@ impl Engine {
         Ok(Planned { state, plan, notices, past, at: at.position, pinned })
     }
 
-    /// A view as of a moment: its query over the topics as of then.
+    /// A view as of a moment: its query over topics and entities as of then.
     fn computed(
         &self,
         state: &SessionState,
         view: &CreateView,
-        moment: &Moment,
+        (moment, stopped): (&Moment, Stopped),
         notices: &Notices,
     ) -> Result<Arc<dyn TableSource>, QueryError> {
         let catalogue = self.store.catalogue();
-        let nested = RefCell::default();
-        let of = flow::As { catalogue: &catalogue, moment, notices, depth: 0, nested: &nested };
-        let definition = flow::define(state, &self.store, view, Some(&view.reads), &of)?;
+        let entities =
+            |name: &str, version: Option<u32>| self.relations.describe(name, version, Periods::default());
+        let (catalogue, entities, nested) = (&*catalogue, &entities, RefCell::default());
+        let of = flow::As { catalogue, entities, moment, stopped, notices, depth: 0, nested: &nested };
+        let definition = flow::define(state, &self.store, view, true, &of)?;
         Ok(provider_as_source(Arc::new(ViewTable::new(definition.plan, None))))
     }
 

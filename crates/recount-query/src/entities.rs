@@ -4,6 +4,7 @@ use recount_entity::key::Key;
 use recount_store::columns::form_of;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position};
+use recount_views::bind::RowColumn;
 use recount_views::{EntityInfo, HeldRows, ViewError, Views, key_text};
 
 use crate::error::QueryError;
@@ -85,20 +86,7 @@ impl Relations for Entities {
             Err(ViewError::NotFound(_)) if version.is_none() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let own = info.columns.iter().map(|column| DescribedColumn {
-            name: column.name.clone(),
-            column_type: column.column_type,
-            nullable: column.nullable,
-            hidden: false,
-        });
-        let hidden = hidden(periods).into_iter().map(|(name, column_type, _)| DescribedColumn {
-            name: name.to_owned(),
-            column_type,
-            nullable: true,
-            hidden: true,
-        });
-        let key = info.columns[..info.key_width].iter().map(|column| column.name.clone()).collect();
-        Ok(Some(Described { version: Some(info.version), columns: own.chain(hidden).collect(), key }))
+        Ok(Some(described(info.version, &info.columns, info.key_width, periods)))
     }
 
     fn pin(
@@ -113,6 +101,24 @@ impl Relations for Entities {
         let frozen = wanted.iter().cloned().zip(frozen).collect();
         Ok((position, self.pinned(position, frozen)))
     }
+}
+
+/// What an entity is like whose rows have these columns, of which the first `key_width` are the key.
+pub(crate) fn described(
+    version: u32,
+    columns: &[RowColumn],
+    key_width: usize,
+    periods: Periods,
+) -> Described {
+    let own = columns.iter().map(DescribedColumn::of);
+    let hidden = hidden(periods).into_iter().map(|(name, column_type, _)| DescribedColumn {
+        name: name.to_owned(),
+        column_type,
+        nullable: true,
+        hidden: true,
+    });
+    let key = columns[..key_width].iter().map(|column| column.name.clone()).collect();
+    Described { version: Some(version), columns: own.chain(hidden).collect(), key }
 }
 
 /// The columns that are not part of `*`.

@@ -12,19 +12,23 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawWindowExpr,
 };
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, WindowFunctionDefinition};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, ScalarUDF, WindowFunctionDefinition};
 use sqlparser::ast::BinaryOperator;
 
 mod arithmetic;
 mod average;
 mod days;
+mod deviation;
 mod exact;
 mod integer;
 mod operator;
 mod round;
 mod widen;
+mod window_starts;
 
+pub(crate) use deviation::deviation;
 pub(crate) use round::quotients_under_round;
+pub(crate) use window_starts::WINDOW_STARTS;
 
 /// The functions that statements may name.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
@@ -32,7 +36,13 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(days::Days::default())),
         Arc::new(ScalarUDF::from(round::Round::default())),
         Arc::new(ScalarUDF::from(round::RoundQuotient::default())),
+        Arc::new(ScalarUDF::from(window_starts::WindowStarts::default())),
     ]
+}
+
+/// The aggregate functions that statements may name, beside DataFusion's or in their place.
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    deviation::all()
 }
 
 /// Plans operators on decimals, sums and averages.

@@ -10,6 +10,7 @@ use crate::entities::Entities;
 use crate::error::QueryError;
 use crate::relation::{errors_of, in_sql};
 use crate::relations::{Described, DescribedColumn, Given, Periods, Pinned, Relations, Rows, Wanted};
+use crate::settings::Stopped;
 
 /// The entities and views of a database.
 #[derive(Debug, Clone)]
@@ -70,13 +71,7 @@ impl Relations for Kept {
         if periods.each {
             return refused("AS OF EACH is for entities. Ask with AS OF, one moment at a time");
         }
-        let column = |column: &recount_views::bind::RowColumn| DescribedColumn {
-            name: column.name.clone(),
-            column_type: column.column_type,
-            nullable: column.nullable,
-            hidden: false,
-        };
-        let columns = info.columns.iter().map(column).collect();
+        let columns = info.columns.iter().map(DescribedColumn::of).collect();
         Ok(Some(Described { version: None, columns, key: Vec::new() }))
     }
 
@@ -119,7 +114,12 @@ impl Pinned for PinnedKept {
             let name = in_sql(&wanted.name);
             return Err(QueryError::Failed(format!("view {name} became another one meanwhile: ask again")));
         }
-        let notices = notices(rows);
+        let mut notices = notices(rows);
+        match (&rows.stopped, wanted.stopped) {
+            (Some((_, first)), Stopped::Fail) => return Err(first.clone().into()),
+            (Some((count, first)), Stopped::Skip) => notices.push(left_out(rows, *count, first)),
+            (None, _) => {}
+        }
         let (batches, columns) = (Frozen::clone(rows).batches(), wanted.columns.clone());
         Ok(Box::new(RowsOf { batches, columns, notices }))
     }
@@ -142,6 +142,13 @@ impl Rows for RowsOf {
     fn notices(&self) -> Vec<String> {
         self.notices.clone()
     }
+}
+
+/// What is said of a view without the keys that stopped.
+fn left_out(rows: &ViewRows, count: u64, first: &ViewError) -> String {
+    let name = in_sql(rows.info.name.as_str());
+    let keys = if count == 1 { "1 key".to_owned() } else { format!("{count} keys") };
+    format!("view {name} is made without {keys} that stopped: {first}")
 }
 
 /// What is to be said of the rows of a view.

@@ -57,6 +57,7 @@ mod statement;
 mod temporal;
 mod tokens;
 mod topic;
+mod windows;
 
 pub use answer::{Answer, Notices};
 pub use datafusion::arrow;

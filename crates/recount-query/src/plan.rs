@@ -65,6 +65,7 @@ pub(crate) fn session(memory_bytes: usize) -> Result<SessionState> {
         .with_default_features();
     builder.expr_planners().get_or_insert_default().insert(0, Arc::new(Operators));
     builder.scalar_functions().get_or_insert_default().extend(functions::all());
+    builder.aggregate_functions().get_or_insert_default().extend(functions::aggregates());
     Ok(builder.build())
 }
 

@@ -141,6 +141,24 @@ impl Relation {
         Relation::kept(name, None, Described { version: None, columns, key: Vec::new() })
     }
 
+    /// A relation that others keep with these columns only, if that was settled before: one that came later is not there.
+    pub(crate) fn kept_with(name: &str, described: Described, columns: Option<&[String]>) -> Relation {
+        let mut relation = Relation::kept(name, None, described);
+        let Some(columns) = columns else { return relation };
+        let place = |field: &FieldRef| columns.iter().position(|column| column == field.name());
+        let fields: Vec<FieldRef> = relation.schema.fields().iter().cloned().collect();
+        let Kind::Kept { places, .. } = &mut relation.kind else { return relation };
+        let mut all: Vec<(FieldRef, usize)> = fields.into_iter().zip(std::mem::take(places)).collect();
+        let hidden = all.split_off(relation.visible);
+        all.retain(|(field, _)| place(field).is_some());
+        all.sort_by_key(|(field, _)| place(field));
+        relation.visible = all.len();
+        all.extend(hidden);
+        let (fields, kept): (Vec<FieldRef>, Vec<usize>) = all.into_iter().unzip();
+        (*places, relation.schema) = (kept, Arc::new(Schema::new(fields)));
+        relation
+    }
+
     fn kept(name: &str, version: Option<u32>, described: Described) -> Relation {
         let is_hidden = |&place: &usize| described.columns[place].hidden;
         let (hidden, shown): (Vec<usize>, Vec<usize>) = (0..described.columns.len()).partition(is_hidden);

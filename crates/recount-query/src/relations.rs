@@ -6,6 +6,7 @@ use datafusion::arrow::array::ArrayRef;
 use recount_store::ddl::CreateView;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
+use recount_views::bind::RowColumn;
 
 use crate::error::QueryError;
 use crate::moment::Moment;
@@ -84,6 +85,18 @@ pub struct DescribedColumn {
     pub nullable: bool,
     /// Not part of `*`, such as `_position`.
     pub hidden: bool,
+}
+
+impl DescribedColumn {
+    /// A column of `*`.
+    pub(crate) fn of(column: &RowColumn) -> DescribedColumn {
+        DescribedColumn {
+            name: column.name.clone(),
+            column_type: column.column_type,
+            nullable: column.nullable,
+            hidden: false,
+        }
+    }
 }
 
 /// What a statement wants of a relation.

@@ -7,7 +7,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use crate::dialect::DIALECT;
 use crate::error::QueryError;
 use crate::temporal::{self, Cut};
-use crate::tokens;
+use crate::{tokens, windows};
 
 /// How deeply a statement may be nested.
 pub(crate) const DEPTH_MAX: usize = 50;
@@ -27,7 +27,13 @@ pub(crate) enum Statement {
 pub(crate) fn parse(sql: &str) -> Result<(Statement, Vec<Cut>), QueryError> {
     let (tokens, cuts) = temporal::cut(tokens::tokens(sql)?)?;
     let ast = ast(tokens).map_err(|error| with_names(error, &cuts))?;
-    Ok((allowed(ast)?, cuts))
+    let mut statement = allowed(ast)?;
+    let expanded = match &mut statement {
+        Statement::Query(query) | Statement::Explain(query) => windows::expand(query),
+        Statement::Insert(insert) => insert.source.as_deref_mut().map_or(Ok(()), windows::expand),
+    };
+    expanded.map_err(|error| with_names(error, &cuts))?;
+    Ok((statement, cuts))
 }
 
 fn ast(tokens: Vec<TokenWithSpan>) -> Result<Ast, QueryError> {

@@ -46,6 +46,13 @@ pub(crate) struct Clauses {
     pub(crate) valid: Option<Axis>,
 }
 
+impl Clauses {
+    /// Whether they ask about now.
+    pub(crate) fn are_of_now(&self) -> bool {
+        self.position.is_none() && self.system.is_none() && self.valid.is_none()
+    }
+}
+
 /// What is wanted of one axis of time.
 #[derive(Debug)]
 pub(crate) enum Axis {

@@ -25,7 +25,7 @@ pub(crate) use change::Change;
 use entities::Entities;
 pub use entities::{EntityState, EntityVersion};
 use views::Views;
-pub use views::{Read, ViewState};
+pub use views::{EntityRead, Read, ViewState};
 
 /// The topic of definitions.
 pub const CATALOG: TopicId = TopicId(1);
@@ -303,14 +303,17 @@ impl Catalogue {
                 next.by_name.remove(&dropped.name);
                 next.put(dropped);
             }
-            Change::CreateView { id, name, reads, views, text } => next.views.create(ViewState {
-                id: ViewId(*id),
-                name: name.clone(),
-                text: text.clone(),
-                reads: reads.clone(),
-                views: views.iter().copied().map(ViewId).collect(),
-                created: position,
-            })?,
+            Change::CreateView { id, name, reads, entities, views, text } => {
+                next.views.create(ViewState {
+                    id: ViewId(*id),
+                    name: name.clone(),
+                    text: text.clone(),
+                    reads: reads.clone(),
+                    entities: entities.clone(),
+                    views: views.iter().copied().map(ViewId).collect(),
+                    created: position,
+                })?
+            }
             Change::DropView { id } => next.views.drop(*id)?,
             of_entities => next.entities.apply(of_entities, position)?,
         }

@@ -32,7 +32,7 @@ mod view;
 
 pub use entity::{Action, AlterEntity, CreateEntity, DropEntity, Lookup, Rule, SkipEvent, StateColumn};
 pub use error::{ParseError, Problem};
-pub use view::{CreateView, DropView, ViewRead};
+pub use view::{CreateView, DropView, ViewEntity, ViewRead};
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

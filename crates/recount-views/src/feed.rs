@@ -110,6 +110,7 @@ impl Feed {
             events.positions.push(event.position.0);
             events.times.push(event.event_time.0);
             events.appended.push(event.append_time.0);
+            events.ends.push(event.append_end.0);
             bytes += event.payload.len();
         }
         self.hand_over(events);

@@ -15,7 +15,7 @@ use recount_entity::lookup::LookupTable;
 use recount_entity::table::{Frozen, Slot, Table};
 use recount_store::columns::stream_key;
 use recount_store::schema::TopicDefinition;
-use recount_store::{Scope, Store};
+use recount_store::{EventView, Scope, Store};
 use recount_types::{Position, StreamName, Time, TopicId, TopicName};
 
 use crate::bind::Bound;
@@ -190,19 +190,46 @@ impl Replica {
     /// Where something was recorded, from its position up to `until`, that could change a row: the events, and the rows
     /// that are looked up. Each with its append time.
     pub(crate) async fn recorded(&self, until: u64) -> Result<Vec<(Position, Time)>, ViewError> {
-        let after = self.position;
-        let mut spans = vec![self.span(after, until)];
-        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, after, until)));
         let mut found = Vec::new();
-        for span in spans {
-            let mut cursor = cursor(&self.store, &span).await?;
-            while let Some(event) = cursor.next().await?.filter(|event| event.position.0 <= until) {
-                found.push((event.position, event.append_time));
-            }
-        }
+        self.each_recorded(until, &mut |event| found.push((event.position, event.append_time))).await?;
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+
+    /// The ends of the appends in which it was.
+    pub(crate) async fn recorded_appends(&self, until: u64) -> Result<Vec<u64>, ViewError> {
+        let mut found = Vec::new();
+        self.each_recorded(until, &mut |event| found.push(event.append_end.0)).await?;
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    async fn each_recorded(
+        &self,
+        until: u64,
+        visit: &mut (dyn FnMut(&EventView<'_>) + Send),
+    ) -> Result<(), ViewError> {
+        let after = self.position;
+        let mut spans = vec![self.span(after, until)];
+        spans.extend(self.plan.lookups.iter().map(|source| Span::of_topic(&source.name, after, until)));
+        for span in spans {
+            let mut cursor = cursor(&self.store, &span).await?;
+            loop {
+                let Some(event) = cursor.take()? else {
+                    if cursor.load().await? {
+                        continue;
+                    }
+                    break;
+                };
+                if event.position.0 > until {
+                    break;
+                }
+                visit(&event);
+            }
+        }
+        Ok(())
     }
 
     /// Folds every key again, or one, so that `watch` sees each step once and in the fold's order.

@@ -4,37 +4,112 @@
 
 use std::fmt::Debug;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use recount_flow::circuit::Circuit;
 use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
 use recount_flow::relation::Frozen;
 use recount_store::catalogue::Catalogue;
-use recount_store::ddl::{CreateView, ViewRead};
+use recount_store::ddl::{CreateView, ViewEntity, ViewRead};
 use recount_store::{DdlError, Store};
-use recount_types::TopicName;
+use recount_types::{EntityId, TopicName};
 
 use crate::bind::RowColumn;
+use crate::budget::Budget;
 use crate::error::ViewError;
+use crate::replica::{Confines, Plan, Replica};
+use crate::snapshot::Snapshots;
+use crate::views::plan;
 
 mod all;
+mod entity;
 mod live;
 
-pub(crate) use all::KnownViews;
 pub use all::{FrozenAll, definition};
+pub(crate) use all::{KnownViews, WhatIsRead, views_still_fit};
+use entity::Of;
+pub use entity::{EntityFeed, RowChange};
 pub(crate) use live::LiveView;
 
 /// Plans the queries of views.
 pub trait Compiler: Debug + Send + Sync {
-    /// The circuit of a view's query, over topics as `catalogue` has them. `reads` is what it read when it was declared,
-    /// if that is known: `*` means the same columns for ever.
-    fn compile(
-        &self,
-        store: &Store,
-        catalogue: &Catalogue,
-        view: &CreateView,
-        reads: Option<&[ViewRead]>,
-    ) -> Result<Compiled, DdlError>;
+    /// The circuit of a view's query. A view that was declared before knows what it read then, and `*` means the same columns for ever.
+    fn compile(&self, ground: &Ground, view: &CreateView, declared: bool) -> Result<Compiled, DdlError>;
+}
+
+/// What the queries of views are planned on: topics, entities and views as one catalogue has them.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// Where events are read.
+    pub store: Store,
+    /// What there is.
+    pub catalogue: Arc<Catalogue>,
+    feeds: Feeds,
+}
+
+/// An entity that a query reads.
+#[derive(Debug, Clone)]
+pub struct EntityColumns {
+    /// The version.
+    pub version: u32,
+    /// The columns of its rows: those of the key, then those of the state.
+    pub columns: Vec<RowColumn>,
+    /// How many of them are the key's.
+    pub key_width: usize,
+}
+
+/// What rows of entities are read from.
+#[derive(Clone)]
+pub(crate) struct Feeds {
+    pub(crate) seed: u64,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) snapshot_events: u64,
+}
+
+impl Debug for Feeds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feeds").finish_non_exhaustive()
+    }
+}
+
+impl Ground {
+    pub(crate) fn new(store: Store, catalogue: Arc<Catalogue>, feeds: Feeds) -> Ground {
+        Ground { store, catalogue, feeds }
+    }
+
+    /// An entity, of which the version answers that is asked for, or today's. `None` = there is none of this name.
+    pub fn entity(&self, name: &str, version: Option<u32>) -> Result<Option<EntityColumns>, DdlError> {
+        let Some((_, version, plan)) = self.plan(name, version)? else { return Ok(None) };
+        let (columns, key_width) = (plan.bound.columns.clone(), plan.bound.key.len());
+        Ok(Some(EntityColumns { version, columns, key_width }))
+    }
+
+    /// Some columns of the rows of an entity as they come and go.
+    pub fn feed(&self, name: &str, version: u32, columns: Vec<usize>) -> Result<EntityFeed, DdlError> {
+        let found = self.plan(name, Some(version))?;
+        let (id, version, plan) =
+            found.ok_or_else(|| DdlError::Unknown(format!("there is no entity {name}")))?;
+        let Feeds { seed, budget, snapshots, snapshot_events } = &self.feeds;
+        let replica = Replica::new(&self.store, plan.clone(), Confines::default(), *seed, budget.share());
+        let name =
+            TopicName::parse(name).map_err(|_| DdlError::Unknown(format!("there is no entity {name}")))?;
+        let (snapshots, interval) = (snapshots.clone(), *snapshot_events);
+        let of = Of { id, name, version, plan, columns, snapshots, interval };
+        Ok(EntityFeed::new(of, replica, budget.share()))
+    }
+
+    fn plan(&self, name: &str, version: Option<u32>) -> Result<Option<(EntityId, u32, Plan)>, DdlError> {
+        let found = TopicName::parse(name).ok().and_then(|name| self.catalogue.entity(&name).cloned());
+        let Some(entity) = found else { return Ok(None) };
+        let version = version.unwrap_or(entity.current);
+        let Some(of_version) = entity.versions.get(&version) else {
+            return Err(DdlError::Unknown(format!("entity {name} has no version {version}")));
+        };
+        let plan = plan(&self.catalogue, &entity, of_version).map_err(DdlError::Invalid)?;
+        Ok(Some((entity.id, version, plan)))
+    }
 }
 
 /// A query as a circuit.
@@ -50,6 +125,8 @@ pub struct Compiled {
     pub codec: RowCodec,
     /// The topics that it reads itself, each once.
     pub reads: Vec<ViewRead>,
+    /// The entities that it reads itself, each version once.
+    pub entities: Vec<ViewEntity>,
     /// The views that it reads, each once.
     pub views: Vec<TopicName>,
 }
@@ -62,8 +139,13 @@ pub trait Source: Debug + Send {
     /// The next of them, stamped with the last position of their append; `None` at the end.
     fn next(&mut self) -> Result<Option<Delta>, ViewError>;
 
-    /// Ends with the changes up to a position; what was read beyond does not count.
-    fn end(&mut self, until: u64);
+    /// Ends with the changes up to a position; what was read beyond does not count, and comes again.
+    fn end(&mut self, until: u64) -> Result<(), ViewError>;
+
+    /// How many keys of an entity stopped, and why one of them did.
+    fn stopped(&self) -> Option<(u64, ViewError)> {
+        None
+    }
 
     /// Events that do not fit their topic's columns, and were left out up to where it ended.
     fn unfit(&self) -> u64;
@@ -74,13 +156,7 @@ pub trait Source: Debug + Send {
 pub struct NoCompiler;
 
 impl Compiler for NoCompiler {
-    fn compile(
-        &self,
-        _: &Store,
-        _: &Catalogue,
-        view: &CreateView,
-        _: Option<&[ViewRead]>,
-    ) -> Result<Compiled, DdlError> {
+    fn compile(&self, _: &Ground, view: &CreateView, _: bool) -> Result<Compiled, DdlError> {
         Err(DdlError::Invalid(format!("view {} needs what plans queries, and nothing here does", view.name)))
     }
 }
@@ -129,6 +205,8 @@ pub struct ViewRows {
     pub reason: Option<String>,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
+    /// How many keys of entities stopped, and why one of them did: their rows are not there.
+    pub stopped: Option<(u64, ViewError)>,
 }
 
 impl Deref for ViewRows {

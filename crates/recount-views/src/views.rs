@@ -22,7 +22,7 @@ use crate::live::{Beside, Live, Status};
 use crate::lock;
 use crate::replica::{Confines, Plan, Replica, Source};
 use crate::snapshot::{Snapshots, plan_hash};
-use crate::view::{Compiler, KnownViews, NoCompiler};
+use crate::view::{Compiler, Feeds, KnownViews, NoCompiler, views_still_fit};
 
 /// How entities are kept.
 #[derive(Debug, Clone)]
@@ -174,7 +174,8 @@ impl Views {
             Statement::CreateEntity(entity) => {
                 let check = |catalogue: &Catalogue| {
                     let sources = sources_by_name(catalogue, &entity)?;
-                    bind_all(&entity, &sources).map(drop)
+                    let bound = bind_all(&entity, &sources)?;
+                    views_still_fit(catalogue, &entity.name, &bound.columns)
                 };
                 block_on(store.define(Statement::CreateEntity(entity.clone()), &check))?
             }
@@ -383,6 +384,15 @@ impl Inner {
         Replica::new(&self.store, plan, confines, self.seed, self.budget.share())
     }
 
+    pub(crate) fn feeds(&self) -> Feeds {
+        Feeds {
+            seed: self.seed,
+            budget: self.budget.clone(),
+            snapshots: self.snapshots.clone(),
+            snapshot_events: self.settings.snapshot_events,
+        }
+    }
+
     fn beside(&self) -> Beside {
         let interval = self.settings.snapshot_events;
         Beside { clock: self.env.clock.clone(), snapshots: self.snapshots.clone(), interval }
@@ -500,7 +510,11 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
 }
 
 /// What a version folds, bound to the topics as they are now.
-fn plan(catalogue: &Catalogue, entity: &EntityState, version: &EntityVersion) -> Result<Plan, String> {
+pub(crate) fn plan(
+    catalogue: &Catalogue,
+    entity: &EntityState,
+    version: &EntityVersion,
+) -> Result<Plan, String> {
     let statement = match ddl::parse(&version.text) {
         Ok(Statement::CreateEntity(statement)) => statement,
         Ok(_) => return Err("what declares it is not CREATE ENTITY".to_owned()),

@@ -14,13 +14,13 @@ const SCRIPT: &str = "xtask/src/duckdb/judge.py";
 
 /// A Python that has it.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     python: PathBuf,
 }
 
 impl Judge {
     /// The one that is installed in `folder`, or now is.
-    pub(super) fn installed(folder: &Path) -> Result<Self> {
+    pub(crate) fn installed(folder: &Path) -> Result<Self> {
         run::need("python3", "python3-venv")?;
         let environment = folder.join(format!("duckdb-{VERSION}"));
         let judge = Self { python: environment.join("bin/python") };
@@ -43,6 +43,11 @@ impl Judge {
             })?;
         }
         Ok(judge)
+    }
+
+    /// The Python.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
     }
 
     /// The values of expressions for each row of the table that the statements make. Its input lies in `folder`.

@@ -20,6 +20,7 @@ fn events(of: &[(i64, u16, i64, i64)]) -> Events {
         events.positions.push(at as u64 + 1);
         events.times.push(*time);
         events.appended.push(at as i64);
+        events.ends.push(at as u64);
     }
     events
 }

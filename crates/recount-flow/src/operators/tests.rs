@@ -251,7 +251,9 @@ fn texts_are_joined_in_an_order() {
     ];
     for (stamp, values) in steps.into_iter().enumerate() {
         let (stamp, mut out) = (stamp as u64 + 1, Out::default());
-        joined.step(vec![texts(values, stamp)], Epoch { stamp, ends: true, part_bytes: None }, &mut out).unwrap();
+        joined
+            .step(vec![texts(values, stamp)], Epoch { stamp, ends: true, part_bytes: None }, &mut out)
+            .unwrap();
         for delta in &out.rows {
             let text = delta.columns[0].as_string::<i64>();
             let row =
@@ -317,7 +319,12 @@ fn sums_are_checked_when_they_are_given() {
     {
         let mut out = Out::default();
         let stamp = stamp as u64 + 1;
-        sums.step(vec![decimals(values, weight, stamp)], Epoch { stamp, ends: true, part_bytes: None }, &mut out).unwrap();
+        sums.step(
+            vec![decimals(values, weight, stamp)],
+            Epoch { stamp, ends: true, part_bytes: None },
+            &mut out,
+        )
+        .unwrap();
         for delta in &out.rows {
             for row in 0..delta.len() {
                 let values: Vec<String> =
@@ -450,8 +457,7 @@ fn joins_of_many_rows_come_in_parts() {
             for (number, delta) in out.rows.iter().enumerate() {
                 assert!(part_bytes != Some(0) || delta.len() <= 30, "part {number} has {}", delta.len());
                 for row in 0..delta.len() {
-                    let values: Vec<String> =
-                        delta.columns.iter().map(|column| shown(column, row)).collect();
+                    let values: Vec<String> = delta.columns.iter().map(|column| shown(column, row)).collect();
                     *rows.entry(values.join(" ")).or_default() += delta.weights[row];
                 }
             }

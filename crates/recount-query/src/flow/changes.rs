@@ -86,8 +86,9 @@ impl view::Source for TopicChanges {
         Ok(Some(Delta { columns: batch.columns().to_vec(), weights: vec![1; stamps.len()], stamps }))
     }
 
-    fn end(&mut self, until: u64) {
+    fn end(&mut self, until: u64) -> Result<(), ViewError> {
         self.unfit += self.misfits.drain(..).filter(|&stamp| stamp <= until).count() as u64;
+        Ok(())
     }
 
     fn unfit(&self) -> u64 {

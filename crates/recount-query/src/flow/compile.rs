@@ -6,21 +6,26 @@ use std::sync::OnceLock;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use recount_flow::codec::RowCodec;
-use recount_store::ddl::{CreateView, ViewRead};
-use recount_store::{Catalogue, DdlError, Store};
+use recount_store::DdlError;
+use recount_store::ddl::CreateView;
 use recount_views::bind::RowColumn;
-use recount_views::view::{self, Compiled, Compiler};
+use recount_views::view::{self, Compiled, Compiler, EntityColumns, Ground};
 
 use super::changes::TopicChanges;
 use super::definition::{As, define};
+use super::entity::EntityChanges;
 use super::lower::{Lowered, Scanned, lower};
 use super::rewrite::rewrite;
 use crate::answer::Notices;
 use crate::arrays;
+use crate::entities::described;
 use crate::error::QueryError;
 use crate::moment::Moment;
 use crate::plan;
+use crate::relation::Kind;
+use crate::relations::Periods;
 use crate::scan::SourceTable;
+use crate::settings::Stopped;
 
 /// Memory for what is computed when a query is planned, bytes.
 const PLANNING_BYTES: usize = 64 << 20;
@@ -42,18 +47,27 @@ impl QueryCompiler {
         Ok(self.session.get_or_init(|| made))
     }
 
-    fn compiled(
-        &self,
-        store: &Store,
-        catalogue: &Catalogue,
-        view: &CreateView,
-        reads: Option<&[ViewRead]>,
-    ) -> Result<Compiled, QueryError> {
+    fn compiled(&self, ground: &Ground, view: &CreateView, declared: bool) -> Result<Compiled, QueryError> {
         let session = self.session()?;
+        let Ground { store, catalogue, .. } = ground;
         let (moment, notices) = (Moment::at(store.head()), Notices::default());
         let nested = RefCell::default();
-        let of = As { catalogue, moment: &moment, notices: &notices, depth: 0, nested: &nested };
-        let definition = define(session, store, view, reads, &of)?;
+        let entities = |name: &str, version: Option<u32>| {
+            let found = ground.entity(name, version)?;
+            Ok(found.map(|EntityColumns { version, columns, key_width }| {
+                described(version, &columns, key_width, Periods::default())
+            }))
+        };
+        let of = As {
+            catalogue,
+            entities: &entities,
+            moment: &moment,
+            stopped: Stopped::Fail,
+            notices: &notices,
+            depth: 0,
+            nested: &nested,
+        };
+        let definition = define(session, store, view, declared, &of)?;
         let failed = |error| QueryError::from_datafusion(error, PLANNING_BYTES);
         let rewritten = rewrite(definition.plan, session).map_err(failed)?;
         let Lowered { circuit, sources, schema } = lower(&rewritten, session).map_err(failed)?;
@@ -73,26 +87,24 @@ impl QueryCompiler {
             let provider = source_as_provider(&table).map_err(failed)?;
             let Some(SourceTable(source)) = provider.downcast_ref::<SourceTable>() else {
                 return Err(QueryError::Invalid(format!(
-                    "a view reads topics and views, and {name} is neither"
+                    "a view reads topics, entities and views, and {name} is none"
                 )));
             };
-            Ok(Box::new(TopicChanges::new(source.clone(), columns)?) as Box<dyn view::Source>)
+            let changes: Box<dyn view::Source> = match &source.relation.kind {
+                Kind::Topic { .. } => Box::new(TopicChanges::new(source.clone(), columns)?),
+                Kind::Kept { .. } => Box::new(EntityChanges::new(ground, &source.relation, columns)?),
+            };
+            Ok(changes)
         });
         let sources = changes.collect::<Result<Vec<_>, QueryError>>()?;
-        let (reads, views) = (definition.reads, definition.views);
-        Ok(Compiled { circuit, sources, columns, codec, reads, views })
+        let (reads, entities, views) = (definition.reads, definition.entities, definition.views);
+        Ok(Compiled { circuit, sources, columns, codec, reads, entities, views })
     }
 }
 
 impl Compiler for QueryCompiler {
-    fn compile(
-        &self,
-        store: &Store,
-        catalogue: &Catalogue,
-        view: &CreateView,
-        reads: Option<&[ViewRead]>,
-    ) -> Result<Compiled, DdlError> {
-        self.compiled(store, catalogue, view, reads).map_err(|error| match error {
+    fn compile(&self, ground: &Ground, view: &CreateView, declared: bool) -> Result<Compiled, DdlError> {
+        self.compiled(ground, view, declared).map_err(|error| match error {
             QueryError::Ddl(error) => error,
             QueryError::At { .. } => DdlError::Syntax(error.to_string()),
             QueryError::NotFound(what) => DdlError::Unknown(what),

@@ -10,7 +10,7 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, TableSource, Volatility};
-use recount_store::ddl::{CreateView, ViewRead};
+use recount_store::ddl::{CreateView, ViewEntity, ViewRead};
 use recount_store::{Catalogue, Store, ViewState};
 use recount_types::TopicName;
 use recount_views::view;
@@ -24,10 +24,11 @@ use crate::moment::Moment;
 use crate::names::{self, Named};
 use crate::plan::Planner;
 use crate::relation::{Relation, in_sql};
-use crate::relations::{NoRelations, Periods};
+use crate::relations::{Described, NoRelations, Periods};
 use crate::scan::{Source, SourceTable};
 use crate::settings::Stopped;
 use crate::statement::{self, Statement};
+use crate::temporal::Cut;
 
 /// Most views that read one another.
 const DEPTH_MAX: usize = 30;
@@ -38,6 +39,8 @@ pub(crate) struct Definition {
     pub(crate) plan: LogicalPlan,
     /// The topics that it reads, each once.
     pub(crate) reads: Vec<ViewRead>,
+    /// The entities that it reads, each version once.
+    pub(crate) entities: Vec<ViewEntity>,
     /// The views that it reads, each once.
     pub(crate) views: Vec<TopicName>,
 }
@@ -45,7 +48,11 @@ pub(crate) struct Definition {
 /// As of when, and where notices go.
 pub(crate) struct As<'a> {
     pub(crate) catalogue: &'a Catalogue,
+    /// What an entity is like, or a version of it.
+    pub(crate) entities: &'a dyn Fn(&str, Option<u32>) -> Result<Option<Described>, QueryError>,
     pub(crate) moment: &'a Moment,
+    /// What to do about keys of entities that stopped.
+    pub(crate) stopped: Stopped,
     pub(crate) notices: &'a Notices,
     /// How many views read this one, one through the other.
     pub(crate) depth: usize,
@@ -53,20 +60,21 @@ pub(crate) struct As<'a> {
     pub(crate) nested: &'a RefCell<BTreeMap<TopicName, LogicalPlan>>,
 }
 
-/// Plans the query of a view, with those of the views that it reads in it. `reads` is what it read when it was declared: `*` means the
-/// same columns for ever.
+/// Plans the query of a view, with those of the views that it reads in it. One that was `declared` before knows what it read then: `*` means
+/// the same columns for ever.
 pub(crate) fn define(
     state: &SessionState,
     store: &Store,
     view: &CreateView,
-    reads: Option<&[ViewRead]>,
+    declared: bool,
     of: &As<'_>,
 ) -> Result<Definition, QueryError> {
     let (statement, cuts) = statement::parse(&view.query)?;
     let Statement::Query(mut query) = statement else {
         return Err(QueryError::Invalid("a view is made by SELECT, WITH or VALUES".to_owned()));
     };
-    if let Some(cut) = cuts.first() {
+    let is_of_time = |cut: &&Cut| !cut.clauses.are_of_now();
+    if let Some(cut) = cuts.iter().find(is_of_time) {
         let what = "a view has no time of its own: leave the clause out, and ask the view itself as of when";
         return Err(QueryError::at(cut.at, what));
     }
@@ -75,7 +83,7 @@ pub(crate) fn define(
         let parsed = TopicName::parse(name).ok();
         let Some(read) = parsed.and_then(|name| of.catalogue.view(&name)).filter(|_| version.is_none())
         else {
-            return find(store, of.catalogue, name, version, reads);
+            return find(store, view, name, version, declared, of);
         };
         views.borrow_mut().insert(read.name.clone());
         if let Some(plan) = nested.borrow().get(&read.name) {
@@ -88,18 +96,24 @@ pub(crate) fn define(
     };
     let named = names::resolve(&mut query, cuts, &find)?;
     let mut sources: HashMap<String, Arc<dyn TableSource>> = HashMap::new();
-    let mut definition_reads: Vec<ViewRead> = Vec::new();
-    for Named { key, relation, .. } in named {
+    let (mut reads, mut entities): (Vec<ViewRead>, Vec<ViewEntity>) = (Vec::new(), Vec::new());
+    for Named { key, relation, clauses } in named {
         let Ok(name) = TopicName::parse(&relation.name) else { continue };
         if let Some(plan) = nested.borrow().get(&name).filter(|_| views.borrow().contains(&name)) {
             sources.insert(key, provider_as_source(Arc::new(ViewTable::new(plan.clone(), None))));
             continue;
         }
-        if !definition_reads.iter().any(|read| read.topic == name) {
-            definition_reads.push(ViewRead { topic: name, columns: relation.visible_columns() });
+        let columns = relation.visible_columns();
+        if relation.is_kept() {
+            let version = clauses.version;
+            if !entities.iter().any(|read| read.entity == name && read.version == version) {
+                entities.push(ViewEntity { entity: name, version, columns });
+            }
+        } else if !reads.iter().any(|read| read.topic == name) {
+            reads.push(ViewRead { topic: name, columns });
         }
         let (store, notices) = (store.clone(), of.notices.clone());
-        let (moment, stopped) = (of.moment.clone(), Stopped::Fail);
+        let (moment, stopped) = (of.moment.clone(), of.stopped);
         let source = Arc::new(Source { relation, moment, store, notices, stopped });
         sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
     }
@@ -111,7 +125,7 @@ pub(crate) fn define(
     let plan = shaped(plan, view)?;
     depth::check(&plan).map_err(failed)?;
     let views = views.into_inner().into_iter().collect();
-    Ok(Definition { plan, reads: definition_reads, views })
+    Ok(Definition { plan, reads, entities, views })
 }
 
 /// The plan of a view that another one reads.
@@ -127,34 +141,38 @@ fn nested_plan(
     }
     let statement = view::definition(of.catalogue, read).map_err(QueryError::Invalid)?;
     let deeper = As { depth: of.depth + 1, ..*of };
-    Ok(define(state, store, &statement, Some(&statement.reads), &deeper)?.plan)
+    Ok(define(state, store, &statement, true, &deeper)?.plan)
 }
 
-/// The topic of a name.
+/// The topic or entity of a name.
 fn find(
     store: &Store,
-    catalogue: &Catalogue,
+    view: &CreateView,
     name: &str,
     version: Option<u32>,
-    reads: Option<&[ViewRead]>,
+    declared: bool,
+    of: &As<'_>,
 ) -> Result<Relation, QueryError> {
     let parsed = TopicName::parse(name).ok();
     let topic =
-        parsed.as_ref().and_then(|name| catalogue.by_name(name)).filter(|topic| !topic.name.is_system());
+        parsed.as_ref().and_then(|name| of.catalogue.by_name(name)).filter(|topic| !topic.name.is_system());
     if let Some(topic) = topic.filter(|_| version.is_none()) {
-        let read = reads.and_then(|reads| reads.iter().find(|read| read.topic == topic.name));
+        let read = view.reads.iter().find(|read| declared && read.topic == topic.name);
         return Ok(Relation::of_topic_with(topic.info(), read.map(|read| read.columns.as_slice())));
     }
-    let is = |what: &str| {
-        let what = format!("{} is {what}, and a view reads topics and views", in_sql(name));
-        Err(QueryError::Invalid(what))
-    };
-    match parsed {
-        Some(name) if catalogue.entity(&name).is_some() => is("an entity"),
-        _ => match Relation::find(store, &NoRelations, name, version, Periods::default()) {
-            Ok(_) => is("what does not fit a topic"),
-            Err(error) => Err(error),
-        },
+    if let Some(entity) = parsed.as_ref().filter(|name| of.catalogue.entity(name).is_some())
+        && let Some(described) = (of.entities)(name, version)?
+    {
+        let is_it = |read: &&ViewEntity| declared && read.entity == *entity && read.version == version;
+        let read = view.entities.iter().find(is_it);
+        return Ok(Relation::kept_with(name, described, read.map(|read| read.columns.as_slice())));
+    }
+    match Relation::find(store, &NoRelations, name, version, Periods::default()) {
+        Ok(_) => Err(QueryError::Invalid(format!(
+            "{} is what does not fit a topic, and a view reads topics, entities and views",
+            in_sql(name)
+        ))),
+        Err(error) => Err(error),
     }
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 mod chance;
 mod coverage;
 mod database;
+mod judge;
 mod query;
 mod reference;
 mod run;

@@ -11,7 +11,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{
     self, Aggregate, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
-    Projection, SkipType, Sort, TableScan, TableSource, Union, WindowFrame, WindowFrameBound,
+    Projection, SkipType, Sort, TableScan, TableSource, Union, Unnest, WindowFrame, WindowFrameBound,
     WindowFrameUnits, WindowFunctionDefinition, lit,
 };
 use recount_flow::circuit::{Circuit, Input};
@@ -22,6 +22,7 @@ use recount_flow::operators::{self, Call, Frame, Function, JoinKind, On, WindowF
 
 use super::expr::Evaluate;
 use crate::error::QueryError;
+use crate::functions::deviation;
 
 /// A relation that a circuit reads.
 #[derive(Clone)]
@@ -119,6 +120,7 @@ impl Lowering<'_> {
             LogicalPlan::Sort(Sort { input, fetch: None, .. }) => self.plan(input),
             LogicalPlan::Limit(limit) => self.limit(limit),
             LogicalPlan::Window(window) => self.window(window),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             other => Err(refused(what(other))),
         }
     }
@@ -357,6 +359,20 @@ impl Lowering<'_> {
         self.project(&kept, &all, given)
     }
 
+    fn unnest(&mut self, unnest: &Unnest) -> Result<Input> {
+        let Unnest { input, list_type_columns, struct_type_columns, schema, options, .. } = unnest;
+        let is_plain = struct_type_columns.is_empty()
+            && !options.preserve_nulls()
+            && list_type_columns.iter().all(|(_, list)| list.depth == 1)
+            && schema.fields().len() == input.schema().fields().len();
+        if !is_plain {
+            return Err(refused("unnest of what is no list of values"));
+        }
+        let from = self.plan(input)?;
+        let lists = list_type_columns.iter().map(|(column, _)| *column).collect();
+        Ok(self.add(operators::Unnest::new(lists), vec![from]))
+    }
+
     /// An input with its keys as columns behind the others; and where the keys are.
     fn keyed(&mut self, keys: &[Expr], schema: &DFSchema, from: Input) -> Result<(Input, Vec<usize>)> {
         let computed = keys.iter().filter(|key| column_of(key, schema).is_none());
@@ -431,6 +447,10 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
             let text = between.try_as_str().flatten().unwrap_or_default();
             Function::StringAgg(text.into())
         }
+        (name, [_]) if let Some(of) = deviation(name) => match result {
+            DataType::Float64 => return Err(refused(&format!("{name} of DOUBLE (CAST it to a DECIMAL)"))),
+            _ => Function::Deviation(of),
+        },
         (name, _) => return Err(refused(&format!("the aggregate function {name}"))),
     };
     let depends_on_order =
@@ -534,7 +554,6 @@ fn what(plan: &LogicalPlan) -> &'static str {
         LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE",
         LogicalPlan::Distinct(Distinct::On(_)) => "DISTINCT ON",
         LogicalPlan::Values(_) => "VALUES",
-        LogicalPlan::Unnest(_) => "unnest",
         LogicalPlan::Subquery(_) => "such a subquery",
         _ => "this clause",
     }

@@ -19,3 +19,5 @@ mod support;
 mod temporal;
 mod topics;
 mod views;
+mod views_of_entities;
+mod windows;

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use recount_env::block_on;
-use recount_query::{Outcome, SessionSettings, Settings, Sql};
+use recount_query::{Outcome, SessionSettings, Settings, Sql, Stopped};
 use recount_store::{AppendRequest, EventWrite};
 use recount_types::{NewEvent, TopicName};
 use recount_views::Views;
@@ -15,13 +15,13 @@ const BALANCES: &str = "CREATE MATERIALIZED VIEW balances AS
     SELECT accountid, sum(amount) AS balance, count(*) AS n FROM transactions GROUP BY accountid";
 
 /// A database that runs every statement.
-struct Bank {
+pub(crate) struct Bank {
     bench: Bench,
     sql: Sql,
 }
 
 impl Bank {
-    fn new() -> Bank {
+    pub(crate) fn new() -> Bank {
         Bank::of(Bench::with_entities())
     }
 
@@ -30,9 +30,13 @@ impl Bank {
         Bank { bench, sql }
     }
 
-    fn run(&self, statement: &str) -> String {
+    pub(crate) fn run(&self, statement: &str) -> String {
+        self.run_in(statement, &SessionSettings::default())
+    }
+
+    fn run_in(&self, statement: &str, session: &SessionSettings) -> String {
         self.bench.block_on(async {
-            match self.sql.run(statement, &SessionSettings::default()).await {
+            match self.sql.run(statement, session).await {
                 Ok(Outcome::Executed(executed)) => {
                     format!("{} {} at {}\n", executed.statement, executed.name, executed.position)
                 }
@@ -44,12 +48,25 @@ impl Bank {
         })
     }
 
+    /// Statements with keys that stopped left out.
+    pub(crate) fn with_stopped_left_out(&self, statements: &[&str]) -> String {
+        let session = SessionSettings { stopped: Stopped::Skip, ..SessionSettings::default() };
+        statements.iter().map(|sql| format!("> {sql}\n{}", self.run_in(sql, &session))).collect()
+    }
+
+    /// Asks until the answer is the expected one: what happens beside takes its time.
+    pub(crate) fn until(&self, sql: &str, expected: &str) {
+        while self.run(sql) != expected {
+            std::thread::yield_now();
+        }
+    }
+
     /// Statements, each with what it says.
-    fn script(&self, statements: &[&str]) -> String {
+    pub(crate) fn script(&self, statements: &[&str]) -> String {
         statements.iter().map(|sql| format!("> {sql}\n{}", self.run(sql))).collect()
     }
 
-    fn declare(&self, statements: &[&str]) {
+    pub(crate) fn declare(&self, statements: &[&str]) {
         for sql in statements {
             let said = self.run(sql);
             assert!(!said.contains("error"), "{sql}: {said}");

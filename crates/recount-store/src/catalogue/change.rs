@@ -3,7 +3,7 @@
 use recount_types::TopicName;
 use serde::{Deserialize, Serialize};
 
-use super::views::Read;
+use super::views::{EntityRead, Read};
 use crate::schema::{TopicDefinition, name};
 
 /// What an event of `_catalog` says. Persisted as JSON.
@@ -95,6 +95,9 @@ pub(crate) enum Change {
         name: TopicName,
         /// The topics that it reads.
         reads: Vec<Read>,
+        /// The entities that it reads.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entities: Vec<EntityRead>,
         /// The views that it reads.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         views: Vec<u32>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use recount_types::{EntityId, Position, TopicId, TopicName, ViewId};
 use serde::{Deserialize, Serialize};
 
-use super::views::Read;
+use super::views::{EntityRead, Read};
 use super::{Catalogue, EntityState, EntityVersion, FIRST_USER_TOPIC, TopicState, ViewState};
 use crate::schema::{TopicDefinition, name};
 
@@ -36,6 +36,8 @@ struct SavedView {
     name: TopicName,
     created: u64,
     reads: Vec<Read>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    entities: Vec<EntityRead>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     views: Vec<u32>,
     text: String,
@@ -135,10 +137,10 @@ impl Catalogue {
         catalogue.entities.begin_ids_at(saved.next_entity);
         if let Some(SavedViews { mut views, next_view }) = saved.views {
             views.sort_by_key(|view| view.id);
-            for SavedView { id, name, created, reads, views, text } in views {
+            for SavedView { id, name, created, reads, entities, views, text } in views {
                 let (id, created) = (ViewId(id), Position(created));
                 let views = views.into_iter().map(ViewId).collect();
-                catalogue.views.create(ViewState { id, name, text, reads, views, created })?;
+                catalogue.views.create(ViewState { id, name, text, reads, entities, views, created })?;
             }
             catalogue.views.begin_ids_at(next_view);
         }
@@ -152,6 +154,7 @@ fn save_view(view: &ViewState) -> SavedView {
         name: view.name.clone(),
         created: view.created.0,
         reads: view.reads.clone(),
+        entities: view.entities.clone(),
         views: view.views.iter().map(|view| view.0).collect(),
         text: view.text.clone(),
     }

@@ -34,9 +34,23 @@ impl Bench {
                         topic: TopicName::parse(name).unwrap(),
                         columns: vec!["n".to_owned()],
                     };
-                    let is_view =
-                        |name: &&str| self.catalogue.view(&TopicName::parse(name).unwrap()).is_some();
-                    let (views, topics): (Vec<&str>, Vec<&str>) = from.split(", ").partition(is_view);
+                    let is_view = |name: &&str| {
+                        TopicName::parse(name).is_ok_and(|name| self.catalogue.view(&name).is_some())
+                    };
+                    let (views, others): (Vec<&str>, Vec<&str>) = from.split(", ").partition(is_view);
+                    let is_entity = |name: &&str| {
+                        let name = name.split(" FOR VERSION ").next().unwrap();
+                        self.catalogue.entity(&TopicName::parse(name).unwrap()).is_some()
+                    };
+                    let (entities, topics): (Vec<&str>, Vec<&str>) = others.into_iter().partition(is_entity);
+                    let entity = |of: &str| {
+                        let (name, version) = of
+                            .split_once(" FOR VERSION ")
+                            .map_or((of, None), |(name, version)| (name, Some(version.parse().unwrap())));
+                        let entity = TopicName::parse(name).unwrap();
+                        crate::ddl::ViewEntity { entity, version, columns: vec!["b".to_owned()] }
+                    };
+                    create.entities = entities.into_iter().map(entity).collect();
                     create.views = views.into_iter().map(|name| TopicName::parse(name).unwrap()).collect();
                     create.reads = topics.into_iter().map(read).collect();
                 }
@@ -404,4 +418,42 @@ fn views_are_made_and_dropped() {
     // Ids are not used again, even when no view is left.
     bench.check("CREATE MATERIALIZED VIEW v AS SELECT n FROM t", expect![[r#"{"change":"create_view","id":5,"name":"v","reads":[{"topic":16,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t"}"#]]);
     expect![[r#"{"topics":[{"id":16,"schema":1,"created":1,"dropped":false,"definition":{"name":"t"}},{"id":17,"schema":1,"created":2,"dropped":true,"definition":{"name":"rates"}}],"entities":[],"next_entity":1,"views":{"views":[{"id":5,"name":"v","created":12,"reads":[{"topic":16,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t"}],"next_view":6}}"#]].assert_eq(&String::from_utf8(bench.catalogue.save()).unwrap());
+}
+
+#[test]
+fn views_read_entities() {
+    let mut bench = Bench::new();
+    for sql in [
+        "CREATE ENTITY e FROM t STATE (n INT) WHEN ANY THEN DELETE",
+        "CREATE OR REPLACE ENTITY e FROM t STATE (b INT) WHEN ANY THEN DELETE",
+        "CREATE OR REPLACE ENTITY e FROM t STATE (b INT, c INT) WHEN ANY THEN DELETE",
+        "SWITCH e 3",
+    ] {
+        bench.run(sql);
+    }
+    bench.check(
+        "CREATE MATERIALIZED VIEW v AS SELECT n FROM t, e, e FOR VERSION 2",
+        expect![[r#"{"change":"create_view","id":1,"name":"v","reads":[{"topic":16,"columns":["n"]}],"entities":[{"entity":1,"columns":["b"]},{"entity":1,"version":2,"columns":["b"]}],"text":"CREATE MATERIALIZED VIEW v AS SELECT n FROM t, e, e FOR VERSION 2"}"#]],
+    );
+    bench.check("CREATE MATERIALIZED VIEW w AS SELECT n FROM e", expect![[r#"{"change":"create_view","id":2,"name":"w","reads":[],"entities":[{"entity":1,"columns":["b"]}],"text":"CREATE MATERIALIZED VIEW w AS SELECT n FROM e"}"#]]);
+    bench.check(
+        "DROP ENTITY e VERSION 2",
+        expect!["Conflict: version 2 of entity e cannot be dropped: view v reads it. Drop that first"],
+    );
+    bench.check(
+        "DROP ENTITY e VERSION 1",
+        expect![[r#"{"change":"drop_entity_version","id":1,"version":1}"#]],
+    );
+    bench.run("DROP MATERIALIZED VIEW v");
+    bench.check(
+        "DROP ENTITY e VERSION 2",
+        expect![[r#"{"change":"drop_entity_version","id":1,"version":2}"#]],
+    );
+    bench.check(
+        "DROP ENTITY e",
+        expect!["Conflict: entity e cannot be dropped: view w reads it. Drop that first"],
+    );
+    expect![[r#"{"topics":[{"id":16,"schema":1,"created":1,"dropped":false,"definition":{"name":"t"}},{"id":17,"schema":1,"created":2,"dropped":false,"definition":{"name":"rates"}}],"entities":[{"id":1,"name":"e","created":3,"dropped":false,"current":3,"last":3,"skipped":[],"versions":[{"version":3,"topic":16,"lookups":[],"created":5,"switched":6,"text":"CREATE OR REPLACE ENTITY e FROM t STATE (b INT, c INT) WHEN ANY THEN DELETE"}]}],"next_entity":2,"views":{"views":[{"id":2,"name":"w","created":8,"reads":[],"entities":[{"entity":1,"columns":["b"]}],"text":"CREATE MATERIALIZED VIEW w AS SELECT n FROM e"}],"next_view":3}}"#]].assert_eq(&String::from_utf8(bench.catalogue.save()).unwrap());
+    bench.run("DROP MATERIALIZED VIEW w");
+    bench.check("DROP ENTITY e", expect![[r#"{"change":"drop_entity","id":1}"#]]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use recount_types::limits::VIEWS_MAX;
-use recount_types::{Position, TopicId, TopicName, ViewId};
+use recount_types::{EntityId, Position, TopicId, TopicName, ViewId};
 use serde::{Deserialize, Serialize};
 
 use super::{Catalogue, Change, Planned};
@@ -22,6 +22,8 @@ pub struct ViewState {
     pub text: String,
     /// The topics that it reads, each once.
     pub reads: Vec<Read>,
+    /// The entities that it reads, each once with each version.
+    pub entities: Vec<EntityRead>,
     /// The views that it reads, each once; all are older.
     pub views: Vec<ViewId>,
     /// Where it was created.
@@ -33,6 +35,18 @@ pub struct ViewState {
 #[serde(deny_unknown_fields)]
 pub struct Read {
     topic: u32,
+    /// The columns that `*` stands for.
+    pub columns: Vec<String>,
+}
+
+/// An entity that a view reads. Persisted as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntityRead {
+    entity: u32,
+    /// This version; the one that answers otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// The columns that `*` stands for.
     pub columns: Vec<String>,
 }
@@ -50,6 +64,20 @@ impl Read {
     /// The topic.
     pub fn topic(&self) -> TopicId {
         TopicId(self.topic)
+    }
+}
+
+impl EntityRead {
+    /// The entity.
+    pub fn entity(&self) -> EntityId {
+        EntityId(self.entity)
+    }
+}
+
+impl ViewState {
+    /// What it adds to the state in a prologue, about.
+    fn bytes(&self) -> usize {
+        view_bytes(&self.text, &self.reads, &self.entities)
     }
 }
 
@@ -75,6 +103,13 @@ impl Views {
         self.live().find(|view| view.reads.iter().any(|read| read.topic() == topic))
     }
 
+    /// A view that reads an entity; if it is of one version, that one.
+    pub(super) fn reader_of_entity(&self, entity: EntityId, version: Option<u32>) -> Option<&Arc<ViewState>> {
+        let reads =
+            |read: &EntityRead| read.entity() == entity && (version.is_none() || read.version == version);
+        self.live().find(|view| view.entities.iter().any(reads))
+    }
+
     pub(super) fn next_id(&self) -> u32 {
         self.next_id
     }
@@ -96,7 +131,7 @@ impl Views {
             return Err(format!("view {name} reads view {unknown}, which is not there"));
         }
         self.next_id = id.0 + 1;
-        self.definitions_bytes += view_bytes(&view.text, &view.reads);
+        self.definitions_bytes += view.bytes();
         self.by_name.insert(name.clone(), Arc::new(view));
         Ok(())
     }
@@ -106,7 +141,7 @@ impl Views {
         let found = self.by_id(ViewId(id)).cloned();
         let view = found.ok_or_else(|| format!("there is no view {id}"))?;
         self.by_name.remove(&view.name);
-        self.definitions_bytes -= view_bytes(&view.text, &view.reads);
+        self.definitions_bytes -= view.bytes();
         Ok(())
     }
 
@@ -131,14 +166,19 @@ impl Catalogue {
             let topic = self.live(&read.topic)?.id.0;
             reads.push(Read { topic, columns: read.columns.clone() });
         }
+        let mut entities = Vec::with_capacity(create.entities.len());
+        for read in &create.entities {
+            let entity = self.live_entity(&read.entity)?.id.0;
+            entities.push(EntityRead { entity, version: read.version, columns: read.columns.clone() });
+        }
         let mut views = Vec::with_capacity(create.views.len());
         for read in &create.views {
             let view = self.view(read).ok_or_else(|| DdlError::NoView(read.clone()))?;
             views.push(view.id.0);
         }
-        self.has_room(view_bytes(&create.text, &reads), 0)?;
+        self.has_room(view_bytes(&create.text, &reads, &entities), 0)?;
         let (id, text) = (self.views.next_id, create.text.clone());
-        let change = Change::CreateView { id, name: name.clone(), reads, views, text };
+        let change = Change::CreateView { id, name: name.clone(), reads, entities, views, text };
         Ok(Planned { name, version: None, change })
     }
 
@@ -165,9 +205,10 @@ impl Catalogue {
 }
 
 /// What a view adds to the state in a prologue, about, with the longest name.
-fn view_bytes(text: &str, reads: &[Read]) -> usize {
+fn view_bytes(text: &str, reads: &[Read], entities: &[EntityRead]) -> usize {
     const OTHERS: usize = 400;
     let json = |text: &str| serde_json::to_string(text).expect("a text has a JSON form").len();
     let reads = serde_json::to_string(reads).expect("names have a JSON form").len();
-    json(text) + reads + OTHERS
+    let entities = serde_json::to_string(entities).expect("names have a JSON form").len();
+    json(text) + reads + entities + OTHERS
 }

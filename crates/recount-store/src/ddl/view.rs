@@ -28,6 +28,8 @@ pub struct CreateView {
     pub query: String,
     /// The topics that the query reads; filled in by whoever plans it, as the next are.
     pub reads: Vec<ViewRead>,
+    /// The entities that it reads.
+    pub entities: Vec<ViewEntity>,
     /// The views that it reads.
     pub views: Vec<TopicName>,
     /// The statement as written, without its semicolon.
@@ -39,6 +41,17 @@ pub struct CreateView {
 pub struct ViewRead {
     /// Its name.
     pub topic: TopicName,
+    /// The columns that `*` stands for in the query, for ever.
+    pub columns: Vec<String>,
+}
+
+/// An entity that a view reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewEntity {
+    /// Its name.
+    pub entity: TopicName,
+    /// This version; the one that answers otherwise.
+    pub version: Option<u32>,
     /// The columns that `*` stands for in the query, for ever.
     pub columns: Vec<String>,
 }
@@ -78,8 +91,8 @@ pub(super) fn create_view(tokens: &mut Tokens<'_>) -> Result<CreateView, ParseEr
         return Err(tokens.expected("a query"));
     }
     let query = tokens.rest();
-    let (reads, views) = (Vec::new(), Vec::new());
-    Ok(CreateView { name, columns, query, reads, views, text: tokens.text().to_owned() })
+    let (reads, entities, views) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(CreateView { name, columns, query, reads, entities, views, text: tokens.text().to_owned() })
 }
 
 /// What follows DROP MATERIALIZED.

@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use recount_store::catalogue::{Catalogue, Read, ViewState};
+use recount_store::catalogue::{Catalogue, EntityRead, Read, ViewState};
 use recount_store::columns::columns_of;
-use recount_store::ddl::{self, AlterTopic, CreateView, Statement, ViewRead};
+use recount_store::ddl::{self, AlterTopic, CreateView, Statement, ViewEntity, ViewRead};
 use recount_store::schema::ColumnType;
 use recount_store::{DdlError, Executed};
-use recount_types::{Position, TopicId, TopicName, ViewId};
+use recount_types::{EntityId, Position, TopicId, TopicName, ViewId};
 
 use super::live::Held;
-use super::{LiveView, ViewInfo, ViewRows, ViewStatus};
+use super::{Ground, LiveView, ViewInfo, ViewRows, ViewStatus};
+use crate::bind::RowColumn;
 use crate::budget::HeldRows;
 use crate::error::ViewError;
 use crate::live::Live;
 use crate::lock;
-use crate::views::{Inner, Views};
+use crate::views::{Inner, Views, plan};
 
 /// A position, and the rows of entities and of views there.
 pub type FrozenAll = (Position, Vec<HeldRows>, Vec<ViewRows>);
@@ -34,8 +35,8 @@ impl KnownViews {
         self.live.retain(|id, _| catalogue.views().any(|view| view.id == *id));
         self.broken.clear();
         for view in catalogue.views() {
-            let schemas = schemas(catalogue, view);
-            if self.live.get(&view.id).is_some_and(|live| live.schemas == schemas) {
+            let read = WhatIsRead::of(catalogue, view);
+            if self.live.get(&view.id).is_some_and(|live| live.read == read) {
                 continue;
             }
             match inner.made(catalogue, view) {
@@ -53,15 +54,18 @@ impl Inner {
     /// A view as the catalogue has it.
     fn made(&self, catalogue: &Arc<Catalogue>, view: &ViewState) -> Result<LiveView, String> {
         let statement = definition(catalogue, view)?;
-        let (store, compiler, catalogue) = (self.store.clone(), self.compiler.clone(), catalogue.clone());
-        let (schemas, catalogue_topics) = (schemas(&catalogue, view), catalogue.clone());
-        let make = move || compiler.compile(&store, &catalogue, &statement, Some(&statement.reads));
+        let (compiler, ground) = (self.compiler.clone(), self.ground(catalogue));
+        let make = move || compiler.compile(&ground, &statement, true);
         let compiled = make().map_err(|error| error.to_string())?;
-        let topics = schemas.iter().filter_map(|(id, _)| catalogue_topics.by_id(*id));
-        let topics = topics.map(|topic| topic.name.clone()).collect();
+        let read = WhatIsRead::of(catalogue, view);
+        let topics = read.topics(catalogue);
         let of = (view.id, view.name.clone(), view.text.clone(), topics);
         let with = (self.store.clone(), self.env.clock.clone(), self.budget.share());
-        Ok(LiveView::new(of, schemas, (Box::new(make), compiled), with))
+        Ok(LiveView::new(of, read, (Box::new(make), compiled), with))
+    }
+
+    fn ground(&self, catalogue: &Arc<Catalogue>) -> Ground {
+        Ground::new(self.store.clone(), catalogue.clone(), self.feeds())
     }
 
     fn find_view(&self, name: &str) -> Result<Arc<LiveView>, ViewError> {
@@ -82,17 +86,22 @@ impl Inner {
     /// Declares a view.
     pub(crate) fn create_view(&self, mut create: Box<CreateView>) -> Result<Executed, DdlError> {
         let planned_on = self.store.catalogue();
-        let compiled = self.compiler.compile(&self.store, &planned_on, &create, None)?;
-        (create.reads, create.views) = (compiled.reads, compiled.views);
+        let compiled = self.compiler.compile(&self.ground(&planned_on), &create, false)?;
+        (create.reads, create.entities, create.views) = (compiled.reads, compiled.entities, compiled.views);
         let check = |catalogue: &Catalogue| {
             if std::ptr::eq(catalogue, &*planned_on) {
                 return Ok(());
             }
-            let again = self.compiler.compile(&self.store, catalogue, &create, None)?;
-            if again.reads == create.reads && again.views == create.views {
+            let ground = self.ground(&Arc::new(catalogue.clone()));
+            let again = self.compiler.compile(&ground, &create, false)?;
+            if (&again.reads, &again.entities, &again.views)
+                == (&create.reads, &create.entities, &create.views)
+            {
                 return Ok(());
             }
-            Err(DdlError::Invalid("a topic that the view reads was altered meanwhile: try again".to_owned()))
+            Err(DdlError::Invalid(
+                "a topic or entity that the view reads was altered meanwhile: try again".to_owned(),
+            ))
         };
         recount_env::block_on(self.store.define(Statement::CreateView(create.clone()), &check))
     }
@@ -100,8 +109,7 @@ impl Inner {
     /// Refuses to alter a topic in a way in which a view cannot be kept any more.
     pub(crate) fn views_remain(&self, catalogue: &Catalogue, alter: &AlterTopic) -> Result<(), DdlError> {
         let Some(topic) = catalogue.by_name(&alter.name) else { return Ok(()) };
-        let reads_it =
-            |view: &&Arc<ViewState>| schemas(catalogue, view).iter().any(|(read, _)| *read == topic.id);
+        let reads_it = |view: &&Arc<ViewState>| WhatIsRead::of(catalogue, view).reads_topic(topic.id);
         let mut readers = catalogue.views().filter(reads_it).peekable();
         if readers.peek().is_none() {
             return Ok(());
@@ -169,7 +177,7 @@ impl Views {
             let catalogue = inner.store.catalogue();
             let is_of_now = |live: &Arc<LiveView>| {
                 let view = catalogue.view_by_id(live.id);
-                view.is_none_or(|view| schemas(&catalogue, view) == live.schemas)
+                view.is_none_or(|view| WhatIsRead::of(&catalogue, view) == live.read)
             };
             // Of a topic that was altered meanwhile, it may have read events as the topic was before.
             let Some(before) = found.iter().find(|live| !is_of_now(live)) else { return Ok(frozen) };
@@ -229,27 +237,91 @@ pub fn definition(catalogue: &Catalogue, view: &ViewState) -> Result<CreateView,
         Ok(ViewRead { topic: topic.name.clone(), columns: read.columns.clone() })
     };
     let reads = view.reads.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    let entity = |read: &EntityRead| {
+        let entity = catalogue.entity_by_id(read.entity()).filter(|entity| !entity.dropped);
+        let entity = entity.ok_or_else(|| format!("entity number {} is gone", read.entity()))?;
+        let (version, columns) = (read.version, read.columns.clone());
+        Ok(ViewEntity { entity: entity.name.clone(), version, columns })
+    };
+    let entities = view.entities.iter().map(entity).collect::<Result<Vec<_>, String>>()?;
     let views = view.views.iter().filter_map(|id| catalogue.view_by_id(*id));
-    Ok(CreateView { reads, views: views.map(|view| view.name.clone()).collect(), ..statement })
+    let views = views.map(|view| view.name.clone()).collect();
+    Ok(CreateView { reads, entities, views, ..statement })
 }
 
-/// A topic that a view reads: its columns there, with their types and whether they may be null.
-pub(crate) type TopicRead = (TopicId, Vec<(String, ColumnType, bool)>);
-
-/// The topics that a view reads, itself or through others.
-fn schemas(catalogue: &Catalogue, view: &ViewState) -> Vec<TopicRead> {
-    let mut schemas: BTreeMap<TopicId, Vec<(String, ColumnType, bool)>> = BTreeMap::new();
-    let mut open: Vec<&ViewState> = vec![view];
-    let mut seen: BTreeSet<ViewId> = BTreeSet::new();
-    while let Some(view) = open.pop() {
-        for read in &view.reads {
-            let all = catalogue.by_id(read.topic()).map(|topic| columns_of(&topic.definition));
-            let mut columns = all.unwrap_or_default();
-            columns.retain(|(name, ..)| read.columns.contains(name));
-            schemas.entry(read.topic()).or_default().append(&mut columns);
+/// Refuses rows of an entity without what a view reads of them.
+pub(crate) fn views_still_fit(
+    catalogue: &Catalogue,
+    entity: &TopicName,
+    columns: &[RowColumn],
+) -> Result<(), DdlError> {
+    let Some(entity) = catalogue.entity(entity) else { return Ok(()) };
+    let Some(current) = entity.versions.get(&entity.current) else { return Ok(()) };
+    let before = plan(catalogue, entity, current).map_err(DdlError::Invalid)?;
+    for view in catalogue.views() {
+        let of_today = |read: &&EntityRead| read.entity() == entity.id && read.version.is_none();
+        for read in view.entities.iter().filter(of_today) {
+            let column_type = |of: &[RowColumn], name: &String| {
+                of.iter().find(|column| column.name == *name).map(|column| column.column_type)
+            };
+            let differs =
+                |name: &&String| column_type(columns, name) != column_type(&before.bound.columns, name);
+            if let Some(name) = read.columns.iter().find(differs) {
+                let (view, entity) = (&view.name, &entity.name);
+                return Err(DdlError::Invalid(format!(
+                    "view {view} reads column {name} of entity {entity}, which would be gone or of another type: keep the column, or drop the view first"
+                )));
+            }
         }
-        let others = view.views.iter().filter(|id| seen.insert(**id));
-        open.extend(others.filter_map(|id| catalogue.view_by_id(*id)).map(|view| &**view));
     }
-    schemas.into_iter().collect()
+    Ok(())
+}
+
+/// What a view reads, itself or through others, and how that is. Once it is another, the view is made again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WhatIsRead {
+    /// The columns of each topic, with their types and whether they may be null.
+    topics: BTreeMap<TopicId, Vec<(String, ColumnType, bool)>>,
+    /// Of each version of an entity the events that it passes over, and the topics that it is made of with their schemas.
+    entities: BTreeMap<(EntityId, u32), (usize, Vec<(TopicId, u32)>)>,
+}
+
+impl WhatIsRead {
+    fn of(catalogue: &Catalogue, view: &ViewState) -> WhatIsRead {
+        let mut read = WhatIsRead { topics: BTreeMap::new(), entities: BTreeMap::new() };
+        let mut open: Vec<&ViewState> = vec![view];
+        let mut seen: BTreeSet<ViewId> = BTreeSet::new();
+        while let Some(view) = open.pop() {
+            for of_topic in &view.reads {
+                let all = catalogue.by_id(of_topic.topic()).map(|topic| columns_of(&topic.definition));
+                let mut columns = all.unwrap_or_default();
+                columns.retain(|(name, ..)| of_topic.columns.contains(name));
+                read.topics.entry(of_topic.topic()).or_default().append(&mut columns);
+            }
+            for of_entity in &view.entities {
+                let Some(entity) = catalogue.entity_by_id(of_entity.entity()) else { continue };
+                let version = of_entity.version.unwrap_or(entity.current);
+                let Some(definition) = entity.versions.get(&version) else { continue };
+                let topics = std::iter::once(&definition.topic).chain(&definition.lookups);
+                let schema = |id: &TopicId| (*id, catalogue.by_id(*id).map_or(0, |topic| topic.schema));
+                let made_of = (entity.skipped.len(), topics.map(schema).collect());
+                read.entities.insert((entity.id, version), made_of);
+            }
+            let others = view.views.iter().filter(|id| seen.insert(**id));
+            open.extend(others.filter_map(|id| catalogue.view_by_id(*id)).map(|view| &**view));
+        }
+        read
+    }
+
+    fn reads_topic(&self, topic: TopicId) -> bool {
+        let of_entities = self.entities.values().flat_map(|(_, topics)| topics);
+        self.topics.contains_key(&topic) || of_entities.into_iter().any(|(read, _)| *read == topic)
+    }
+
+    /// The names of all topics that it comes from.
+    fn topics(&self, catalogue: &Catalogue) -> Vec<TopicName> {
+        let of_entities = self.entities.values().flat_map(|(_, topics)| topics).map(|(topic, _)| *topic);
+        let all: BTreeSet<TopicId> = self.topics.keys().copied().chain(of_entities).collect();
+        all.into_iter().filter_map(|id| catalogue.by_id(id)).map(|topic| topic.name.clone()).collect()
+    }
 }

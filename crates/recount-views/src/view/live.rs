@@ -17,8 +17,7 @@ use recount_flow::relation::Relation;
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
-use super::all::TopicRead;
-use super::{Compiled, ViewInfo, ViewRows, ViewStatus};
+use super::{Compiled, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::feed::rounded_down;
@@ -43,8 +42,8 @@ type Make = Box<dyn Fn() -> Result<Compiled, DdlError> + Send + Sync>;
 pub(crate) struct LiveView {
     pub(crate) id: ViewId,
     pub(crate) info: ViewInfo,
-    /// The topics that it reads, and what of them.
-    pub(crate) schemas: Vec<TopicRead>,
+    /// What it reads.
+    pub(crate) read: WhatIsRead,
     store: Store,
     clock: Arc<dyn Clock>,
     make: Make,
@@ -94,7 +93,7 @@ impl LiveView {
     /// A view of what `make` makes, which has made `compiled`.
     pub(crate) fn new(
         (id, name, text, topics): (ViewId, TopicName, String, Vec<TopicName>),
-        schemas: Vec<TopicRead>,
+        read: WhatIsRead,
         (make, compiled): (Make, Compiled),
         (store, clock, memory): (Store, Arc<dyn Clock>, Share),
     ) -> LiveView {
@@ -116,7 +115,7 @@ impl LiveView {
         };
         let (state, shown) = (FairMutex::new(state), Mutex::default());
         let (failed, pace) = (Mutex::new(None), Mutex::default());
-        LiveView { id, info, schemas, store, clock, make, state, shown, failed, pace }
+        LiveView { id, info, read, store, clock, make, state, shown, failed, pace }
     }
 
     /// One epoch, or a part of the first one, towards `wanted`; true if there is more to do.
@@ -245,7 +244,7 @@ impl State {
             None => true,
             Some(read) => {
                 let next = read.next()?;
-                read.end(until);
+                read.end(until)?;
                 match next {
                     Some(mut rows) => {
                         rows.stamps.fill(until);
@@ -287,8 +286,9 @@ impl State {
             }
             changes.push(of_source);
         }
-        compiled.sources.iter_mut().for_each(|source| source.end(until));
-        let changes = changes.into_iter().map(|rows| rows.into_iter().map(|rows| rows.until(until)).collect());
+        compiled.sources.iter_mut().try_for_each(|source| source.end(until))?;
+        let changes =
+            changes.into_iter().map(|rows| rows.into_iter().map(|rows| rows.until(until)).collect());
         self.run(changes.collect(), until, true)?;
         self.position = until;
         self.check()
@@ -364,6 +364,14 @@ impl State {
         }
     }
 
+    /// How many keys of entities stopped, and why one of them did.
+    fn stopped(&self) -> Option<(u64, ViewError)> {
+        let sources = self.compiled.iter().flat_map(|compiled| &compiled.sources);
+        sources
+            .filter_map(|source| source.stopped())
+            .reduce(|(count, first), (more, _)| (count + more, first))
+    }
+
     fn unfit(&self) -> u64 {
         self.compiled.iter().flat_map(|compiled| &compiled.sources).map(|source| source.unfit()).sum()
     }
@@ -405,6 +413,7 @@ impl Held<'_> {
             errors: u64::try_from(self.state.error_count).unwrap_or(0),
             reason: self.state.errors.keys().next().cloned(),
             unfit: self.state.unfit(),
+            stopped: self.state.stopped(),
         }
     }
 }

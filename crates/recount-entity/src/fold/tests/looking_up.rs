@@ -23,6 +23,7 @@ fn given(of: &[(i64, Given)]) -> Events {
         events.positions.push(at as u64 + 1);
         events.times.push(at as i64);
         events.appended.push(at as i64);
+        events.ends.push(at as u64);
     }
     events
 }

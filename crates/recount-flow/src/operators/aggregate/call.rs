@@ -14,6 +14,7 @@ use super::ordered::Ordered;
 use super::value::Value;
 use super::wide::Wide;
 use crate::codec::{Order, RowCodec, Rows, sort_keys};
+use crate::moments::{Deviation, Moments};
 
 /// A function of the rows of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Function {
     Count,
     /// The sum: of decimals in 320 bits and an error if it is beyond the type of the result, of doubles rounded once.
     Sum,
+    /// A variance or a standard deviation, of decimals.
+    Deviation(Deviation),
     /// The least value.
     Min,
     /// The greatest value.
@@ -70,6 +73,8 @@ pub(in crate::operators) enum Kept {
     /// The sum, and of how many.
     Exact(Wide, i64),
     Doubles(ExactSum, i64),
+    /// And how many digits they have behind the point.
+    Moments(Box<Moments>, u8),
     /// For the least or greatest.
     Values(Values),
     /// How many are true, and false.
@@ -100,6 +105,7 @@ impl Call {
             Function::Sum => {
                 matches!(argument, DataType::Decimal128(..) | DataType::Decimal256(..) | DataType::Float64)
             }
+            Function::Deviation(_) => scale_of(argument).is_some(),
             Function::BoolAnd | Function::BoolOr => *argument == DataType::Boolean,
             Function::StringAgg(_) => *argument == DataType::Utf8,
             _ => true,
@@ -115,6 +121,10 @@ impl Call {
                 Kept::Doubles(ExactSum::new(), 0)
             }
             Function::Sum => Kept::Exact(Wide::default(), 0),
+            Function::Deviation(_) => {
+                let scale = self.argument.and_then(|column| scale_of(&types[column]));
+                Kept::Moments(Box::default(), scale.unwrap_or(0))
+            }
             Function::Min | Function::Max => Kept::Values(Values::new()),
             Function::BoolAnd | Function::BoolOr => Kept::Truths(0, 0),
             Function::First | Function::Last | Function::ArrayAgg | Function::StringAgg(_) => {
@@ -154,6 +164,13 @@ impl Call {
             Kept::Exact(_, 0) | Kept::Doubles(_, 0) | Kept::Truths(0, 0) => Value::Null,
             Kept::Exact(sum, _) => Value::Exact(self.fitting(*sum)?),
             Kept::Doubles(sum, _) => Value::Double(sum.value()),
+            Kept::Moments(moments, scale) => match self.function {
+                Function::Deviation(of) => {
+                    let result = moments.result(of, *scale).map_err(|error| error.to_string())?;
+                    result.map_or(Value::Null, Value::Exact)
+                }
+                _ => Value::Null,
+            },
             Kept::Truths(_, no) if self.function == Function::BoolAnd => Value::Boolean(*no == 0),
             Kept::Truths(yes, _) => Value::Boolean(*yes > 0),
             Kept::Values(values) => {
@@ -214,13 +231,10 @@ impl Kept {
         match self {
             Kept::Count(count) => *count += weight,
             Kept::Exact(sum, count) => {
-                let value = match array.data_type() {
-                    DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value(row),
-                    _ => i256::from_i128(array.as_primitive::<Decimal128Type>().value(row)),
-                };
-                sum.add(value, weight);
+                sum.add(exact(array, row), weight);
                 *count += weight;
             }
+            Kept::Moments(moments, _) => moments.add(exact(array, row), weight),
             Kept::Doubles(sum, count) => {
                 sum.add(array.as_primitive::<Float64Type>().value(row), weight);
                 *count += weight;
@@ -246,11 +260,28 @@ impl Kept {
     pub(in crate::operators) fn heap_bytes(&self) -> usize {
         match self {
             Kept::Doubles(..) => size_of::<ExactSum>() + 8 * 68,
+            Kept::Moments(moments, _) => size_of::<Moments>() + moments.heap_bytes(),
             Kept::Values(values) => bytes_of(values),
             Kept::Ordered(ordered) => ordered.heap_bytes(),
             Kept::Distinct(seen, kept) => bytes_of(seen) + size_of::<Kept>() + kept.heap_bytes(),
             _ => 0,
         }
+    }
+}
+
+/// How many digits behind the point a decimal has.
+fn scale_of(data_type: &DataType) -> Option<u8> {
+    match data_type {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => u8::try_from(*scale).ok(),
+        _ => None,
+    }
+}
+
+/// A decimal, a count of its scale.
+fn exact(array: &ArrayRef, row: usize) -> i256 {
+    match array.data_type() {
+        DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value(row),
+        _ => i256::from_i128(array.as_primitive::<Decimal128Type>().value(row)),
     }
 }
 

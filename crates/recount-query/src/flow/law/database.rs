@@ -1,7 +1,7 @@
 //! A case in a database: the same queries as views over topics. After every append a view has the rows that its query has there, and it has
 //! had them at every position before; whether it was declared first or later, whatever is appended at once, and after restarts.
 //!
-//! Rows of topics only come. That rows go is seen by the other cases, on circuits alone.
+//! Rows of topics only come; those of entities, which stand in the place of some topics, go as well.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,37 @@ use crate::sql::{Outcome, Sql};
 
 const COLUMNS: &str =
     "k BIGINT, n BIGINT NOT NULL, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, at TIMESTAMPTZ";
+
+/// The topic of an entity.
+fn events_of(entity: &str) -> String {
+    format!("events_{entity}")
+}
+
+/// Declares what a table of the query is: a topic, or an entity with the same columns. Its rows go, change, and turn out late.
+fn declare(bench: &Bench, chance: &mut Chance, table: usize, of_entities: &[bool]) {
+    let name = super::reference::name(table);
+    if !of_entities[table] {
+        bench.rows(&format!("CREATE TOPIC {name} ({COLUMNS})")).unwrap();
+        return;
+    }
+    let topic = events_of(&name);
+    bench.rows(&format!("CREATE TOPIC {topic} ({COLUMNS}) KEY (k) TIMESTAMP BY at")).unwrap();
+    let order = chance.one_of(&["", " ORDER BY EVENT TIME"]);
+    // The first table has nothing to look up.
+    let (lookup, v) = match table > 0 && !of_entities[0] && chance.one_in(2) {
+        true => (" LOOKUP t0 AS r ON r.k = k AS OF at", "coalesce(r.v, event.v)"),
+        false => ("", "event.v"),
+    };
+    bench
+        .rows(&format!(
+            "CREATE ENTITY {name} FROM {topic}{order}{lookup}
+             STATE (n BIGINT NOT NULL DEFAULT 0, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, at TIMESTAMPTZ)
+             WHEN (event.n = -1) THEN DELETE
+             WHEN (event.n = 0) THEN SET n = state.n + 1
+             WHEN ANY THEN SET n = event.n, v = {v}, t = event.t, d = event.d, b = event.b, at = event.at"
+        ))
+        .unwrap();
+}
 
 /// A database that can be closed and opened.
 struct Bench {
@@ -60,11 +91,15 @@ impl Bench {
         self.open().0.head().0
     }
 
-    fn append(&self, changes: &[(usize, Row)]) {
-        let event = |(table, row): &(usize, Row)| EventWrite {
-            topic: TopicName::parse(&super::reference::name(*table)).unwrap(),
-            key: None,
-            event: NewEvent { payload: row.json().into(), ..NewEvent::default() },
+    fn append(&self, changes: &[(usize, Row)], of_entities: &[bool]) {
+        let event = |(table, row): &(usize, Row)| {
+            let (name, mut row) = (super::reference::name(*table), row.clone());
+            let topic = if of_entities[*table] { events_of(&name) } else { name };
+            // Without a key it would belong to no row.
+            row.k = row.k.or(of_entities[*table].then_some(0));
+            let topic = TopicName::parse(&topic).unwrap();
+            let event = NewEvent { payload: row.json().into(), ..NewEvent::default() };
+            EventWrite { topic, key: None, event }
         };
         let events = changes.iter().map(event).collect();
         let request = AppendRequest { events, ..AppendRequest::default() };
@@ -107,8 +142,9 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
     let names: Vec<String> = (0..relation.width()).map(|number| format!("c{number}")).collect();
     let create = format!("CREATE MATERIALIZED VIEW v ({}) AS {}", names.join(", "), relation.written());
     let mut bench = Bench::new();
+    let of_entities: Vec<bool> = (0..tables).map(|_| chance.one_in(3)).collect();
     for table in 0..tables {
-        bench.rows(&format!("CREATE TOPIC {} ({COLUMNS})", super::reference::name(table))).unwrap();
+        declare(&bench, &mut chance, table, &of_entities);
     }
     let appends = 10 + chance.below(6);
     let declared = chance.below(appends);
@@ -124,7 +160,7 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
             let count = 1 + chance.below(4);
             let one = |_| (chance.below(tables as u64) as usize, Row::any(&mut chance));
             let changes: Vec<(usize, Row)> = (0..count).map(one).collect();
-            bench.append(&changes);
+            bench.append(&changes, &of_entities);
         }
         if number < declared {
             continue;

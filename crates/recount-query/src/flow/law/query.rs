@@ -23,16 +23,30 @@ pub(super) struct Relation {
 
 /// Around a condition that cannot be computed for some rows, between it and when that is so, and behind it.
 const MARKS: [char; 3] = ['\u{1}', '\u{2}', '\u{3}'];
+/// Around what is written here and what DuckDB has for it, and between them.
+const EITHER: [char; 3] = ['\u{4}', '\u{5}', '\u{6}'];
+
+/// What is written in two ways.
+fn either(ours: &str, duckdb: &str) -> String {
+    let [before, between, behind] = EITHER;
+    format!("{before}{ours}{between}{duckdb}{behind}")
+}
 
 impl Relation {
     /// The query.
     pub(super) fn written(&self) -> String {
-        self.expanded(&|condition, _| format!("({condition})"))
+        expanded(&self.ours(), MARKS, &|condition, _| format!("({condition})"))
     }
 
     /// What it is to mean: a row for which a condition cannot be computed is not there.
     pub(super) fn meant(&self) -> String {
-        self.expanded(&|condition, fails| format!("CASE WHEN {fails} THEN false ELSE ({condition}) END"))
+        expanded(&self.ours(), MARKS, &without_failing)
+    }
+
+    /// The same for DuckDB.
+    pub(super) fn judged(&self) -> String {
+        let theirs = expanded(&self.sql, EITHER, &|_, theirs| theirs.to_owned());
+        expanded(&theirs, MARKS, &without_failing)
     }
 
     /// Whether a condition of it cannot be computed for some rows.
@@ -40,22 +54,31 @@ impl Relation {
         self.sql.contains(MARKS)
     }
 
-    fn expanded(&self, condition: &dyn Fn(&str, &str) -> String) -> String {
-        let mut parts = self.sql.split(MARKS[0]);
-        let mut text = parts.next().unwrap().to_owned();
-        for part in parts {
-            let (marked, rest) = part.split_once(MARKS[2]).unwrap();
-            let (of, fails) = marked.split_once(MARKS[1]).unwrap();
-            text.push_str(&condition(of, fails));
-            text.push_str(rest);
-        }
-        text
+    fn ours(&self) -> String {
+        expanded(&self.sql, EITHER, &|ours, _| ours.to_owned())
     }
 
     /// How many columns it has.
     pub(super) fn width(&self) -> usize {
         self.columns.len()
     }
+}
+
+fn without_failing(condition: &str, fails: &str) -> String {
+    format!("CASE WHEN {fails} THEN false ELSE ({condition}) END")
+}
+
+/// A text with what is between marks made by `of`.
+fn expanded(text: &str, marks: [char; 3], of: &dyn Fn(&str, &str) -> String) -> String {
+    let mut parts = text.split(marks[0]);
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (marked, rest) = part.split_once(marks[2]).unwrap();
+        let (one, other) = marked.split_once(marks[1]).unwrap();
+        text.push_str(&of(one, other));
+        text.push_str(rest);
+    }
+    text
 }
 
 /// Makes queries.
@@ -70,7 +93,7 @@ impl Maker<'_> {
     /// A query of up to so many operators above one another.
     pub(super) fn query(&mut self, depth: u32) -> Relation {
         let Some(below) = depth.checked_sub(1) else { return self.table() };
-        match self.chance.below(15) {
+        match self.chance.below(17) {
             0 | 1 => self.select(below),
             2 => self.distinct(below),
             3 | 4 => self.union(below),
@@ -78,6 +101,8 @@ impl Maker<'_> {
             7..=9 => self.join(below),
             10 => self.top(below),
             11 | 12 => self.window(below),
+            13 => self.unnest(below),
+            14 => self.windows_of_time(below),
             _ => self.exists(below),
         }
     }
@@ -232,11 +257,19 @@ impl Maker<'_> {
             let order = self.order(of);
             let text = self.value(Kind::Text, of, 0);
             return match self.chance.below(4) {
-                0 => (format!("first_value({any} ORDER BY {order}){filter}"), kind),
-                1 => (format!("last_value({any} ORDER BY {order}){filter}"), kind),
+                0 => {
+                    let function = either("first_value", "first");
+                    (format!("{function}({any} ORDER BY {order}){filter}"), kind)
+                }
+                1 => {
+                    let function = either("last_value", "last");
+                    (format!("{function}({any} ORDER BY {order}){filter}"), kind)
+                }
                 2 => {
+                    let head = either("array_to_string(", "array_to_string(list_transform(");
+                    let tail = either(", '-', '?')", ", lambda item: coalesce(item, '?')), '-')");
                     let array = format!("array_agg({text} ORDER BY {order}){filter}");
-                    (format!("array_to_string({array}, '-', '?')"), Of::Table(Kind::Text))
+                    (format!("{head}{array}{tail}"), Of::Table(Kind::Text))
                 }
                 _ => {
                     let joined = format!("string_agg({text}, '+' ORDER BY {order}){filter}");
@@ -244,7 +277,7 @@ impl Maker<'_> {
                 }
             };
         }
-        let (call, of) = match self.chance.below(8) {
+        let (call, of) = match self.chance.below(9) {
             0 => ("count(*)".to_owned(), Of::Table(Kind::Integer)),
             1 => (format!("count({distinct}{any})"), Of::Table(Kind::Integer)),
             2 => (format!("sum({distinct}{})", self.value(Kind::Integer, of, 1)), Of::Wide),
@@ -255,6 +288,11 @@ impl Maker<'_> {
                 (format!("{function}({})", self.value(Kind::Boolean, of, 1)), Of::Table(Kind::Boolean))
             }
             6 => (format!("avg({})", self.value(Kind::Decimal, of, 1)), Of::Wide),
+            7 => {
+                let function = self.chance.one_of(&["stddev", "stddev_pop", "var_samp", "var_pop"]);
+                let kind = self.chance.one_of(&[Kind::Integer, Kind::Decimal]);
+                (format!("{function}({distinct}{})", self.value(kind, of, 1)), Of::Wide)
+            }
             _ => (format!("{}({any})", self.chance.one_of(&["min", "max"])), kind),
         };
         // The filter of an average would be of both of its parts.
@@ -401,6 +439,54 @@ impl Maker<'_> {
         columns.push((format!("c{at}"), kind));
         let sql = format!("SELECT {list} FROM ({}) AS {alias}", from.sql);
         Relation { sql, columns, node: Node::new("window", vec![from.node]) }
+    }
+
+    /// Each row once for each of some values.
+    fn unnest(&mut self, below: u32) -> Relation {
+        let (from, alias) = (self.query(below), self.alias());
+        let of = Self::columns(&from, &alias);
+        let (mut list, mut columns) = self.chosen(&of);
+        let kind = self.chance.one_of(&[Kind::Integer, Kind::Text]);
+        let items: Vec<String> = (0..1 + self.chance.below(3)).map(|_| self.value(kind, &of, 1)).collect();
+        let (array, at) = (either("make_array", "list_value"), columns.len());
+        list.push_str(&format!(", unnest({array}({})) AS c{at}", items.join(", ")));
+        columns.push((format!("c{at}"), Of::Table(kind)));
+        let sql = format!("SELECT {list} FROM ({}) AS {alias}", from.sql);
+        Relation { sql, columns, node: Node::new("unnest", vec![from.node]) }
+    }
+
+    /// Each row once for each window of time that it is in.
+    fn windows_of_time(&mut self, below: u32) -> Relation {
+        let (from, alias) = (self.query(below), self.alias());
+        let time = from.columns.iter().position(|(_, of)| *of == Of::Table(Kind::Time));
+        let time = match time {
+            Some(at) => from.columns[at].0.clone(),
+            None => self.literal(Kind::Time),
+        };
+        // Days, in hours, apart and long.
+        let (slide, size) = self.chance.one_of(&[(24, 24), (24, 36), (36, 60), (48, 24), (24, 72)]);
+        let ours = match slide == size {
+            true => format!("tumble({alias}, {time}, INTERVAL '{size} hours')"),
+            false => format!("hop({alias}, {time}, INTERVAL '{slide} hours', INTERVAL '{size} hours')"),
+        };
+        // A window that begins at a multiple of the slide, for every one that may have the time in it.
+        let theirs = format!(
+            "(SELECT {alias}.*, to_timestamp(s.number * {slide} * 3600) AS window_start, \
+             to_timestamp((s.number * {slide} + {size}) * 3600) AS window_end \
+             FROM {alias}, range(9836, 20000) AS s(number) \
+             WHERE epoch({time}) >= s.number * {slide} * 3600 AND epoch({time}) < (s.number * {slide} + {size}) * 3600)"
+        );
+        let mut of = Self::columns(&from, &alias);
+        let bounds =
+            ["window_start", "window_end"].map(|name| (format!("{alias}.{name}"), Of::Table(Kind::Time)));
+        of.extend(bounds);
+        let (list, columns) = self.chosen(&of);
+        let sql = format!(
+            "(WITH {alias} AS ({}) SELECT {list} FROM {} AS {alias})",
+            from.sql,
+            either(&ours, &theirs)
+        );
+        Relation { sql, columns, node: Node::new("windows", vec![from.node]) }
     }
 
     /// An expression of a kind, which can be computed for every row.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::datasource::provider_as_source;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::optimizer::push_down_limit::PushDownLimit;
@@ -18,6 +18,7 @@ use sqlparser::parser::Parser;
 use super::table::Shown;
 use crate::dialect::DIALECT;
 use crate::plan::{self, Planner};
+use crate::windows;
 
 /// A query over the tables of a case.
 pub(super) struct Reference {
@@ -69,6 +70,7 @@ fn planned(sql: &str, state: &SessionState, tables: &[Arc<Shown>]) -> Result<Log
     });
     let planner = Planner { state, sources: sources.collect::<HashMap<_, _>>() };
     let mut statements = Parser::parse_sql(&DIALECT, sql).unwrap();
-    let Some(Statement::Query(query)) = statements.pop() else { panic!("{sql} is no query") };
+    let Some(Statement::Query(mut query)) = statements.pop() else { panic!("{sql} is no query") };
+    windows::expand(&mut query).map_err(DataFusionError::from)?;
     planner.query(*query)
 }

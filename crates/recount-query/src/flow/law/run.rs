@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use recount_flow::circuit::Stepped;
@@ -12,6 +12,7 @@ use recount_flow::operator::FlowError;
 
 use super::chance::Chance;
 use super::coverage::Coverage;
+use super::judge;
 use super::query::Maker;
 use super::reference::Reference;
 use super::table::{self, Row};
@@ -117,6 +118,7 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
     };
     let all: Vec<Vec<Change>> = rows.iter().enumerate().map(all).collect();
     anew.bootstrap(&all, appends.len() as u64, &mut chance)?;
+    judge::ask(seed, &relation.judged(), &rows, &run.values());
     if (&anew.total, &anew.failures) != (&run.total, &run.failures) {
         let how = format!(
             "anew {} and failures {:?}, step by step {} and {:?}\n{}",
@@ -314,16 +316,35 @@ impl Run {
         Err(self.differs(until, &what))
     }
 
-    fn shown(&self, rows: &Rows) -> String {
+    /// Rows as texts, in no order; each once, with how often it is there.
+    fn texts(&self, rows: &Rows) -> Vec<(i64, Vec<Option<String>>)> {
         let columns: Vec<ArrayRef> = self.codec.decode(rows.keys().map(Vec::as_slice)).unwrap();
-        let options = FormatOptions::default().with_null("NULL");
-        let columns: Vec<_> =
+        let options = FormatOptions::default();
+        let formatted: Vec<_> =
             columns.iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
         let row = |(number, weight): (usize, &i64)| {
-            let values: Vec<String> = columns.iter().map(|column| column.value(number).to_string()).collect();
+            let values = columns.iter().zip(&formatted);
+            let value = |(column, formatted): (&ArrayRef, &ArrayFormatter<'_>)| {
+                column.is_valid(number).then(|| formatted.value(number).to_string())
+            };
+            (*weight, values.map(value).collect())
+        };
+        rows.values().enumerate().map(row).collect()
+    }
+
+    /// All rows now.
+    fn values(&self) -> Vec<Vec<Option<String>>> {
+        let rows = self.texts(&self.total).into_iter();
+        rows.flat_map(|(weight, row)| std::iter::repeat_n(row, weight as usize)).collect()
+    }
+
+    fn shown(&self, rows: &Rows) -> String {
+        let row = |(weight, values): (i64, Vec<Option<String>>)| {
+            let values: Vec<String> =
+                values.into_iter().map(|value| value.unwrap_or_else(|| "NULL".to_owned())).collect();
             format!("{weight}×({})", values.join(", "))
         };
-        rows.values().enumerate().map(row).collect::<Vec<_>>().join(" ")
+        self.texts(rows).into_iter().map(row).collect::<Vec<_>>().join(" ")
     }
 
     fn differs(&self, until: usize, how: &str) -> Ended {

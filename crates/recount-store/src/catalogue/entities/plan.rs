@@ -89,6 +89,13 @@ impl Catalogue {
     pub(in crate::catalogue) fn plan_drop_entity(&self, drop: &DropEntity) -> Result<Planned, DdlError> {
         let entity = self.live_entity(&drop.name)?;
         let id = entity.id.0;
+        if let Some(reader) = self.views.reader_of_entity(entity.id, drop.version) {
+            let what = match drop.version {
+                Some(version) => format!("version {version} of entity {}", drop.name),
+                None => format!("entity {}", drop.name),
+            };
+            return Err(DdlError::InUse { what, reader: format!("view {}", reader.name) });
+        }
         let change = match drop.version {
             None => Change::DropEntity { id },
             Some(version) => {
@@ -118,7 +125,7 @@ impl Catalogue {
         self.live(&name).map(|topic| topic.id)
     }
 
-    fn live_entity(&self, name: &TopicName) -> Result<&Arc<EntityState>, DdlError> {
+    pub(in crate::catalogue) fn live_entity(&self, name: &TopicName) -> Result<&Arc<EntityState>, DdlError> {
         match self.entity(name) {
             Some(entity) => Ok(entity),
             None if self.by_name(name).is_some() => {
