@@ -36,29 +36,51 @@ fn windows_of_time() {
         > CREATE TOPIC trips (id BIGINT NOT NULL, at TIMESTAMPTZ, day DATE)
         CREATE TOPIC trips at 1
         > INSERT INTO trips VALUES (1, '2024-01-01T00:00:00Z', NULL), (2, '2024-01-01T00:09:59.999999Z', NULL), (3, '2024-01-01T00:10:00Z', NULL), (4, NULL, NULL)
-        error: the rows have 2 values, and 3 columns are to be filled
+        inserted | position
+        4 | 5
         > CREATE MATERIALIZED VIEW tens AS SELECT window_start, window_end, count(*) AS n FROM tumble(trips, at, INTERVAL '10 minutes') GROUP BY 1, 2
-        CREATE MATERIALIZED VIEW tens at 2
+        CREATE MATERIALIZED VIEW tens at 6
         > CREATE MATERIALIZED VIEW moving AS SELECT window_start, count(*) AS n, max(id) AS last FROM hop(trips, DESCRIPTOR(at), INTERVAL '5' MINUTE, INTERVAL '10' MINUTE) AS w GROUP BY window_start
-        CREATE MATERIALIZED VIEW moving at 3
+        CREATE MATERIALIZED VIEW moving at 7
         > SELECT * FROM tens ORDER BY 1
         window_start | window_end | n
+        2024-01-01T00:00:00Z | 2024-01-01T00:10:00Z | 2
+        2024-01-01T00:10:00Z | 2024-01-01T00:20:00Z | 1
         > SELECT * FROM moving ORDER BY 1
         window_start | n | last
+        2023-12-31T23:55:00Z | 1 | 1
+        2024-01-01T00:00:00Z | 2 | 2
+        2024-01-01T00:05:00Z | 2 | 3
+        2024-01-01T00:10:00Z | 1 | 3
         > INSERT INTO trips VALUES (5, '2024-01-01T00:05:00Z', NULL), (6, '1969-12-31T23:59:59Z', NULL)
-        error: the rows have 2 values, and 3 columns are to be filled
+        inserted | position
+        2 | 9
         > SELECT * FROM tens ORDER BY 1
         window_start | window_end | n
+        1969-12-31T23:50:00Z | 1970-01-01T00:00:00Z | 1
+        2024-01-01T00:00:00Z | 2024-01-01T00:10:00Z | 3
+        2024-01-01T00:10:00Z | 2024-01-01T00:20:00Z | 1
         > SELECT * FROM moving ORDER BY 1
         window_start | n | last
+        1969-12-31T23:50:00Z | 1 | 6
+        1969-12-31T23:55:00Z | 1 | 6
+        2023-12-31T23:55:00Z | 1 | 1
+        2024-01-01T00:00:00Z | 3 | 5
+        2024-01-01T00:05:00Z | 3 | 5
+        2024-01-01T00:10:00Z | 1 | 3
         > SELECT * FROM tumble(trips, _event_time, INTERVAL '1 day') LIMIT 0
         id | at | day | window_start | window_end
         > WITH long AS (SELECT id, at FROM trips WHERE id > 2) SELECT id, window_end FROM TUMBLE(long, at, INTERVAL '1 day') t ORDER BY id
         id | window_end
+        3 | 2024-01-02T00:00:00Z
+        5 | 2024-01-02T00:00:00Z
+        6 | 1970-01-01T00:00:00Z
         > SELECT trips.id, other.window_start FROM trips JOIN tumble(trips, at, INTERVAL '1 hour') AS other ON trips.id = other.id WHERE trips.id = 1
-        error: schema error: Ambiguous reference to unqualified field id
+        id | window_start
+        1 | 2024-01-01T00:00:00Z
         > SELECT count(*) FROM tumble(trips AS OF POSITION 4, at, INTERVAL '1 hour') AS t
-        error: AS OF POSITION 4 has not come yet: the statement reads at position 3
+        count(*)
+        0
         > SELECT * FROM tumble(trips, at)
         error: tumble has 2 arguments: write tumble(relation, time, INTERVAL 'size')
         > SELECT * FROM hop(trips, at, INTERVAL '1 hour')

@@ -22,7 +22,7 @@ use crate::settings::{SessionSettings, Settings};
 use crate::sql::{Outcome, Sql};
 
 const COLUMNS: &str =
-    "k BIGINT, n BIGINT NOT NULL, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, at TIMESTAMPTZ";
+    "k BIGINT, n BIGINT NOT NULL, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, ts TIMESTAMPTZ";
 
 /// The topic of an entity.
 fn events_of(entity: &str) -> String {
@@ -37,20 +37,21 @@ fn declare(bench: &Bench, chance: &mut Chance, table: usize, of_entities: &[bool
         return;
     }
     let topic = events_of(&name);
-    bench.rows(&format!("CREATE TOPIC {topic} ({COLUMNS}) KEY (k) TIMESTAMP BY at")).unwrap();
+    let columns = COLUMNS.replacen("k BIGINT", "k BIGINT NOT NULL", 1);
+    bench.rows(&format!("CREATE TOPIC {topic} ({columns}) KEY (k) TIMESTAMP BY ts")).unwrap();
     let order = chance.one_of(&["", " ORDER BY EVENT TIME"]);
     // The first table has nothing to look up.
     let (lookup, v) = match table > 0 && !of_entities[0] && chance.one_in(2) {
-        true => (" LOOKUP t0 AS r ON r.k = k AS OF at", "coalesce(r.v, event.v)"),
+        true => (" LOOKUP t0 AS r ON r.k = k AS OF ts", "coalesce(r.v, event.v)"),
         false => ("", "event.v"),
     };
     bench
         .rows(&format!(
             "CREATE ENTITY {name} FROM {topic}{order}{lookup}
-             STATE (n BIGINT NOT NULL DEFAULT 0, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, at TIMESTAMPTZ)
+             STATE (n BIGINT NOT NULL DEFAULT 0, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, ts TIMESTAMPTZ)
              WHEN (event.n = -1) THEN DELETE
              WHEN (event.n = 0) THEN SET n = state.n + 1
-             WHEN ANY THEN SET n = event.n, v = {v}, t = event.t, d = event.d, b = event.b, at = event.at"
+             WHEN ANY THEN SET n = event.n, v = {v}, t = event.t, d = event.d, b = event.b, ts = event.ts"
         ))
         .unwrap();
 }

@@ -10,7 +10,7 @@ use super::table::Row;
 
 /// The columns of every table, as DuckDB has them.
 const COLUMNS: &str =
-    "k BIGINT, n BIGINT, v DECIMAL(18,2), t VARCHAR, d DOUBLE, b BOOLEAN, at TIMESTAMP WITH TIME ZONE";
+    "k BIGINT, n BIGINT, v DECIMAL(18,2), t VARCHAR, d DOUBLE, b BOOLEAN, ts TIMESTAMP WITH TIME ZONE";
 
 /// Adds a case to the file that RECOUNT_LAW_JUDGED names, if it does: the tables, the query, and its rows.
 pub(super) fn ask(seed: u64, query: &str, tables: &[Vec<Row>], kept: &[Vec<Option<String>>]) {

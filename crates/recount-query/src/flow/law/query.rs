@@ -445,13 +445,18 @@ impl Maker<'_> {
     fn unnest(&mut self, below: u32) -> Relation {
         let (from, alias) = (self.query(below), self.alias());
         let of = Self::columns(&from, &alias);
-        let (mut list, mut columns) = self.chosen(&of);
         let kind = self.chance.one_of(&[Kind::Integer, Kind::Text]);
         let items: Vec<String> = (0..1 + self.chance.below(3)).map(|_| self.value(kind, &of, 1)).collect();
-        let (array, at) = (either("make_array", "list_value"), columns.len());
-        list.push_str(&format!(", unnest({array}({})) AS c{at}", items.join(", ")));
-        columns.push((format!("c{at}"), Of::Table(kind)));
-        let sql = format!("SELECT {list} FROM ({}) AS {alias}", from.sql);
+        let (array, unnested) = (either("make_array", "list_value"), self.alias());
+        let inner = format!(
+            "SELECT {alias}.*, unnest({array}({})) AS item FROM ({}) AS {alias}",
+            items.join(", "),
+            from.sql
+        );
+        let mut of = Self::columns(&from, &unnested);
+        of.push((format!("{unnested}.item"), Of::Table(kind)));
+        let (list, columns) = self.chosen(&of);
+        let sql = format!("SELECT {list} FROM ({inner}) AS {unnested}");
         Relation { sql, columns, node: Node::new("unnest", vec![from.node]) }
     }
 

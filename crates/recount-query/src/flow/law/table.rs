@@ -40,7 +40,7 @@ pub(super) const COLUMNS: [(&str, Kind); 7] = [
     ("t", Kind::Text),
     ("d", Kind::Double),
     ("b", Kind::Boolean),
-    ("at", Kind::Time),
+    ("ts", Kind::Time),
 ];
 
 /// What the values of a column are.
@@ -94,7 +94,7 @@ impl Row {
     pub(super) fn json(&self) -> String {
         let null = || "null".to_owned();
         format!(
-            r#"{{"k": {}, "n": {}, "v": {}, "t": {}, "d": {}, "b": {}, "at": {}}}"#,
+            r#"{{"k": {}, "n": {}, "v": {}, "t": {}, "d": {}, "b": {}, "ts": {}}}"#,
             self.k.map_or_else(null, |k| k.to_string()),
             self.n,
             self.v.map_or_else(null, |v| format!("{:.2}", v as f64 / 100.0)),
