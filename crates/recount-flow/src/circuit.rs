@@ -37,6 +37,23 @@ struct Node {
     inputs: Vec<Input>,
     /// What came for each input.
     waiting: Vec<Vec<Delta>>,
+    /// What it is for, in words.
+    label: String,
+}
+
+/// What is known of an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described<'a> {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is for; empty if that goes without saying.
+    pub label: &'a str,
+    /// What it reads.
+    pub inputs: &'a [Input],
+    /// How many of what it keeps.
+    pub keeps: Option<(usize, &'static str)>,
+    /// About the memory that it takes.
+    pub bytes: usize,
 }
 
 /// What a step gave, or a part of it.
@@ -74,8 +91,29 @@ impl Circuit {
         let known = |input: &Input| !matches!(input, Input::Operator(other) if *other >= number);
         assert!(inputs.iter().all(known), "an operator reads what was added before it");
         let waiting = vec![Vec::new(); inputs.len()];
-        self.nodes.push(Node { operator, inputs, waiting });
+        self.nodes.push(Node { operator, inputs, waiting, label: String::new() });
         Input::Operator(number)
+    }
+
+    /// Says what the operator is for that was added last.
+    pub fn label(&mut self, label: String) {
+        if let Some(last) = self.nodes.last_mut() {
+            last.label = label;
+        }
+    }
+
+    /// The operators, by their numbers.
+    pub fn described(&self) -> Vec<Described<'_>> {
+        fn described(node: &Node) -> Described<'_> {
+            Described {
+                name: node.operator.name(),
+                label: &node.label,
+                inputs: &node.inputs,
+                keeps: node.operator.keeps(),
+                bytes: node.operator.bytes(),
+            }
+        }
+        self.nodes.iter().map(described).collect()
     }
 
     /// One step of the epoch that ends with the append at `stamp`, and, if it `ends`, its last one: the changes of each source, by its number.
@@ -201,11 +239,19 @@ mod tests {
         let both = circuit.add(Box::new(Union), vec![Input::Source(0), Input::Source(1)]);
         assert_eq!(both, Input::Operator(0));
         let distinct = circuit.add(Box::new(Distinct::new(vec![DataType::Int64]).unwrap()), vec![both]);
+        circuit.label("each once".to_owned());
         circuit.add(Box::new(Union), vec![distinct, Input::Source(1)]);
         let mut given = step(&mut circuit, vec![rows(&[1, 2], 1), rows(&[2, 3], 1)], 1);
         given.sort_unstable();
         assert_eq!(given, [1, 2, 2, 3, 3]);
         assert!(circuit.bytes() > 3 * 9, "the three rows that are distinct");
+        let described = circuit.described();
+        let names: Vec<&str> = described.iter().map(|operator| operator.name).collect();
+        assert_eq!(names, ["union", "distinct", "union"]);
+        let bytes = circuit.bytes();
+        let (keeps, inputs) = (Some((3, "rows")), [both]);
+        let of = Described { name: "distinct", label: "each once", inputs: &inputs, keeps, bytes };
+        assert_eq!(described[1], of);
         // A source that has nothing need not be there.
         assert!(step(&mut circuit, vec![rows(&[1], 2)], 2).is_empty(), "1 is there already");
     }
@@ -249,6 +295,10 @@ mod tests {
             out.rows.extend(self.0.pop_front());
             out.more = !self.0.is_empty();
             Ok(())
+        }
+
+        fn name(&self) -> &'static str {
+            "one by one"
         }
 
         fn bytes(&self) -> usize {

@@ -22,6 +22,14 @@ pub trait Operator: Debug + Send {
         Ok(())
     }
 
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
+    /// How many of what it keeps; `None` = it keeps nothing.
+    fn keeps(&self) -> Option<(usize, &'static str)> {
+        None
+    }
+
     /// About the memory that its state takes.
     fn bytes(&self) -> usize;
 }

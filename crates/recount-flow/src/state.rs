@@ -64,6 +64,16 @@ impl<V: Held> Table<V> {
         result
     }
 
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The values, in no order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter().map(|(_, value)| value)
+    }
+
     /// Forgets a key.
     pub(crate) fn remove(&mut self, key: &[u8]) {
         let same = |(known, _): &(Box<[u8]>, V)| **known == *key;

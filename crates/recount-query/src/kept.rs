@@ -1,14 +1,16 @@
 //! The relations beside topics: entities and views, read at one position.
 
 use recount_flow::relation::{Batches, Frozen};
+use recount_store::columns::form_of;
 use recount_store::ddl::CreateView;
-use recount_types::Position;
+use recount_store::schema::ColumnType;
+use recount_types::{Column, Position, Value};
 use recount_views::view::ViewRows;
 use recount_views::{ViewError, Views};
 
 use crate::entities::Entities;
 use crate::error::QueryError;
-use crate::relation::{errors_of, in_sql};
+use crate::relation::{ERRORS, errors_of, in_sql};
 use crate::relations::{Described, DescribedColumn, Given, Periods, Pinned, Relations, Rows, Wanted};
 use crate::settings::Stopped;
 
@@ -25,6 +27,27 @@ struct PinnedKept {
     views: Vec<ViewRows>,
 }
 
+/// What is shown of a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Rows,
+    /// What could not be computed.
+    Errors,
+}
+
+/// What a view could not compute: by the operator, as EXPLAIN MATERIALIZED VIEW numbers them, and the reason.
+fn of_errors() -> Vec<DescribedColumn> {
+    let column = |(name, column_type): (&str, ColumnType)| DescribedColumn {
+        name: name.to_owned(),
+        column_type,
+        nullable: false,
+        hidden: false,
+    };
+    let columns =
+        [("operator", ColumnType::BigInt), ("reason", ColumnType::Text), ("count", ColumnType::BigInt)];
+    columns.map(column).to_vec()
+}
+
 /// The rows of a view.
 struct RowsOf {
     batches: Batches,
@@ -38,8 +61,14 @@ impl Kept {
         Kept { entities: Entities::new(views.clone()), views }
     }
 
-    fn is_view(&self, name: &str) -> bool {
-        !matches!(self.views.view(name), Err(ViewError::NotFound(_)))
+    /// The view that a name is of: its rows, or its errors.
+    fn view_of(&self, name: &str) -> Option<(String, Shown)> {
+        let is_view = |name: &str| !matches!(self.views.view(name), Err(ViewError::NotFound(_)));
+        if is_view(name) {
+            return Some((name.to_owned(), Shown::Rows));
+        }
+        let view = name.strip_suffix(ERRORS).filter(|name| is_view(name))?;
+        Some((view.to_owned(), Shown::Errors))
     }
 }
 
@@ -56,11 +85,10 @@ impl Relations for Kept {
         version: Option<u32>,
         periods: Periods,
     ) -> Result<Option<Described>, QueryError> {
-        let info = match self.views.view(name) {
-            Ok(info) => info,
-            Err(ViewError::NotFound(_)) => return self.entities.describe(name, version, periods),
-            Err(error) => return Err(error.into()),
+        let Some((view, shown)) = self.view_of(name) else {
+            return self.entities.describe(name, version, periods);
         };
+        let info = self.views.view(&view)?;
         let refused = |what: &str| Err(QueryError::Invalid(format!("{} is a view: {what}", in_sql(name))));
         if version.is_some() {
             return refused("it has no versions of a definition. Leave FOR VERSION out");
@@ -71,7 +99,10 @@ impl Relations for Kept {
         if periods.each {
             return refused("AS OF EACH is for entities. Ask with AS OF, one moment at a time");
         }
-        let columns = info.columns.iter().map(DescribedColumn::of).collect();
+        let columns = match shown {
+            Shown::Rows => info.columns.iter().map(DescribedColumn::of).collect(),
+            Shown::Errors => of_errors(),
+        };
         Ok(Some(Described { version: None, columns, key: Vec::new() }))
     }
 
@@ -81,15 +112,17 @@ impl Relations for Kept {
         at_least: Position,
     ) -> Result<(Position, Box<dyn Pinned>), QueryError> {
         let (views, entities): (Vec<_>, Vec<_>) =
-            wanted.iter().cloned().partition(|(name, _)| self.is_view(name));
+            wanted.iter().cloned().partition(|(name, _)| self.view_of(name).is_some());
         if views.is_empty() {
             let (position, entities) = self.entities.pin(&entities, at_least)?;
             return Ok((position, Box::new(PinnedKept { entities, views: Vec::new() })));
         }
         let of_entities: Vec<(&str, Option<u32>)> =
             entities.iter().map(|(name, version)| (name.as_str(), *version)).collect();
-        let of_views: Vec<&str> = views.iter().map(|(name, _)| name.as_str()).collect();
-        let (position, held, views) = self.views.freeze_all(&of_entities, &of_views, at_least)?;
+        let of_views: Vec<(String, Shown)> =
+            views.iter().filter_map(|(name, _)| self.view_of(name)).collect();
+        let names: Vec<&str> = of_views.iter().map(|(view, _)| view.as_str()).collect();
+        let (position, held, views) = self.views.freeze_all(&of_entities, &names, at_least)?;
         let frozen = entities.into_iter().zip(held).collect();
         let entities = self.entities.pinned(position, frozen);
         Ok((position, Box::new(PinnedKept { entities, views })))
@@ -101,14 +134,26 @@ impl Relations for Kept {
 }
 
 impl PinnedKept {
-    fn view(&self, wanted: &Wanted) -> Option<&ViewRows> {
-        self.views.iter().find(|rows| rows.info.name.as_str() == wanted.name)
+    fn view(&self, wanted: &Wanted) -> Option<(&ViewRows, Shown)> {
+        let of = |name: &str| self.views.iter().find(|rows| rows.info.name.as_str() == name);
+        let errors = || Some((of(wanted.name.strip_suffix(ERRORS)?)?, Shown::Errors));
+        of(&wanted.name).map(|rows| (rows, Shown::Rows)).or_else(errors)
     }
 }
 
 impl Pinned for PinnedKept {
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
-        let Some(rows) = self.view(wanted) else { return self.entities.rows(wanted) };
+        let (rows, shown) = match self.view(wanted) {
+            Some(view) => view,
+            None if wanted.name.ends_with(ERRORS) => {
+                let what = "what a view could not compute is known of now: ask without a time";
+                return Err(QueryError::Invalid(what.to_owned()));
+            }
+            None => return self.entities.rows(wanted),
+        };
+        if shown == Shown::Errors {
+            return Ok(Box::new(ErrorsOf::new(rows, &wanted.columns)));
+        }
         let types = rows.info.columns.iter().map(|column| (column.name.clone(), column.column_type));
         if wanted.types.as_ref().is_some_and(|planned| !types.eq(planned.iter().cloned())) {
             let name = in_sql(&wanted.name);
@@ -129,6 +174,28 @@ impl Pinned for PinnedKept {
             Some(_) => Ok("kept up to date".to_owned()),
             None => self.entities.how(wanted),
         }
+    }
+}
+
+/// What a view could not compute.
+struct ErrorsOf(Option<Vec<Column>>);
+
+impl ErrorsOf {
+    fn new(rows: &ViewRows, columns: &[usize]) -> ErrorsOf {
+        let types = of_errors();
+        let mut given: Vec<Column> =
+            columns.iter().map(|&column| Column::new(form_of(types[column].column_type))).collect();
+        for (operator, reason, count) in rows.failures() {
+            let values = [Value::Integer(operator as i64), Value::Text(reason.into()), Value::Integer(count)];
+            given.iter_mut().zip(columns).for_each(|(given, &column)| given.push(&values[column]));
+        }
+        ErrorsOf(Some(given))
+    }
+}
+
+impl Rows for ErrorsOf {
+    fn next(&mut self) -> Result<Option<Given>, QueryError> {
+        Ok(self.0.take().map(Given::Columns))
     }
 }
 
@@ -155,12 +222,13 @@ fn left_out(rows: &ViewRows, count: u64, first: &ViewError) -> String {
 fn notices(rows: &ViewRows) -> Vec<String> {
     let mut notices = Vec::new();
     let name = in_sql(rows.info.name.as_str());
-    if let Some(reason) = &rows.reason {
+    if let Some((_, reason, _)) = rows.failures().next() {
         let what = match rows.errors {
             1 => "1 row or group could not be computed, and is left out".to_owned(),
             count => format!("{count} rows or groups could not be computed, and are left out"),
         };
-        notices.push(format!("of view {name}, {what}: {reason}"));
+        let all = in_sql(&errors_of(rows.info.name.as_str()));
+        notices.push(format!("of view {name}, {what}: {reason}. All of them: {all}"));
     }
     if rows.unfit > 0 {
         let errors = rows.info.topics.iter().map(|topic| in_sql(&errors_of(topic.as_str())));

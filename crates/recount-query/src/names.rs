@@ -17,6 +17,7 @@ use crate::relation::{Relation, in_sql};
 use crate::relations::Periods;
 use crate::temporal::{Axis, Clauses, Cut, misplaced};
 
+mod asof;
 mod wildcard;
 
 use wildcard::Item;
@@ -157,6 +158,7 @@ impl Names<'_> {
         let mut items = self.factor(&mut table.relation)?;
         for join in &mut table.joins {
             let mut right = self.factor(&mut join.relation)?;
+            asof::rewrite(join, &items, &mut right)?;
             if let Some(constraint) = constraint(&mut join.join_operator) {
                 if let JoinConstraint::On(on) = constraint {
                     self.expressions(on)?;

@@ -44,8 +44,8 @@ pub(crate) enum Shown {
     Misfits,
 }
 
-/// What the relation of a topic's misfits ends with.
-const ERRORS: &str = "_errors";
+/// What the relation of a topic's misfits, or of what a view could not compute, ends with.
+pub(crate) const ERRORS: &str = "_errors";
 
 impl Relation {
     /// The relation of a name.

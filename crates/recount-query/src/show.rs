@@ -1,4 +1,4 @@
-//! SHOW: what is defined, how far entities and views have come, which keys stopped.
+//! SHOW, and EXPLAIN MATERIALIZED VIEW: what is defined, how far entities and views have come, which keys stopped, and what a view keeps.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use recount_views::{ViewError, Views};
 use crate::error::QueryError;
 
 /// What to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
     /// The topics.
     Topics,
@@ -21,6 +21,8 @@ pub(crate) enum What {
     Views,
     /// Keys that stopped at an event.
     Stopped,
+    /// The operators of a view.
+    View(String),
 }
 
 impl What {
@@ -47,7 +49,21 @@ pub(crate) fn rows(
         What::Entities => Ok(entities(store, views)),
         What::Views => Ok(kept(store, views)),
         What::Stopped => stopped(views),
+        What::View(name) => explained(&name, views),
     }
+}
+
+/// The operators of a view, the last one first, and what each keeps.
+fn explained(name: &str, views: &Views) -> Result<(Vec<Field>, Vec<ArrayRef>), QueryError> {
+    let rows = views.explain_view(name)?;
+    let keeps = |keeps: Option<(usize, &str)>| {
+        keeps.map(|(count, what)| format!("{count} {what}")).unwrap_or_default()
+    };
+    Ok(of(vec![
+        ("operator", texts(rows.iter().map(|row| format!("{}{}", "  ".repeat(row.depth), row.text)))),
+        ("keeps", texts(rows.iter().map(|row| keeps(row.keeps)))),
+        ("bytes", numbers(rows.iter().map(|row| row.bytes as u64))),
+    ]))
 }
 
 fn topics(store: &Store) -> (Vec<Field>, Vec<ArrayRef>) {

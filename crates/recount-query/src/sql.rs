@@ -1,14 +1,16 @@
-//! Every statement: definitions go to whoever keeps entities, SHOW is answered here, the engine runs the rest.
+//! Every statement: definitions go to whoever keeps entities and views, SHOW is answered here, the engine runs the rest.
 
 use std::sync::Arc;
 
 use recount_store::{Executed, Store};
 use recount_views::Views;
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use crate::answer::Answer;
 use crate::engine::{Engine, blocking};
 use crate::error::QueryError;
 use crate::kept::Kept;
+use crate::names::folded;
 use crate::settings::{SessionSettings, Settings};
 use crate::show;
 use crate::tokens;
@@ -89,6 +91,25 @@ fn route(sql: &str) -> Result<Route, QueryError> {
         ["CREATE" | "ALTER" | "DROP", "TOPIC" | "ENTITY" | "MATERIALIZED" | "VIEW", ..] => Route::Definition,
         ["CREATE", "OR", "REPLACE", "ENTITY" | "TOPIC" | "MATERIALIZED" | "VIEW"] => Route::Definition,
         ["SHOW", what @ ..] => Route::Show(show::What::parse(what)?),
+        ["EXPLAIN", "MATERIALIZED", "VIEW", ..] => Route::Show(show::What::View(explained(&tokens)?)),
         _ => Route::Query,
     })
+}
+
+/// The view that EXPLAIN MATERIALIZED VIEW names.
+fn explained(tokens: &[TokenWithSpan]) -> Result<String, QueryError> {
+    let mut rest = tokens.iter().filter(|token| !tokens::is_space(&token.token)).skip(3);
+    let name = match rest.next().map(|token| &token.token) {
+        Some(Token::Word(word)) => folded(&word.to_ident(Span::empty())),
+        _ => {
+            return Err(QueryError::Invalid("EXPLAIN MATERIALIZED VIEW explains a view: name it".to_owned()));
+        }
+    };
+    match rest.find(|token| token.token != Token::SemiColon) {
+        Some(other) => Err(QueryError::at(
+            other.span.start,
+            format!("found {} behind the name of a view, where the statement ends", other.token),
+        )),
+        None => Ok(name),
+    }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use recount_types::limits::{DEFINITIONS_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX};
 use recount_types::{EntityId, Position, Time, TopicId, TopicName, ViewId};
 
-use crate::ddl::{AlterTopic, Statement};
+use crate::ddl::{AlterTopic, CreateView, Statement};
 use crate::error::DdlError;
 use crate::schema::TopicDefinition;
 
@@ -159,6 +159,12 @@ impl Catalogue {
     /// The catalogue as ALTER TOPIC would make it.
     pub fn altered(&self, alter: &AlterTopic) -> Result<Catalogue, DdlError> {
         let planned = self.plan(Statement::AlterTopic(alter.clone()))?;
+        self.after(&planned.change, Position::ZERO).map_err(DdlError::Invalid)
+    }
+
+    /// The catalogue as CREATE MATERIALIZED VIEW would make it.
+    pub fn with_view(&self, create: &CreateView) -> Result<Catalogue, DdlError> {
+        let planned = self.plan(Statement::CreateView(Box::new(create.clone())))?;
         self.after(&planned.change, Position::ZERO).map_err(DdlError::Invalid)
     }
 
@@ -312,7 +318,20 @@ impl Catalogue {
                     entities: entities.clone(),
                     views: views.iter().copied().map(ViewId).collect(),
                     created: position,
-                })?
+                    defined: position,
+                })?;
+                next.views.check()?;
+            }
+            Change::ReplaceView { id, reads, entities, views, text } => {
+                next.views.replace(*id, |before| ViewState {
+                    text: text.clone(),
+                    reads: reads.clone(),
+                    entities: entities.clone(),
+                    views: views.iter().copied().map(ViewId).collect(),
+                    defined: position,
+                    ..before.clone()
+                })?;
+                next.views.check()?;
             }
             Change::DropView { id } => next.views.drop(*id)?,
             of_entities => next.entities.apply(of_entities, position)?,

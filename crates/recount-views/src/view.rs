@@ -2,11 +2,12 @@
 //!
 //! What a query means is known to whoever plans queries, who is plugged in here as a [`Compiler`].
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use recount_flow::circuit::Circuit;
+use recount_flow::circuit::{Circuit, Input};
 use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
 use recount_flow::relation::Frozen;
@@ -133,6 +134,9 @@ pub struct Compiled {
 
 /// The changes of a relation, read from events.
 pub trait Source: Debug + Send {
+    /// What it reads, in words.
+    fn name(&self) -> String;
+
     /// Begins with the changes at positions in (`after`, `until`], which are whole appends.
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError>;
 
@@ -193,6 +197,53 @@ pub struct ViewStatus {
     pub failed: Option<ViewError>,
 }
 
+/// An operator of a view, or what one reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// How many operators are above it.
+    pub depth: usize,
+    /// What it is.
+    pub text: String,
+    /// How many of what it keeps.
+    pub keeps: Option<(usize, &'static str)>,
+    /// About the memory that it takes.
+    pub bytes: usize,
+}
+
+impl Compiled {
+    /// The operators, each above what it reads.
+    pub(crate) fn explained(&self) -> Vec<Explained> {
+        let operators = self.circuit.described();
+        let (mut rows, mut seen) = (Vec::new(), vec![false; operators.len()]);
+        let mut open: Vec<(usize, Input)> =
+            operators.len().checked_sub(1).map(|last| (0, Input::Operator(last))).into_iter().collect();
+        while let Some((depth, input)) = open.pop() {
+            let number = match input {
+                Input::Source(source) => {
+                    let text = self.sources[source].name();
+                    rows.push(Explained { depth, text, keeps: None, bytes: 0 });
+                    continue;
+                }
+                Input::Operator(number) => number,
+            };
+            let of = &operators[number];
+            if std::mem::replace(&mut seen[number], true) {
+                // It is one operator, which several read.
+                let text = format!("{number} {} (the one above)", of.name);
+                rows.push(Explained { depth, text, keeps: None, bytes: 0 });
+                continue;
+            }
+            let text = match of.label {
+                "" => format!("{number} {}", of.name),
+                label => format!("{number} {}: {label}", of.name),
+            };
+            rows.push(Explained { depth, text, keeps: of.keeps, bytes: of.bytes });
+            open.extend(of.inputs.iter().rev().map(|input| (depth + 1, *input)));
+        }
+        rows
+    }
+}
+
 /// The rows of a view as they were at one moment, and what is to be said of them.
 #[derive(Debug, Clone)]
 pub struct ViewRows {
@@ -201,12 +252,21 @@ pub struct ViewRows {
     rows: Frozen,
     /// Rows and groups that could not be computed.
     pub errors: u64,
-    /// Why one of them could not.
-    pub reason: Option<String>,
+    failures: Arc<Errors>,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
     /// How many keys of entities stopped, and why one of them did: their rows are not there.
     pub stopped: Option<(u64, ViewError)>,
+}
+
+/// How many rows and groups could not be computed, by the operator and the reason.
+type Errors = BTreeMap<(usize, String), i64>;
+
+impl ViewRows {
+    /// Why rows and groups could not be computed: where, the reason, and how many.
+    pub fn failures(&self) -> impl Iterator<Item = (usize, &str, i64)> {
+        self.failures.iter().map(|((operator, reason), count)| (*operator, reason.as_str(), *count))
+    }
 }
 
 impl Deref for ViewRows {

@@ -190,6 +190,14 @@ impl Operator for Aggregate {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "aggregate"
+    }
+
+    fn keeps(&self) -> Option<(usize, &'static str)> {
+        Some((self.groups.len(), "groups"))
+    }
+
     fn bytes(&self) -> usize {
         self.groups.bytes() + self.touched.capacity() * size_of::<(Box<[u8]>, Shown)>()
     }

@@ -32,6 +32,10 @@ impl Operator for Constant {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "constant"
+    }
+
     fn bytes(&self) -> usize {
         0
     }

@@ -53,6 +53,14 @@ impl Operator for Distinct {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "distinct"
+    }
+
+    fn keeps(&self) -> Option<(usize, &'static str)> {
+        Some((self.weights.len(), "rows"))
+    }
+
     fn bytes(&self) -> usize {
         self.weights.bytes()
     }

@@ -35,6 +35,10 @@ impl Operator for Filter {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "filter"
+    }
+
     fn bytes(&self) -> usize {
         0
     }

@@ -345,6 +345,22 @@ impl Operator for Join {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        match self.kind {
+            JoinKind::Inner => "inner join",
+            JoinKind::Left => "left join",
+            JoinKind::Right => "right join",
+            JoinKind::Full => "full join",
+            JoinKind::Semi => "semi join",
+            JoinKind::Anti => "anti join",
+        }
+    }
+
+    fn keeps(&self) -> Option<(usize, &'static str)> {
+        let rows = |side: &Side| side.known.values().map(Group::len).sum::<usize>();
+        Some((self.sides.iter().map(rows).sum(), "rows"))
+    }
+
     fn bytes(&self) -> usize {
         self.sides.iter().map(|side| side.known.bytes()).sum()
     }

@@ -42,6 +42,11 @@ impl Ordered {
         self.rows.iter().map(|(place, count)| (place, (*count).max(0) as u64))
     }
 
+    /// How many different ones there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

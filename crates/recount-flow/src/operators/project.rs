@@ -31,6 +31,10 @@ impl Operator for Project {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "project"
+    }
+
     fn bytes(&self) -> usize {
         0
     }

@@ -107,6 +107,14 @@ impl Operator for Top {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "top"
+    }
+
+    fn keeps(&self) -> Option<(usize, &'static str)> {
+        Some((self.rows.len(), "rows"))
+    }
+
     fn bytes(&self) -> usize {
         self.rows.bytes()
     }

@@ -15,6 +15,10 @@ impl Operator for Union {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "union"
+    }
+
     fn bytes(&self) -> usize {
         0
     }

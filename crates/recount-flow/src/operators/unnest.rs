@@ -54,6 +54,10 @@ impl Operator for Unnest {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "unnest"
+    }
+
     fn bytes(&self) -> usize {
         0
     }

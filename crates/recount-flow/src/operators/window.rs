@@ -303,6 +303,14 @@ impl Operator for Window {
         Ok(())
     }
 
+    fn name(&self) -> &'static str {
+        "window"
+    }
+
+    fn keeps(&self) -> Option<(usize, &'static str)> {
+        Some((self.partitions.len(), "partitions"))
+    }
+
     fn bytes(&self) -> usize {
         self.partitions.bytes()
     }

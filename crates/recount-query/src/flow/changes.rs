@@ -45,6 +45,11 @@ impl std::fmt::Debug for TopicChanges {
 }
 
 impl view::Source for TopicChanges {
+    fn name(&self) -> String {
+        let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        format!("topic {}: {}", self.scan.topic.name, columns.join(", "))
+    }
+
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
         self.misfits.clear();
         let name = &self.scan.topic.name;

@@ -16,6 +16,7 @@ use crate::relation::{Kind, Relation};
 pub(super) struct EntityChanges {
     feed: EntityFeed,
     types: Vec<ColumnType>,
+    name: String,
 }
 
 impl EntityChanges {
@@ -31,12 +32,19 @@ impl EntityChanges {
         let columns = columns.unwrap_or_else(|| (0..places.len()).collect());
         let places: Vec<usize> = columns.into_iter().map(|column| places[column]).collect();
         let types = places.iter().map(|&place| described.columns[place].column_type).collect();
-        let feed = ground.feed(&relation.name, relation.version.unwrap_or(1), places)?;
-        Ok(EntityChanges { feed, types })
+        let version = relation.version.unwrap_or(1);
+        let names: Vec<&str> = places.iter().map(|&place| described.columns[place].name.as_str()).collect();
+        let name = format!("entity {} version {version}: {}", relation.name, names.join(", "));
+        let feed = ground.feed(&relation.name, version, places)?;
+        Ok(EntityChanges { feed, types, name })
     }
 }
 
 impl view::Source for EntityChanges {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
         self.feed.begin(after, until)
     }

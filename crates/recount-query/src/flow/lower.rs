@@ -46,7 +46,7 @@ pub(crate) struct Lowered {
 
 /// Makes a circuit of a plan that was rewritten.
 pub(crate) fn lower(plan: &LogicalPlan, state: &SessionState) -> Result<Lowered> {
-    let mut lowering = Lowering { state, circuit: Circuit::new(), sources: Vec::new() };
+    let mut lowering = Lowering { state, circuit: Circuit::new(), added: 0, sources: Vec::new() };
     let result = lowering.plan(plan)?;
     if let Input::Source(_) = result {
         lowering.circuit.add(Box::new(operators::Union), vec![result]);
@@ -67,11 +67,22 @@ impl std::fmt::Debug for Scanned {
 struct Lowering<'a> {
     state: &'a SessionState,
     circuit: Circuit,
+    /// Operators so far.
+    added: usize,
     sources: Vec<Scanned>,
 }
 
 impl Lowering<'_> {
     fn plan(&mut self, plan: &LogicalPlan) -> Result<Input> {
+        let before = self.added;
+        let made = self.operators(plan)?;
+        if self.added > before && !matches!(plan, LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_)) {
+            self.circuit.label(written(&plan.display().to_string()));
+        }
+        Ok(made)
+    }
+
+    fn operators(&mut self, plan: &LogicalPlan) -> Result<Input> {
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.plan(&alias.input),
@@ -126,6 +137,7 @@ impl Lowering<'_> {
     }
 
     fn add(&mut self, operator: impl Operator + 'static, inputs: Vec<Input>) -> Input {
+        self.added += 1;
         self.circuit.add(Box::new(operator), inputs)
     }
 
@@ -545,6 +557,19 @@ fn frame_of(frame: &WindowFrame) -> Result<Frame> {
         (end @ WindowFrameBound::Following(_), _) if unbounded(end) => Ok(Frame::Whole),
         _ => Err(refused("a frame that ends neither at the current row nor with UNBOUNDED FOLLOWING")),
     }
+}
+
+/// What a plan says of a node, with the names that the query has: those of relations are numbered there.
+fn written(node: &str) -> String {
+    let (_, said) = node.split_once(": ").unwrap_or(("", ""));
+    let mut parts = said.split(" @");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        text.push_str(if rest.len() < part.len() { "" } else { " @" });
+        text.push_str(rest);
+    }
+    text.replace('"', "")
 }
 
 /// How a node that has no operator is written.

@@ -42,7 +42,7 @@ impl Item {
     }
 
     /// Its columns, if each has a name.
-    fn named(&self) -> Option<&[String]> {
+    pub(super) fn named(&self) -> Option<&[String]> {
         self.columns.as_deref().filter(|columns| columns.iter().all(|column| !column.is_empty()))
     }
 
@@ -247,7 +247,11 @@ pub(super) fn nested_as_derived(factor: &TableFactor) -> TableFactor {
     subquery((**table_with_joins).clone(), vec![all], alias.clone())
 }
 
-fn subquery(from: TableWithJoins, projection: Vec<SelectItem>, alias: Option<TableAlias>) -> TableFactor {
+pub(super) fn subquery(
+    from: TableWithJoins,
+    projection: Vec<SelectItem>,
+    alias: Option<TableAlias>,
+) -> TableFactor {
     let mut query = empty_query();
     if let SetExpr::Select(select) = &mut *query.body {
         let select: &mut Select = select;
@@ -268,11 +272,11 @@ fn empty_query() -> Box<Query> {
     }
 }
 
-fn quoted(name: &str) -> Ident {
+pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
-fn compound(alias: &Ident, column: &str) -> Expr {
+pub(super) fn compound(alias: &Ident, column: &str) -> Expr {
     Expr::CompoundIdentifier(vec![alias.clone(), quoted(column)])
 }
 

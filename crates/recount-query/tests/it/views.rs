@@ -260,11 +260,11 @@ fn what_cannot_be_a_view() {
         > SELECT * FROM transaction
         error: there is no topic, entity or view transaction. Do you mean transactions?
         > SELECT * FROM account
-        error: account is an entity, and a view reads topics and views
-        > SELECT * FROM balances
         CREATE MATERIALIZED VIEW v at 4
+        > SELECT * FROM balances
+        error: view v exists already: drop it first
         > SELECT * FROM transactions_errors
-        error: transactions_errors is what does not fit a topic, and a view reads topics and views
+        error: transactions_errors is what does not fit a topic, and a view reads topics, entities and views
         > SELECT * FROM transactions FOR VALID_TIME AS OF END OF '2023-12-31'
         error: line 1, column 58: a view has no time of its own: leave the clause out, and ask the view itself as of when
         > SELECT amount FROM transactions LIMIT 3
@@ -292,7 +292,7 @@ fn what_cannot_be_a_view() {
         > SELECT ntile(4) OVER (ORDER BY amount) AS q FROM transactions
         error: ntile OVER cannot be kept up to date
         > SELECT * FROM generate_series(1, 3)
-        error: a view reads topics and views, and generate_series() is neither
+        error: a view reads topics, entities and views, and generate_series() is none
         > SELECT amount FROM transactions WHERE amount > 'x'
         error: Cast error: Cannot cast string 'x' to value of Decimal128(38, 10) type
         > SELECT amount
@@ -327,14 +327,14 @@ fn what_cannot_be_a_view() {
         > CREATE VIEW v AS SELECT 1 AS one
         error: line 1, column 8: the rows of a view are kept up to date here: write CREATE MATERIALIZED VIEW
         > CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1 AS one
-        error: line 1, column 19: found MATERIALIZED, expected ENTITY
+        CREATE MATERIALIZED VIEW v at 5
         > DROP MATERIALIZED VIEW v
-        DROP MATERIALIZED VIEW v at 5
+        DROP MATERIALIZED VIEW v at 6
         > INSERT INTO balances VALUES (1, 2, 3)
         error: balances is not a topic: what it shows comes from events. Insert into the topic that it is made of
         > SHOW VIEWS
         name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 0 | 5 | 0 | NULL | 8 | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 0 | 6 | 0 | NULL | 8 | 0 | 0 | 
     "#]].assert_eq(&said);
 }
 
@@ -450,13 +450,13 @@ fn rows_that_cannot_be_computed() {
         > SELECT * FROM shares ORDER BY accountid
         accountid | share
         2 | 25.000000000000
-        notice: of view shares, 2 rows or groups could not be computed, and are left out: division by zero
+        notice: of view shares, 2 rows or groups could not be computed, and are left out: division by zero. All of them: shares_errors
         > SELECT * FROM inverse ORDER BY accountid, i
         accountid | i
         1 | -0.200000000000
         1 | 0.200000000000
         2 | 0.250000000000
-        notice: of view inverse, 1 row or group could not be computed, and is left out: division by zero
+        notice: of view inverse, 1 row or group could not be computed, and is left out: division by zero. All of them: inverse_errors
         > SELECT * FROM balances ORDER BY accountid
         accountid | balance | n
         1 | 0.00 | 2
@@ -735,4 +735,105 @@ fn a_view_that_is_too_large() {
     }
     bank.declare(&["DROP MATERIALIZED VIEW large", "INSERT INTO t VALUES (0)"]);
     assert_eq!(bank.run("SELECT * FROM small"), "n\n45001\n");
+}
+
+/// Another query takes the place of a view's in one step, and what reads the view follows.
+#[test]
+fn a_view_is_replaced() {
+    let bank = Bank::new();
+    bank.declare(&[
+        BANK,
+        "INSERT INTO transactions VALUES (1, 100, '2023-12-01T00:00:00Z'), (2, 7.25, '2023-12-02T00:00:00Z')",
+        "CREATE MATERIALIZED VIEW large AS SELECT accountid, amount FROM transactions WHERE amount > 50",
+        "CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM large",
+    ]);
+    let said = bank.script(&[
+        "SELECT * FROM large, n ORDER BY accountid",
+        "CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT accountid, amount FROM transactions WHERE amount > 5",
+        "SELECT * FROM large, n ORDER BY accountid",
+        "SELECT * FROM n AS OF POSITION 2",
+        "INSERT INTO transactions VALUES (3, 6, '2023-12-03T00:00:00Z'), (3, 5, '2023-12-03T00:00:00Z')",
+        "SELECT * FROM large, n ORDER BY accountid",
+        "CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT accountid, amount, amount AS again FROM transactions",
+        "CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT n AS accountid, 1.00 AS amount FROM n",
+        "CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT nothing FROM transactions",
+        "CREATE OR REPLACE MATERIALIZED VIEW transactions AS SELECT 1 AS one",
+        "CREATE OR REPLACE VIEW large AS SELECT 1 AS one",
+        "SELECT * FROM large, n ORDER BY accountid",
+        "DROP MATERIALIZED VIEW n",
+        "CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT count(*) AS n FROM transactions",
+        "SELECT * FROM large",
+        "CREATE OR REPLACE MATERIALIZED VIEW other AS SELECT 1 AS one",
+        "SELECT * FROM other",
+        "SHOW VIEWS",
+    ]);
+    expect![[r#"
+        > SELECT * FROM large, n ORDER BY accountid
+        accountid | amount | n
+        1 | 100.00 | 1
+        > CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT accountid, amount FROM transactions WHERE amount > 5
+        CREATE MATERIALIZED VIEW large at 6
+        > SELECT * FROM large, n ORDER BY accountid
+        accountid | amount | n
+        1 | 100.00 | 2
+        2 | 7.25 | 2
+        > SELECT * FROM n AS OF POSITION 2
+        n
+        0
+        > INSERT INTO transactions VALUES (3, 6, '2023-12-03T00:00:00Z'), (3, 5, '2023-12-03T00:00:00Z')
+        inserted | position
+        2 | 8
+        > SELECT * FROM large, n ORDER BY accountid
+        accountid | amount | n
+        1 | 100.00 | 3
+        2 | 7.25 | 3
+        3 | 6.00 | 3
+        > CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT accountid, amount, amount AS again FROM transactions
+        error: view n reads view large, whose columns have to stay: name them as before and cast them, or drop n first
+        > CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT n AS accountid, 1.00 AS amount FROM n
+        error: view n reads view large, whose columns have to stay: name them as before and cast them, or drop n first
+        > CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT nothing FROM transactions
+        error: schema error: No field named nothing.
+        Valid fields are transactions.accountid, transactions.amount, transactions.timestamp, transactions._position, transactions._stream, transactions._revision, transactions._partition, transactions._offset, transactions._id, transactions._type, transactions._tags, transactions._event_time, transactions._append_time, transactions._key, transactions._value, transactions._headers.
+        > CREATE OR REPLACE MATERIALIZED VIEW transactions AS SELECT 1 AS one
+        error: transactions is the name of a topic: topics, entities and views share their names, choose another one
+        > CREATE OR REPLACE VIEW large AS SELECT 1 AS one
+        error: line 1, column 19: found VIEW, expected ENTITY or MATERIALIZED VIEW
+        > SELECT * FROM large, n ORDER BY accountid
+        accountid | amount | n
+        1 | 100.00 | 3
+        2 | 7.25 | 3
+        3 | 6.00 | 3
+        > DROP MATERIALIZED VIEW n
+        DROP MATERIALIZED VIEW n at 9
+        > CREATE OR REPLACE MATERIALIZED VIEW large AS SELECT count(*) AS n FROM transactions
+        CREATE MATERIALIZED VIEW large at 10
+        > SELECT * FROM large
+        n
+        4
+        > CREATE OR REPLACE MATERIALIZED VIEW other AS SELECT 1 AS one
+        CREATE MATERIALIZED VIEW other at 11
+        > SELECT * FROM other
+        one
+        1
+        > SHOW VIEWS
+        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        large | n BIGINT | 1 | 11 | 0 | NULL | 260 | 0 | 0 | 
+        other | one BIGINT | 1 | 11 | 0 | NULL | 57 | 0 | 0 | 
+    "#]].assert_eq(&said);
+    let statements = [
+        BANK,
+        "CREATE MATERIALIZED VIEW v AS SELECT accountid FROM transactions",
+        "CREATE MATERIALIZED VIEW w AS SELECT accountid FROM transactions",
+        "CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT accountid + 1 AS accountid FROM w",
+        "INSERT INTO transactions VALUES (1, 100, '2023-12-01T00:00:00Z')",
+    ];
+    let bank = Bank::of(Bench::reopened(&statements, 1 << 20));
+    expect![[r#"
+        > SELECT * FROM v
+        accountid
+        2
+        > DROP MATERIALIZED VIEW w
+        error: view w cannot be dropped: view v reads it. Drop that first
+    "#]].assert_eq(&bank.script(&["SELECT * FROM v", "DROP MATERIALIZED VIEW w"]));
 }

@@ -104,6 +104,21 @@ pub(crate) enum Change {
         /// The statement.
         text: String,
     },
+    /// A view is of another query from here on.
+    ReplaceView {
+        /// Its id.
+        id: u32,
+        /// The topics that it reads.
+        reads: Vec<Read>,
+        /// The entities that it reads.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entities: Vec<EntityRead>,
+        /// The views that it reads.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        views: Vec<u32>,
+        /// The statement.
+        text: String,
+    },
     /// A view is gone.
     DropView {
         /// Its id.

@@ -100,7 +100,7 @@ impl Entities {
             Change::CreateTopic { id, .. } | Change::AlterTopic { id, .. } | Change::DropTopic { id } => {
                 unreachable!("topic {id} is no entity")
             }
-            Change::CreateView { id, .. } | Change::DropView { id } => {
+            Change::CreateView { id, .. } | Change::ReplaceView { id, .. } | Change::DropView { id } => {
                 unreachable!("view {id} is no entity")
             }
             Change::CreateEntity { id, version, name, topic, lookups, text } => {

@@ -35,6 +35,9 @@ struct SavedView {
     #[serde(with = "name")]
     name: TopicName,
     created: u64,
+    /// Absent unless it was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    defined: Option<u64>,
     reads: Vec<Read>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     entities: Vec<EntityRead>,
@@ -137,11 +140,14 @@ impl Catalogue {
         catalogue.entities.begin_ids_at(saved.next_entity);
         if let Some(SavedViews { mut views, next_view }) = saved.views {
             views.sort_by_key(|view| view.id);
-            for SavedView { id, name, created, reads, entities, views, text } in views {
+            for SavedView { id, name, created, defined, reads, entities, views, text } in views {
                 let (id, created) = (ViewId(id), Position(created));
+                let defined = defined.map_or(created, Position);
                 let views = views.into_iter().map(ViewId).collect();
-                catalogue.views.create(ViewState { id, name, text, reads, entities, views, created })?;
+                let view = ViewState { id, name, text, reads, entities, views, created, defined };
+                catalogue.views.create(view)?;
             }
+            catalogue.views.check()?;
             catalogue.views.begin_ids_at(next_view);
         }
         Ok(catalogue)
@@ -153,6 +159,7 @@ fn save_view(view: &ViewState) -> SavedView {
         id: view.id.0,
         name: view.name.clone(),
         created: view.created.0,
+        defined: (view.defined != view.created).then_some(view.defined.0),
         reads: view.reads.clone(),
         entities: view.entities.clone(),
         views: view.views.iter().map(|view| view.0).collect(),

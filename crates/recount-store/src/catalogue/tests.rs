@@ -457,3 +457,35 @@ fn views_read_entities() {
     bench.run("DROP MATERIALIZED VIEW w");
     bench.check("DROP ENTITY e", expect![[r#"{"change":"drop_entity","id":1}"#]]);
 }
+
+#[test]
+fn views_are_replaced() {
+    let mut bench = Bench::new();
+    for sql in [
+        "CREATE MATERIALIZED VIEW v AS SELECT n FROM t",
+        "CREATE MATERIALIZED VIEW w AS SELECT n FROM v",
+        "CREATE MATERIALIZED VIEW x AS SELECT n FROM rates",
+    ] {
+        bench.run(sql);
+    }
+    bench.check("CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT n + 1 FROM t, x", expect![[r#"{"change":"replace_view","id":1,"reads":[{"topic":16,"columns":["n"]}],"views":[3],"text":"CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT n + 1 FROM t, x"}"#]]);
+    bench.check(
+        "CREATE OR REPLACE MATERIALIZED VIEW x AS SELECT n FROM w",
+        expect!["Invalid: view x would read itself, directly or through others"],
+    );
+    bench.check(
+        "CREATE OR REPLACE MATERIALIZED VIEW x AS SELECT n FROM x",
+        expect!["Invalid: view x would read itself, directly or through others"],
+    );
+    bench.check("CREATE OR REPLACE MATERIALIZED VIEW t AS SELECT n FROM x", expect!["Conflict: t is the name of a topic: topics, entities and views share their names, choose another one"]);
+    bench.check("CREATE OR REPLACE MATERIALIZED VIEW y AS SELECT n FROM t", expect![[r#"{"change":"create_view","id":4,"name":"y","reads":[{"topic":16,"columns":["n"]}],"text":"CREATE OR REPLACE MATERIALIZED VIEW y AS SELECT n FROM t"}"#]]);
+    bench.check(
+        "DROP MATERIALIZED VIEW x",
+        expect!["Conflict: view x cannot be dropped: view v reads it. Drop that first"],
+    );
+    expect![[r#"{"topics":[{"id":16,"schema":1,"created":1,"dropped":false,"definition":{"name":"t"}},{"id":17,"schema":1,"created":2,"dropped":false,"definition":{"name":"rates"}}],"entities":[],"next_entity":1,"views":{"views":[{"id":1,"name":"v","created":3,"defined":6,"reads":[{"topic":16,"columns":["n"]}],"views":[3],"text":"CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT n + 1 FROM t, x"},{"id":2,"name":"w","created":4,"reads":[],"views":[1],"text":"CREATE MATERIALIZED VIEW w AS SELECT n FROM v"},{"id":3,"name":"x","created":5,"reads":[{"topic":17,"columns":["n"]}],"text":"CREATE MATERIALIZED VIEW x AS SELECT n FROM rates"},{"id":4,"name":"y","created":7,"reads":[{"topic":16,"columns":["n"]}],"text":"CREATE OR REPLACE MATERIALIZED VIEW y AS SELECT n FROM t"}],"next_view":5}}"#]].assert_eq(&String::from_utf8(bench.catalogue.save()).unwrap());
+    // Views that read each other, in a state that is damaged.
+    let damaged =
+        String::from_utf8(bench.catalogue.save()).unwrap().replace(r#""views":[3]"#, r#""views":[2]"#);
+    expect!["view v reads itself"].assert_eq(&Catalogue::load(damaged.as_bytes()).unwrap_err());
+}

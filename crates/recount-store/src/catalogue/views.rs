@@ -1,6 +1,6 @@
 //! The views of a catalogue, as the fold of what statements changed; and what of those statements is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use recount_types::limits::VIEWS_MAX;
@@ -24,10 +24,12 @@ pub struct ViewState {
     pub reads: Vec<Read>,
     /// The entities that it reads, each once with each version.
     pub entities: Vec<EntityRead>,
-    /// The views that it reads, each once; all are older.
+    /// The views that it reads, each once; none of them reads it.
     pub views: Vec<ViewId>,
     /// Where it was created.
     pub created: Position,
+    /// Where its query was declared: there, or where it was replaced last.
+    pub defined: Position,
 }
 
 /// A topic that a view reads. Persisted as JSON.
@@ -127,13 +129,49 @@ impl Views {
         if self.by_name.contains_key(name) {
             return Err(format!("view {name} exists already"));
         }
-        if let Some(unknown) = view.views.iter().find(|read| self.by_id(**read).is_none()) {
-            return Err(format!("view {name} reads view {unknown}, which is not there"));
-        }
         self.next_id = id.0 + 1;
         self.definitions_bytes += view.bytes();
         self.by_name.insert(name.clone(), Arc::new(view));
         Ok(())
+    }
+
+    /// Another query for a view.
+    pub(super) fn replace(
+        &mut self,
+        id: u32,
+        with: impl FnOnce(&ViewState) -> ViewState,
+    ) -> Result<(), String> {
+        let found = self.by_id(ViewId(id)).cloned();
+        let before = found.ok_or_else(|| format!("there is no view {id}"))?;
+        let view = with(&before);
+        self.definitions_bytes = self.definitions_bytes + view.bytes() - before.bytes();
+        self.by_name.insert(view.name.clone(), Arc::new(view));
+        Ok(())
+    }
+
+    /// Refuses views that read one that is not there, or each other.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for view in self.live() {
+            let all = self.read_by(&view.views);
+            if let Some(unknown) = all.iter().find(|read| self.by_id(**read).is_none()) {
+                return Err(format!("view {} reads view {unknown}, which is not there", view.name));
+            }
+            if all.contains(&view.id) {
+                return Err(format!("view {} reads itself", view.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// These views, and all that they read.
+    fn read_by(&self, views: &[ViewId]) -> BTreeSet<ViewId> {
+        let (mut open, mut all) = (views.to_vec(), BTreeSet::new());
+        while let Some(id) = open.pop() {
+            if all.insert(id) {
+                open.extend(self.by_id(id).iter().flat_map(|view| view.views.iter().copied()));
+            }
+        }
+        all
     }
 
     /// One view less.
@@ -154,11 +192,14 @@ impl Views {
 impl Catalogue {
     pub(super) fn plan_create_view(&self, create: &CreateView) -> Result<Planned, DdlError> {
         let name = create.name.clone();
-        if self.view(&name).is_some() {
+        let before = self.view(&name);
+        if before.is_some() && !create.or_replace {
             return Err(DdlError::ViewExists(name));
         }
-        self.is_free(&name)?;
-        if self.views.by_name.len() >= VIEWS_MAX {
+        if before.is_none() {
+            self.is_free(&name)?;
+        }
+        if before.is_none() && self.views.by_name.len() >= VIEWS_MAX {
             return Err(DdlError::Invalid(format!("there are {VIEWS_MAX} views, which is the limit")));
         }
         let mut reads: Vec<Read> = Vec::with_capacity(create.reads.len());
@@ -176,8 +217,20 @@ impl Catalogue {
             let view = self.view(read).ok_or_else(|| DdlError::NoView(read.clone()))?;
             views.push(view.id.0);
         }
-        self.has_room(view_bytes(&create.text, &reads, &entities), 0)?;
-        let (id, text) = (self.views.next_id, create.text.clone());
+        let bytes = view_bytes(&create.text, &reads, &entities);
+        self.has_room(bytes, before.map_or(0, |before| before.bytes()))?;
+        let text = create.text.clone();
+        if let Some(before) = before {
+            let read: Vec<ViewId> = views.iter().copied().map(ViewId).collect();
+            if self.views.read_by(&read).contains(&before.id) {
+                return Err(DdlError::Invalid(format!(
+                    "view {name} would read itself, directly or through others"
+                )));
+            }
+            let change = Change::ReplaceView { id: before.id.0, reads, entities, views, text };
+            return Ok(Planned { name, version: None, change });
+        }
+        let id = self.views.next_id;
         let change = Change::CreateView { id, name: name.clone(), reads, entities, views, text };
         Ok(Planned { name, version: None, change })
     }

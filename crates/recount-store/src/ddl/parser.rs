@@ -46,15 +46,15 @@ pub(super) fn statement(tokens: &mut Tokens<'_>) -> Result<Statement, ParseError
             "ALTER" => (Statement::AlterTopic(alter_topic(tokens)?), "the end"),
             _ => (Statement::DropTopic(topic_name(tokens, TOPIC)?), "the end"),
         }
-    } else if !or_replace && verb != "ALTER" && tokens.take_word("MATERIALIZED") {
+    } else if verb != "ALTER" && tokens.take_word("MATERIALIZED") {
         match verb {
-            "CREATE" => (Statement::CreateView(Box::new(view::create_view(tokens)?)), "the end"),
+            "CREATE" => (Statement::CreateView(Box::new(view::create_view(tokens, or_replace)?)), "the end"),
             _ => (Statement::DropView(view::drop_view(tokens)?), "the end"),
         }
     } else if !or_replace && verb != "ALTER" && tokens.peek_word().is_some_and(is_view) {
         return Err(tokens.error(Problem::PlainView { verb }));
     } else if or_replace {
-        return Err(tokens.expected("ENTITY"));
+        return Err(tokens.expected("ENTITY or MATERIALIZED VIEW"));
     } else {
         return Err(tokens.error(Problem::Statement { found: tokens.found() }));
     };

@@ -521,7 +521,7 @@ fn views() {
         > CREATE MATERIALIZED VIEW v AS SELECT 1; SELECT 2
         line 1, column 41: found SELECT after the end of the statement: run one statement at a time
         > CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1
-        line 1, column 19: found MATERIALIZED, expected ENTITY
+        v [] "                                         SELECT 1" "CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1"
         > ALTER MATERIALIZED VIEW v
         line 1, column 7: found MATERIALIZED; the statements are CREATE, ALTER and DROP TOPIC, CREATE, ALTER and DROP ENTITY, and CREATE and DROP MATERIALIZED VIEW
         > DROP MATERIALIZED VIEW v CASCADE

@@ -1,7 +1,7 @@
 //! Statements about views: queries whose rows are kept up to date.
 //!
 //! ```text
-//! CREATE MATERIALIZED VIEW name ["(" column {"," column} ")"] AS query
+//! CREATE [OR REPLACE] MATERIALIZED VIEW name ["(" column {"," column} ")"] AS query
 //! DROP MATERIALIZED VIEW name
 //! ```
 //!
@@ -22,6 +22,8 @@ const VIEW: &str = "the name of a view";
 pub struct CreateView {
     /// Its name.
     pub name: TopicName,
+    /// It may take the place of one of the same name.
+    pub or_replace: bool,
     /// Other names for the columns of the query; empty = the query's own.
     pub columns: Vec<Ident>,
     /// The query, in a text in which every line and column is that of the statement.
@@ -64,7 +66,7 @@ pub struct DropView {
 }
 
 /// What follows CREATE MATERIALIZED.
-pub(super) fn create_view(tokens: &mut Tokens<'_>) -> Result<CreateView, ParseError> {
+pub(super) fn create_view(tokens: &mut Tokens<'_>, or_replace: bool) -> Result<CreateView, ParseError> {
     tokens.word("VIEW")?;
     let name = new_topic_name(tokens, VIEW)?;
     let mut columns: Vec<Ident> = Vec::new();
@@ -92,7 +94,8 @@ pub(super) fn create_view(tokens: &mut Tokens<'_>) -> Result<CreateView, ParseEr
     }
     let query = tokens.rest();
     let (reads, entities, views) = (Vec::new(), Vec::new(), Vec::new());
-    Ok(CreateView { name, columns, query, reads, entities, views, text: tokens.text().to_owned() })
+    let text = tokens.text().to_owned();
+    Ok(CreateView { name, or_replace, columns, query, reads, entities, views, text })
 }
 
 /// What follows DROP MATERIALIZED.

@@ -11,7 +11,7 @@ use recount_store::{DdlError, Executed};
 use recount_types::{EntityId, Position, TopicId, TopicName, ViewId};
 
 use super::live::Held;
-use super::{Ground, LiveView, ViewInfo, ViewRows, ViewStatus};
+use super::{Explained, Ground, LiveView, ViewInfo, ViewRows, ViewStatus};
 use crate::bind::RowColumn;
 use crate::budget::HeldRows;
 use crate::error::ViewError;
@@ -28,6 +28,8 @@ pub(crate) struct KnownViews {
     pub(crate) live: BTreeMap<ViewId, Arc<LiveView>>,
     /// Those whose query cannot be planned, and why.
     broken: BTreeMap<ViewId, String>,
+    /// One with another query, which is to take the place of the one that is live.
+    prepared: BTreeMap<ViewId, LiveView>,
 }
 
 impl KnownViews {
@@ -37,6 +39,12 @@ impl KnownViews {
         for view in catalogue.views() {
             let read = WhatIsRead::of(catalogue, view);
             if self.live.get(&view.id).is_some_and(|live| live.read == read) {
+                continue;
+            }
+            let prepared = self.prepared.remove(&view.id).filter(|live| live.info.text == view.text);
+            if let Some(mut live) = prepared.filter(|live| live.read.is_but_for(view.id, &read)) {
+                live.read = read;
+                self.live.insert(view.id, Arc::new(live));
                 continue;
             }
             match inner.made(catalogue, view) {
@@ -103,7 +111,44 @@ impl Inner {
                 "a topic or entity that the view reads was altered meanwhile: try again".to_owned(),
             ))
         };
-        recount_env::block_on(self.store.define(Statement::CreateView(create.clone()), &check))
+        let replaced = planned_on.view(&create.name).filter(|_| create.or_replace).cloned();
+        if let Some(before) = &replaced {
+            self.prepare(&planned_on, before, &create, &compiled.columns)?;
+        }
+        let defined = recount_env::block_on(self.store.define(Statement::CreateView(create.clone()), &check));
+        if let (Err(_), Some(before)) = (&defined, &replaced) {
+            lock(&self.known).views.prepared.remove(&before.id);
+        }
+        defined
+    }
+
+    /// Brings a view with another query to the head, while the one before answers; it takes over with the statement.
+    fn prepare(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        before: &ViewState,
+        create: &CreateView,
+        columns: &[RowColumn],
+    ) -> Result<(), DdlError> {
+        let reader = catalogue.views().find(|reader| reader.views.contains(&before.id));
+        if let (Some(reader), Ok(live)) = (reader, self.find_view(before.name.as_str()))
+            && live.info.columns != columns
+        {
+            let (name, reader) = (&before.name, &reader.name);
+            return Err(DdlError::Invalid(format!(
+                "view {reader} reads view {name}, whose columns have to stay: name them as before and cast them, or drop {reader} first"
+            )));
+        }
+        let catalogue = Arc::new(catalogue.with_view(create)?);
+        let Some(view) = catalogue.view(&create.name) else { return Ok(()) };
+        let live = self.made(&catalogue, view).map_err(DdlError::Invalid)?;
+        let failed = |error: ViewError| {
+            DdlError::Invalid(format!("view {} stays as it is: the new query fails: {error}", create.name))
+        };
+        // It goes on behind the head once it has taken over.
+        live.at(self.store.head().0, &|| !self.store.is_closed()).map_err(failed).map(drop)?;
+        lock(&self.known).views.prepared.insert(before.id, live);
+        Ok(())
     }
 
     /// Refuses to alter a topic in a way in which a view cannot be kept any more.
@@ -156,6 +201,11 @@ impl Views {
         let Some(view) = view else { return Ok(None) };
         let failed = |why| ViewError::BadRequest(format!("view {name} cannot be read: {why}"));
         Ok(Some(definition(&catalogue, &view).map_err(failed)?))
+    }
+
+    /// The operators of a view, the last one first, each above what it reads.
+    pub fn explain_view(&self, name: &str) -> Result<Vec<Explained>, ViewError> {
+        Ok(self.inner().find_view(name)?.explained())
     }
 
     /// How a view is.
@@ -284,14 +334,19 @@ pub(crate) struct WhatIsRead {
     topics: BTreeMap<TopicId, Vec<(String, ColumnType, bool)>>,
     /// Of each version of an entity the events that it passes over, and the topics that it is made of with their schemas.
     entities: BTreeMap<(EntityId, u32), (usize, Vec<(TopicId, u32)>)>,
+    /// Where each view, itself too, was declared.
+    views: BTreeMap<ViewId, Position>,
 }
 
 impl WhatIsRead {
     fn of(catalogue: &Catalogue, view: &ViewState) -> WhatIsRead {
-        let mut read = WhatIsRead { topics: BTreeMap::new(), entities: BTreeMap::new() };
+        let mut read =
+            WhatIsRead { topics: BTreeMap::new(), entities: BTreeMap::new(), views: BTreeMap::new() };
         let mut open: Vec<&ViewState> = vec![view];
-        let mut seen: BTreeSet<ViewId> = BTreeSet::new();
         while let Some(view) = open.pop() {
+            if read.views.insert(view.id, view.defined).is_some() {
+                continue;
+            }
             for of_topic in &view.reads {
                 let all = catalogue.by_id(of_topic.topic()).map(|topic| columns_of(&topic.definition));
                 let mut columns = all.unwrap_or_default();
@@ -307,10 +362,18 @@ impl WhatIsRead {
                 let made_of = (entity.skipped.len(), topics.map(schema).collect());
                 read.entities.insert((entity.id, version), made_of);
             }
-            let others = view.views.iter().filter(|id| seen.insert(**id));
-            open.extend(others.filter_map(|id| catalogue.view_by_id(*id)).map(|view| &**view));
+            open.extend(view.views.iter().filter_map(|id| catalogue.view_by_id(*id)).map(|view| &**view));
         }
         read
+    }
+
+    /// Whether it is the same, wherever the view itself was declared.
+    fn is_but_for(&self, view: ViewId, other: &WhatIsRead) -> bool {
+        let others = |read: &WhatIsRead| {
+            let others = read.views.iter().filter(|(id, _)| **id != view);
+            others.map(|(id, defined)| (*id, *defined)).collect::<Vec<_>>()
+        };
+        (&self.topics, &self.entities, others(self)) == (&other.topics, &other.entities, others(other))
     }
 
     fn reads_topic(&self, topic: TopicId) -> bool {

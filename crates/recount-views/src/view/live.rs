@@ -4,7 +4,6 @@
 //! positions in one step. Whoever needs it at some position takes it there, a part at a time, in turns with others who do; a task beside
 //! does so when nobody asks.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +16,7 @@ use recount_flow::relation::Relation;
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
-use super::{Compiled, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
+use super::{Compiled, Errors, Explained, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::feed::rounded_down;
@@ -72,8 +71,8 @@ struct State {
     first: Option<First>,
     /// Positions in an epoch: fewer where so many appends made too much at once.
     epoch_positions: u64,
-    /// Why rows and groups could not be computed, and how many for each reason.
-    errors: BTreeMap<String, i64>,
+    /// Where and why rows and groups could not be computed, and how many.
+    errors: Arc<Errors>,
     /// How many in all.
     error_count: i64,
     /// Of the reasons.
@@ -99,7 +98,7 @@ impl LiveView {
     ) -> LiveView {
         let info = ViewInfo { name, columns: compiled.columns.clone(), topics, text };
         let rows = Relation::new(compiled.codec.clone());
-        let (errors, first, compiled) = (BTreeMap::new(), None, Some(compiled));
+        let (errors, first, compiled) = (Arc::default(), None, Some(compiled));
         let (position, error_count, error_bytes) = (0, 0, 0);
         let epoch_positions = EPOCH_POSITIONS;
         let state = State {
@@ -139,6 +138,11 @@ impl LiveView {
             }
             held.part(wanted, goes_on)?;
         }
+    }
+
+    /// Its operators; none while it begins anew.
+    pub(crate) fn explained(&self) -> Vec<Explained> {
+        self.state.lock().compiled.as_ref().map(Compiled::explained).unwrap_or_default()
     }
 
     pub(crate) fn status(&self) -> ViewStatus {
@@ -313,18 +317,20 @@ impl State {
         for rows in &stepped.rows {
             self.rows.add(rows);
         }
-        for (_, failure) in stepped.failures {
+        for (operator, failure) in stepped.failures {
             self.error_count += failure.weight;
-            let known = self.errors.get_mut(&failure.reason);
-            match known.map(|count| (*count + failure.weight, count)) {
+            let errors = Arc::make_mut(&mut self.errors);
+            let bytes = failure.reason.len() + REASON_BYTES;
+            let at = (operator, failure.reason);
+            match errors.get_mut(&at).map(|count| (*count + failure.weight, count)) {
                 Some((0, _)) => {
-                    self.error_bytes -= failure.reason.len() + REASON_BYTES;
-                    self.errors.remove(&failure.reason);
+                    self.error_bytes -= bytes;
+                    errors.remove(&at);
                 }
                 Some((after, count)) => *count = after,
                 None => {
-                    self.error_bytes += failure.reason.len() + REASON_BYTES;
-                    self.errors.insert(failure.reason, failure.weight);
+                    self.error_bytes += bytes;
+                    errors.insert(at, failure.weight);
                 }
             }
         }
@@ -341,7 +347,7 @@ impl State {
         let codec = self.rows.codec().clone();
         (self.compiled, self.rows) = (None, Relation::new(codec));
         (self.position, self.first) = (0, None);
-        self.errors.clear();
+        self.errors = Arc::default();
         (self.error_count, self.error_bytes) = (0, 0);
         // Less is always to be had.
         let _ = self.memory.set(0);
@@ -411,7 +417,7 @@ impl Held<'_> {
             info: self.view.info.clone(),
             rows: self.state.rows.freeze(),
             errors: u64::try_from(self.state.error_count).unwrap_or(0),
-            reason: self.state.errors.keys().next().cloned(),
+            failures: self.state.errors.clone(),
             unfit: self.state.unfit(),
             stopped: self.state.stopped(),
         }

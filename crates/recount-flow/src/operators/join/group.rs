@@ -28,7 +28,7 @@ pub(super) struct Known {
 
 impl Held for Group {
     fn heap_bytes(&self) -> usize {
-        (self.few.len() + self.many.len()) * size_of::<(Box<[u8]>, Known)>() + self.bytes
+        self.len() * size_of::<(Box<[u8]>, Known)>() + self.bytes
     }
 }
 
@@ -37,6 +37,11 @@ impl Group {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Known)> {
         let few = self.few.iter().map(|(row, known)| (&**row, *known));
         few.chain(self.many.iter().map(|(row, known)| (&**row, *known)))
+    }
+
+    /// How many different ones there are.
+    pub(super) fn len(&self) -> usize {
+        self.few.len() + self.many.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -7,7 +7,10 @@ use super::check;
 #[test]
 fn clauses_that_are_none() {
     check("CREATE OR TOPIC t", expect!["line 1, column 11: found TOPIC, expected REPLACE"]);
-    check("CREATE OR REPLACE TOPIC t", expect!["line 1, column 19: found TOPIC, expected ENTITY"]);
+    check(
+        "CREATE OR REPLACE TOPIC t",
+        expect!["line 1, column 19: found TOPIC, expected ENTITY or MATERIALIZED VIEW"],
+    );
     check(
         "ALTER OR REPLACE ENTITY e",
         expect![
