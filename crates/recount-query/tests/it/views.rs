@@ -835,5 +835,6 @@ fn a_view_is_replaced() {
         2
         > DROP MATERIALIZED VIEW w
         error: view w cannot be dropped: view v reads it. Drop that first
-    "#]].assert_eq(&bank.script(&["SELECT * FROM v", "DROP MATERIALIZED VIEW w"]));
+    "#]]
+    .assert_eq(&bank.script(&["SELECT * FROM v", "DROP MATERIALIZED VIEW w"]));
 }
