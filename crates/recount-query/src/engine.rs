@@ -60,6 +60,9 @@ struct Planned {
     pinned: Box<dyn Pinned>,
 }
 
+/// How often a statement is planned again, because what it reads was replaced meanwhile.
+const PLANNED_AGAIN_MAX: usize = 10;
+
 /// Where a statement reads, and how.
 #[derive(Debug, Clone, Copy)]
 struct ReadAt {
@@ -86,6 +89,16 @@ impl Engine {
 
     /// Runs one statement: SELECT, WITH, VALUES, EXPLAIN, or INSERT INTO a topic.
     pub async fn query(&self, sql: &str, session: &SessionSettings) -> Result<Answer, QueryError> {
+        for _ in 0..PLANNED_AGAIN_MAX {
+            match self.query_once(sql, session).await {
+                Err(QueryError::Replaced(_)) => {}
+                done => return done,
+            }
+        }
+        self.query_once(sql, session).await
+    }
+
+    async fn query_once(&self, sql: &str, session: &SessionSettings) -> Result<Answer, QueryError> {
         let (statement, cuts) = statement::parse(sql)?;
         let at = self.read_position(session).await?;
         match statement {

@@ -59,6 +59,9 @@ pub enum QueryError {
     /// An entity cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
+    /// What it reads was replaced while it was planned: it is to be planned again.
+    #[error("{0}")]
+    Replaced(String),
     /// It failed while it ran.
     #[error("{0}")]
     Failed(String),
@@ -69,6 +72,7 @@ impl QueryError {
     pub fn kind(&self) -> Kind {
         match self {
             QueryError::At { .. } | QueryError::Invalid(_) | QueryError::Failed(_) => Kind::Invalid,
+            QueryError::Replaced(_) => Kind::Conflict,
             QueryError::NotFound(_) => Kind::NotFound,
             QueryError::Behind { .. } | QueryError::Memory { .. } => Kind::Busy,
             QueryError::Read(error) => error.kind(),

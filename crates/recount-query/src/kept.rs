@@ -157,7 +157,7 @@ impl Pinned for PinnedKept {
         let types = rows.info.columns.iter().map(|column| (column.name.clone(), column.column_type));
         if wanted.types.as_ref().is_some_and(|planned| !types.eq(planned.iter().cloned())) {
             let name = in_sql(&wanted.name);
-            return Err(QueryError::Failed(format!("view {name} became another one meanwhile: ask again")));
+            return Err(QueryError::Replaced(format!("view {name} became another one meanwhile: ask again")));
         }
         let mut notices = notices(rows);
         match (&rows.stopped, wanted.stopped) {

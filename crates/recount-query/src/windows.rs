@@ -32,7 +32,7 @@ impl VisitorMut for Windows {
         else {
             return ControlFlow::Continue(());
         };
-        match windows(name, args, alias.take()) {
+        match windows(name, args, alias.as_ref()) {
             Ok(Some(expanded)) => *factor = expanded,
             Ok(None) => {}
             Err(error) => return ControlFlow::Break(Box::new(error)),
@@ -45,7 +45,7 @@ impl VisitorMut for Windows {
 fn windows(
     name: &ObjectName,
     args: &[FunctionArg],
-    alias: Option<TableAlias>,
+    alias: Option<&TableAlias>,
 ) -> Result<Option<TableFactor>, QueryError> {
     let [part] = name.0.as_slice() else { return Ok(None) };
     let function = part.as_ident().map(folded).unwrap_or_default();
@@ -85,7 +85,7 @@ fn windows(
             columns: Vec::new(),
             at: None,
         };
-        *of_query = Some(alias.unwrap_or_else(named));
+        *of_query = Some(alias.cloned().unwrap_or_else(named));
     }
     Ok(Some(expanded))
 }

@@ -203,12 +203,12 @@ fn events_are_counted_and_taken_away() {
     for text in ["a", "bc", ""] {
         some.columns[1].push(&Value::Text(text.into()));
     }
-    // A number, and three times of 64 bits; keys as two words.
-    assert_eq!(some.bytes(), of_columns + some.columns[1].bytes() + 3 * (2 + 24) + 3 * 16);
+    // A number, and four times 64 bits; keys as two words.
+    assert_eq!(some.bytes(), of_columns + some.columns[1].bytes() + 3 * (2 + 32) + 3 * 16);
     some.clear();
     assert!(some.is_empty() && some.keys.is_empty());
     assert!(some.columns.iter().all(Column::is_empty));
-    assert_eq!((some.bytes(), some.numbers.len(), some.times.len(), some.appended.len()), (0, 0, 0, 0));
+    assert_eq!((some.bytes(), some.numbers.len(), some.ends.len(), some.appended.len()), (0, 0, 0, 0));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use recount_env::memory::memory_env;
 use recount_env::{Env, block_on};
@@ -83,7 +83,7 @@ impl Open {
     fn transfer(&self, number: u64) {
         let (from, to) = (number % ACCOUNTS, (number * 3 + 1) % ACCOUNTS);
         let to = if from == to { (to + 1) % ACCOUNTS } else { to };
-        let cents = number % 997;
+        let cents = 1 + number % 997;
         let half = |account: u64, sign: &str| EventWrite {
             topic: TopicName::parse("moves").unwrap(),
             key: None,
@@ -125,16 +125,15 @@ fn nothing_is_ever_half_done() {
     for sql in DECLARED {
         open.run(sql);
     }
-    let (stopped, checks) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+    let (stopped, checks) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !stopped.load(Ordering::Acquire) {
-                    open.check("");
-                    checks.fetch_add(1, Ordering::AcqRel);
-                }
-            });
-        }
+        let asking = || {
+            while !stopped.load(Ordering::Acquire) {
+                open.check("");
+                checks.fetch_add(1, Ordering::AcqRel);
+            }
+        };
+        let readers = [scope.spawn(asking), scope.spawn(asking)];
         for number in 0..TRANSFERS {
             open.transfer(number);
             if number % 100 == 50 {
@@ -142,7 +141,7 @@ fn nothing_is_ever_half_done() {
             }
         }
         // Whoever asks sees it under way and at its end.
-        while checks.load(Ordering::Acquire) < 20 {
+        while checks.load(Ordering::Acquire) < 20 && !readers.iter().any(|reader| reader.is_finished()) {
             std::thread::yield_now();
         }
         stopped.store(true, Ordering::Release);
