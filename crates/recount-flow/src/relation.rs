@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use foldhash::fast::FixedState;
 
-use crate::codec::{Damaged, RowCodec};
+use crate::codec::{Damaged, RowCodec, Rows};
 use crate::delta::Delta;
 
 /// Rows in a page, on average, at most.
@@ -64,13 +64,14 @@ impl Relation {
         Relation { codec, pages, hasher, distinct: 0, rows: 0, negative: 0, row_bytes: 0 }
     }
 
-    /// Adds changes. Between the changes of an epoch a row may have gone more often than it came.
-    pub fn add(&mut self, changes: &Delta) {
+    /// Adds changes, and gives their rows as bytes. Between the changes of an epoch a row may have gone more often than it came.
+    pub fn add(&mut self, changes: &Delta) -> Rows {
         let rows = self.codec.encode(&changes.columns, changes.len());
         for (row, &weight) in rows.iter().zip(&changes.weights) {
             self.change(row, weight);
         }
         self.grow();
+        rows
     }
 
     fn change(&mut self, row: &[u8], weight: i64) {

@@ -15,6 +15,8 @@ pub(crate) enum Endpoint {
     ListEntities,
     ShowEntity,
     ReadEntity,
+    ListViews,
+    ReadView,
     Live,
     Ready,
     Metrics,
@@ -40,7 +42,7 @@ pub(crate) enum Method {
 }
 
 /// How many there are.
-pub(crate) const ENDPOINT_COUNT: usize = 15;
+pub(crate) const ENDPOINT_COUNT: usize = 17;
 
 /// All endpoints, in the order of [`Endpoint`].
 pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
@@ -75,6 +77,8 @@ pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
         "/entities/{entity}/{key}",
         "Read the row of a key, now or as of any moment, or the steps that led to it; or follow its changes",
     ),
+    get(Endpoint::ListViews, "listViews", "/views", "List the views, and how far each has come"),
+    get(Endpoint::ReadView, "readView", "/views/{view}", "Read the rows of a view, now or as of any moment"),
     get(Endpoint::Live, "live", "/health/live", "Whether the process answers"),
     get(Endpoint::Ready, "ready", "/health/ready", "Whether appends and reads are served"),
     get(Endpoint::Metrics, "metrics", "/metrics", "Metrics in Prometheus' text format"),

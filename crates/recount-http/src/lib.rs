@@ -10,6 +10,7 @@
 
 mod append;
 mod body;
+mod changes;
 mod eager;
 mod endpoints;
 mod entities;
@@ -25,5 +26,6 @@ mod router;
 mod serve;
 mod sql;
 mod topics;
+mod views;
 
 pub use serve::{Limits, serve};

@@ -73,11 +73,12 @@ fn problems(endpoint: Endpoint) -> &'static [u16] {
             &[400, 403, 404, 408, 409, 413, 415, 500, 503, 507]
         }
         Endpoint::ReadTopic | Endpoint::ReadStream => &[400, 404, 500, 503],
-        Endpoint::ShowEntity | Endpoint::ReadEntity => &[400, 404, 409, 500, 503],
+        Endpoint::ShowEntity | Endpoint::ReadEntity | Endpoint::ReadView => &[400, 404, 409, 500, 503],
         Endpoint::ReadEverything => &[400, 500, 503],
         Endpoint::ShowTopic => &[400, 404, 503],
         Endpoint::ListTopics
         | Endpoint::ListEntities
+        | Endpoint::ListViews
         | Endpoint::Live
         | Endpoint::Ready
         | Endpoint::Metrics

@@ -27,15 +27,21 @@ pub(crate) fn entity(path: &str) -> Result<String, Problem> {
     Ok(entity_and_key(path)?.0)
 }
 
+/// The view of `/views/{view}`.
+pub(crate) fn view(path: &str) -> Result<String, Problem> {
+    decoded(path.strip_prefix("/views/").unwrap_or_default())
+}
+
 /// The entity and the key of `/entities/{entity}/{key}`; the key may have slashes.
 pub(crate) fn entity_and_key(path: &str) -> Result<(String, String), Problem> {
     let rest = path.strip_prefix("/entities/").unwrap_or_default();
     let (entity, key) = rest.split_once('/').unwrap_or((rest, ""));
-    let decode = |text: &str| {
-        let text = percent_decoded(text).and_then(|bytes| String::from_utf8(bytes).ok());
-        text.ok_or_else(|| Problem::bad_request("the path has a % without two hex digits, or is not UTF-8"))
-    };
-    Ok((decode(entity)?, decode(key)?))
+    Ok((decoded(entity)?, decoded(key)?))
+}
+
+fn decoded(text: &str) -> Result<String, Problem> {
+    let text = percent_decoded(text).and_then(|bytes| String::from_utf8(bytes).ok());
+    text.ok_or_else(|| Problem::bad_request("the path has a % without two hex digits, or is not UTF-8"))
 }
 
 fn decode_topic(segment: &str) -> Result<TopicName, Problem> {

@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::endpoints::{Described, ENDPOINTS, Endpoint, Method};
 use crate::front::Front;
 use crate::problem::Problem;
-use crate::{append, entities, health, openapi, read, sql, topics};
+use crate::{append, entities, health, openapi, read, sql, topics, views};
 
 /// The endpoints of a store.
 pub(crate) fn router(front: Arc<Front>) -> Router {
@@ -63,6 +63,8 @@ async fn answer(front: &Arc<Front>, endpoint: Endpoint, request: Request) -> Res
         Endpoint::ListEntities => entities::list(front, &request.into_parts().0).await,
         Endpoint::ShowEntity => entities::show(front, &request.into_parts().0).await,
         Endpoint::ReadEntity => entities::read(front, &request.into_parts().0).await,
+        Endpoint::ListViews => views::list(front, &request.into_parts().0).await,
+        Endpoint::ReadView => views::read(front, &request.into_parts().0).await,
         Endpoint::Live => health::live(&request),
         Endpoint::Ready => health::ready(front, &request),
         Endpoint::Metrics => health::metrics(front, &request),

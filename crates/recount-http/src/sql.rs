@@ -66,7 +66,7 @@ fn session(mut parameters: Parameters) -> Result<SessionSettings, Problem> {
     Ok(session)
 }
 
-fn stopped(text: &str) -> Option<Stopped> {
+pub(crate) fn stopped(text: &str) -> Option<Stopped> {
     match text {
         "fail" => Some(Stopped::Fail),
         "skip" => Some(Stopped::Skip),
@@ -75,7 +75,7 @@ fn stopped(text: &str) -> Option<Stopped> {
 }
 
 /// The first format that is accepted; JSON if none is named.
-fn format(headers: &HeaderMap) -> Format {
+pub(crate) fn format(headers: &HeaderMap) -> Format {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let named =
         values.flat_map(|value| value.split(',')).map(|one| one.split(';').next().unwrap_or_default());
@@ -90,7 +90,7 @@ fn format(headers: &HeaderMap) -> Format {
 }
 
 /// The first piece comes before the head, so that most errors are answers; one that comes later breaks the connection.
-async fn rows(answer: Answer, format: Format) -> Result<Response, Problem> {
+pub(crate) async fn rows(answer: Answer, format: Format) -> Result<Response, Problem> {
     let as_of = answer.position().to_string();
     let mut formatted = Formatted::new(answer, format);
     let first = formatted.next().await?;

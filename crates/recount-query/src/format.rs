@@ -8,13 +8,15 @@
 //! ```
 
 use bytes::Bytes;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::StreamWriter;
 
+use recount_views::bind::RowColumn;
+
 use crate::answer::Answer;
-use crate::arrays::is_json;
+use crate::arrays::{field, is_json};
 use crate::cells::{is_null, push_json, push_quoted, push_text};
 use crate::error::QueryError;
 
@@ -237,14 +239,31 @@ fn push_values(out: &mut String, batch: &RecordBatch, schema: &SchemaRef, row: u
 }
 
 fn push_object(out: &mut String, batch: &RecordBatch, schema: &SchemaRef, row: usize) {
+    push_members(out, batch.columns(), schema.fields(), row);
+    out.push('\n');
+}
+
+fn push_members(out: &mut String, columns: &[ArrayRef], fields: &Fields, row: usize) {
     out.push('{');
-    for (place, (column, field)) in batch.columns().iter().zip(schema.fields()).enumerate() {
+    for (place, (column, field)) in columns.iter().zip(fields).enumerate() {
         out.push_str(if place == 0 { "" } else { "," });
         push_quoted(out, field.name());
         out.push(':');
         push_json(out, column, field, row);
     }
-    out.push_str("}\n");
+    out.push('}');
+}
+
+/// Rows of a view as JSON objects, from arrays of its columns.
+pub fn objects(columns: &[RowColumn], arrays: &[ArrayRef], rows: usize) -> Vec<String> {
+    let fields: Fields =
+        columns.iter().map(|column| field(&column.name, column.column_type, column.nullable)).collect();
+    let object = |row| {
+        let mut text = String::new();
+        push_members(&mut text, arrays, &fields, row);
+        text
+    };
+    (0..rows).map(object).collect()
 }
 
 fn push_line(out: &mut String, batch: &RecordBatch, row: usize) {

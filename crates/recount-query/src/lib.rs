@@ -65,7 +65,7 @@ pub use engine::Engine;
 pub use entities::Entities;
 pub use error::QueryError;
 pub use flow::QueryCompiler;
-pub use format::{Format, Formatted, type_name};
+pub use format::{Format, Formatted, objects, type_name};
 pub use kept::Kept;
 pub use moment::{Moment, Span};
 pub use relations::{

@@ -14,6 +14,7 @@ use crate::error::ViewError;
 use crate::key_text::{self, decimal_text};
 use crate::live::Status;
 use crate::past::{Absent, Moment, RowState, StepRow};
+use crate::view::{ViewInfo, ViewStatus};
 use crate::views::{EntityInfo, Views};
 
 /// A value as JSON; decimals as numbers of exactly their digits.
@@ -128,11 +129,6 @@ pub fn entity_json(info: &EntityInfo, status: &Status, head: u64) -> serde_json:
         })
         .collect();
     let behind = head.saturating_sub(status.position);
-    let seconds_left = match status.per_second {
-        _ if behind == 0 => Some(0),
-        Some(per_second) => Some(behind.div_ceil(per_second)),
-        None => None,
-    };
     serde_json::json!({
         "name": info.name.as_str(),
         "version": info.version,
@@ -143,12 +139,51 @@ pub fn entity_json(info: &EntityInfo, status: &Status, head: u64) -> serde_json:
         "head": head,
         "behind": behind,
         "eventsPerSecond": status.per_second,
-        "secondsLeft": seconds_left,
+        "secondsLeft": seconds_left(behind, status.per_second),
         "keys": status.keys,
         "stopped": status.stopped,
         "bytes": status.bytes,
         "unfitEvents": status.unfit,
     })
+}
+
+/// A view, and how far it has come.
+pub fn view_json(info: &ViewInfo, status: &ViewStatus, head: u64) -> serde_json::Value {
+    let column = |column: &RowColumn| {
+        serde_json::json!({
+            "name": column.name,
+            "type": column.column_type.to_string(),
+            "nullable": column.nullable,
+        })
+    };
+    let columns: Vec<_> = info.columns.iter().map(column).collect();
+    let topics: Vec<_> = info.topics.iter().map(|topic| topic.as_str()).collect();
+    let behind = head.saturating_sub(status.position);
+    serde_json::json!({
+        "name": info.name.as_str(),
+        "columns": columns,
+        "topics": topics,
+        "statement": info.text,
+        "rows": status.rows,
+        "position": status.position,
+        "head": head,
+        "behind": behind,
+        "eventsPerSecond": status.per_second,
+        "secondsLeft": seconds_left(behind, status.per_second),
+        "bytes": status.bytes,
+        "errors": status.errors,
+        "unfitEvents": status.unfit,
+        "error": status.failed.as_ref().map(ToString::to_string),
+    })
+}
+
+/// How long it takes to the head, if that can be told.
+fn seconds_left(behind: u64, per_second: Option<u64>) -> Option<u64> {
+    match per_second {
+        _ if behind == 0 => Some(0),
+        Some(per_second) => Some(behind.div_ceil(per_second)),
+        None => None,
+    }
 }
 
 /// A change: where, when, and the row from then on; `null` if there is none, with the reason if it stopped.

@@ -24,11 +24,14 @@ use crate::snapshot::Snapshots;
 use crate::views::plan;
 
 mod all;
+mod changes;
 mod entity;
 mod live;
+mod recent;
 
 pub use all::{FrozenAll, definition};
 pub(crate) use all::{KnownViews, WhatIsRead, views_still_fit};
+pub use changes::{BadViewPlace, ViewChange, ViewChanges, ViewPlace, ViewTold};
 use entity::Of;
 pub use entity::{EntityFeed, RowChange};
 pub(crate) use live::LiveView;

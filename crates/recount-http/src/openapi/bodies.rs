@@ -54,22 +54,21 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
                 } },
             },
         } }),
-        Endpoint::Sql => json!({ "200": {
-            "description": "A definition: done, and on disk. Anything else: its rows, in the form that was accepted.",
-            "headers": {
-                "Recount-As-Of": { "schema": named("Position"), "description": "Of rows: the position that they are read at." },
-                "Recount-Notice": {
-                    "schema": { "type": "string" },
-                    "description": "What should be known about the rows, percent-encoded, of forms that have no other place for it.",
-                },
-            },
-            "content": {
-                "application/json": { "schema": { "oneOf": [named("Executed"), named("Rows")] } },
-                "application/x-ndjson": { "schema": { "type": "string", "description": "An object a row." } },
-                "text/csv": { "schema": { "type": "string", "description": "RFC 4180, with a line of names." } },
-                "application/vnd.apache.arrow.stream": { "schema": { "type": "string", "format": "binary" } },
-            },
-        } }),
+        Endpoint::Sql => json!({ "200": in_forms(
+            "A definition: done, and on disk. Anything else: its rows, in the form that was accepted.",
+            json!({ "oneOf": [named("Executed"), named("Rows")] }),
+        ) }),
+        Endpoint::ListViews => ok(
+            "The views, by name.",
+            json!({
+                "type": "object",
+                "required": ["views"],
+                "properties": { "views": { "type": "array", "items": { "type": "object" } } },
+            }),
+        ),
+        Endpoint::ReadView => {
+            json!({ "200": in_forms("The rows, in the form that was accepted.", named("Rows")) })
+        }
         Endpoint::ListTopics => ok(
             "The topics, by name.",
             json!({
@@ -93,6 +92,26 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
         } }),
         Endpoint::OpenApi => ok("This.", json!({ "type": "object" })),
     }
+}
+
+/// Rows in every form, of which JSON is `json`.
+fn in_forms(description: &str, json: Value) -> Value {
+    json!({
+        "description": description,
+        "headers": {
+            "Recount-As-Of": { "schema": named("Position"), "description": "Of rows: the position that they are read at." },
+            "Recount-Notice": {
+                "schema": { "type": "string" },
+                "description": "What should be known about the rows, percent-encoded, of forms that have no other place for it.",
+            },
+        },
+        "content": {
+            "application/json": { "schema": json },
+            "application/x-ndjson": { "schema": { "type": "string", "description": "An object a row." } },
+            "text/csv": { "schema": { "type": "string", "description": "RFC 4180, with a line of names." } },
+            "application/vnd.apache.arrow.stream": { "schema": { "type": "string", "format": "binary" } },
+        },
+    })
 }
 
 fn entities() -> Value {

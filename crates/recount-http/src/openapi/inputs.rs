@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::schemas::named;
 use crate::endpoints::Endpoint;
 use crate::read::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::views::{LIMIT_DEFAULT as VIEW_LIMIT_DEFAULT, LIMIT_MAX as VIEW_LIMIT_MAX};
 
 /// The parameters of an endpoint, those in its path included.
 pub(super) fn parameters(endpoint: Endpoint) -> Value {
@@ -31,14 +32,12 @@ pub(super) fn parameters(endpoint: Endpoint) -> Value {
         Endpoint::Sql => json!([
             in_query("position", "Read as of this position.", named("Position")),
             in_query("min_position", "Read at this position at least: wait for it.", named("Position")),
-            in_query(
-                "stopped",
-                "What to do about keys of entities that stopped at an event: fail, or leave them out with a notice.",
-                json!({ "enum": ["fail", "skip"], "default": "fail" })
-            ),
+            of_stopped(),
         ]),
+        Endpoint::ReadView => of_view(),
         Endpoint::Append
         | Endpoint::ListEntities
+        | Endpoint::ListViews
         | Endpoint::ListTopics
         | Endpoint::Live
         | Endpoint::Ready
@@ -65,6 +64,42 @@ fn of_entity() -> Value {
     ];
     list.extend(of_changes());
     Value::Array(list)
+}
+
+fn of_view() -> Value {
+    let rows = |maximum: Option<u64>, default: u64| {
+        let mut schema = json!({ "type": "integer", "minimum": 0, "default": default });
+        if let Some(maximum) = maximum {
+            schema["maximum"] = maximum.into();
+        }
+        schema
+    };
+    json!([
+        in_path("view", named("Topic")),
+        {
+            "name": "columns",
+            "in": "query",
+            "style": "form",
+            "explode": true,
+            "description": "Only rows with this value in the column of this name.",
+            "schema": { "type": "object", "additionalProperties": { "type": "string" } },
+        },
+        in_query("position", "As of this position.", named("Position")),
+        in_query("system_as_of", "As recorded by this time.", named("Time")),
+        in_query("valid_as_of", "As true at this time.", named("Time")),
+        in_query("min_position", "At this position at least: wait for it.", named("Position")),
+        of_stopped(),
+        in_query("limit", "At most so many rows, in the order of their columns.", rows(Some(VIEW_LIMIT_MAX), VIEW_LIMIT_DEFAULT)),
+        in_query("offset", "Without so many rows before them; give position as well, so that pages are of one moment.", rows(None, 0)),
+    ])
+}
+
+fn of_stopped() -> Value {
+    in_query(
+        "stopped",
+        "What to do about keys of entities that stopped at an event: fail, or leave them out with a notice.",
+        json!({ "enum": ["fail", "skip"], "default": "fail" }),
+    )
 }
 
 fn of_version() -> Value {

@@ -23,13 +23,18 @@ async fn every_described_endpoint_answers() {
     for statement in [
         "CREATE TOPIC n (n INT NOT NULL) KEY (n)",
         "CREATE ENTITY e FROM n STATE (s INT) WHEN ANY THEN SET s = n",
+        "CREATE MATERIALIZED VIEW v AS SELECT n FROM n",
     ] {
         assert_eq!(server.post("/sql", "text/plain", statement).await.status, 200);
     }
     server.post("/topics/n/events", "application/json", r#"{"n": 1}"#).await;
     let document: Value = server.get("/openapi.json").await.json();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let target = path.replace("{topic}", "t").replace("{entity}", "e").replace("{key}", "1");
+        let target = path
+            .replace("{topic}", "t")
+            .replace("{entity}", "e")
+            .replace("{view}", "v")
+            .replace("{key}", "1");
         for (method, operation) in methods.as_object().unwrap() {
             let answer = server.request(&method.to_uppercase(), &target, "", b"{}").await;
             assert!(![404, 405].contains(&answer.status), "{method} {path}");

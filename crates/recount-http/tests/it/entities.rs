@@ -261,18 +261,30 @@ async fn a_request_may_leave_stopped_keys_out() {
 }
 
 /// A subscriber to changes.
-struct Follower {
+pub(crate) struct Follower {
     connection: Connection,
     text: String,
 }
 
 impl Follower {
-    async fn start(server: &Server, target: &str, head: &str) -> Follower {
+    pub(crate) async fn start(server: &Server, target: &str, head: &str) -> Follower {
         let mut connection = Connection::open(server.address).await;
         connection.request("GET", target, &format!("accept: text/event-stream\r\n{head}"), b"").await;
         let answer = connection.head().await;
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/event-stream")));
         Follower { connection, text: String::new() }
+    }
+
+    /// The messages up to one with this word, likewise.
+    pub(crate) async fn until(&mut self, word: &str) -> String {
+        let mut shown = String::new();
+        loop {
+            let message = self.next(1).await;
+            shown += &message;
+            if message.contains(word) || message == "the end\n" {
+                return shown;
+            }
+        }
     }
 
     /// The next messages, on one line each; those that there are if it ends.

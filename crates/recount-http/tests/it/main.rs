@@ -13,3 +13,4 @@ mod limits;
 mod problems;
 mod read;
 mod server;
+mod views;

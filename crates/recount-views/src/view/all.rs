@@ -76,7 +76,7 @@ impl Inner {
         Ground::new(self.store.clone(), catalogue.clone(), self.feeds())
     }
 
-    fn find_view(&self, name: &str) -> Result<Arc<LiveView>, ViewError> {
+    pub(super) fn find_view(&self, name: &str) -> Result<Arc<LiveView>, ViewError> {
         self.refresh();
         let catalogue = self.store.catalogue();
         let view = TopicName::parse(name).ok().and_then(|name| catalogue.view(&name).cloned());

@@ -4,18 +4,21 @@
 //! positions in one step. Whoever needs it at some position takes it there, a part at a time, in turns with others who do; a task beside
 //! does so when nobody asks.
 
+use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
 use recount_env::{Clock, block_on};
 use recount_flow::circuit::Stepped;
+use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
 use recount_flow::operator::FlowError;
-use recount_flow::relation::Relation;
+use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
+use super::recent::{OfEpoch, Recent, RowChanged};
 use super::{Compiled, Errors, Explained, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
@@ -69,6 +72,10 @@ struct State {
     rows: Relation,
     position: u64,
     first: Option<First>,
+    /// The last changes, once somebody follows them.
+    recent: Option<Recent>,
+    /// Those of the epoch that is under way.
+    of_epoch: OfEpoch,
     /// Positions in an epoch: fewer where so many appends made too much at once.
     epoch_positions: u64,
     /// Where and why rows and groups could not be computed, and how many.
@@ -106,6 +113,8 @@ impl LiveView {
             rows,
             position,
             first,
+            recent: None,
+            of_epoch: OfEpoch::new(),
             epoch_positions,
             errors,
             error_count,
@@ -263,6 +272,9 @@ impl State {
         if ends {
             (self.first, self.position) = (None, until);
             self.check()?;
+            // What it was before is not known, and so not what changed.
+            self.of_epoch.clear();
+            self.recent = self.recent.take().map(|_| Recent::new(until));
         }
         Ok(())
     }
@@ -295,7 +307,11 @@ impl State {
             changes.into_iter().map(|rows| rows.into_iter().map(|rows| rows.until(until)).collect());
         self.run(changes.collect(), until, true)?;
         self.position = until;
-        self.check()
+        self.check()?;
+        if let Some(recent) = &mut self.recent {
+            recent.add(take(&mut self.of_epoch));
+        }
+        Ok(())
     }
 
     /// A step of the epoch that ends at `until`.
@@ -315,7 +331,13 @@ impl State {
 
     fn add(&mut self, stepped: Stepped) {
         for rows in &stepped.rows {
-            self.rows.add(rows);
+            let bytes = self.rows.add(rows);
+            if self.recent.is_some() && self.first.is_none() {
+                for (number, row) in bytes.iter().enumerate() {
+                    *self.of_epoch.entry((rows.stamps[number], row.into())).or_default() +=
+                        rows.weights[number];
+                }
+            }
         }
         for (operator, failure) in stepped.failures {
             self.error_count += failure.weight;
@@ -347,6 +369,7 @@ impl State {
         let codec = self.rows.codec().clone();
         (self.compiled, self.rows) = (None, Relation::new(codec));
         (self.position, self.first) = (0, None);
+        self.of_epoch.clear();
         self.errors = Arc::default();
         (self.error_count, self.error_bytes) = (0, 0);
         // Less is always to be had.
@@ -355,7 +378,8 @@ impl State {
 
     fn bytes(&self) -> usize {
         let circuit = self.compiled.as_ref().map_or(0, |compiled| compiled.circuit.bytes());
-        self.rows.bytes() + circuit + self.error_bytes
+        let recent = self.recent.as_ref().map_or(0, Recent::bytes);
+        self.rows.bytes() + circuit + self.error_bytes + recent
     }
 
     fn status(&self) -> ViewStatus {
@@ -392,6 +416,22 @@ pub(crate) struct Held<'a> {
 impl Held<'_> {
     pub(crate) fn position(&self) -> u64 {
         self.state.position
+    }
+
+    /// Keeps the last changes from now on.
+    pub(crate) fn watch(&mut self) {
+        let position = self.state.position;
+        self.state.recent.get_or_insert_with(|| Recent::new(position));
+    }
+
+    /// Changes behind a position; see [`Recent::after`].
+    pub(crate) fn recent(&self, position: u64, told: usize, limit: usize) -> Option<Vec<RowChanged>> {
+        self.state.recent.as_ref()?.after(position, told, limit)
+    }
+
+    /// Its rows as they are now, and how they are bytes.
+    pub(crate) fn frozen(&self) -> (Frozen, RowCodec) {
+        (self.state.rows.freeze(), self.state.rows.codec().clone())
     }
 
     /// Takes it to `wanted`.
