@@ -78,7 +78,12 @@ pub(crate) const ENDPOINTS: [Described; ENDPOINT_COUNT] = [
         "Read the row of a key, now or as of any moment, or the steps that led to it; or follow its changes",
     ),
     get(Endpoint::ListViews, "listViews", "/views", "List the views, and how far each has come"),
-    get(Endpoint::ReadView, "readView", "/views/{view}", "Read the rows of a view, now or as of any moment"),
+    get(
+        Endpoint::ReadView,
+        "readView",
+        "/views/{view}",
+        "Read the rows of a view, now or as of any moment; or follow their changes",
+    ),
     get(Endpoint::Live, "live", "/health/live", "Whether the process answers"),
     get(Endpoint::Ready, "ready", "/health/ready", "Whether appends and reads are served"),
     get(Endpoint::Metrics, "metrics", "/metrics", "Metrics in Prometheus' text format"),

@@ -67,7 +67,13 @@ pub(super) fn successes(endpoint: Endpoint) -> Value {
             }),
         ),
         Endpoint::ReadView => {
-            json!({ "200": in_forms("The rows, in the form that was accepted.", named("Rows")) })
+            let mut answer =
+                json!({ "200": in_forms("The rows, in the form that was accepted.", named("Rows")) });
+            answer["200"]["content"]["text/event-stream"] = json!({ "schema": {
+                "type": "string",
+                "description": "A subscription: all rows, then a message for each that came or went, with position, weight (how often it came, negative if it went) and row; caught-up messages between; ended, with the reason, when the rows are to be read again.",
+            } });
+            answer
         }
         Endpoint::ListTopics => ok(
             "The topics, by name.",

@@ -90,6 +90,11 @@ fn of_view() -> Value {
         in_query("min_position", "At this position at least: wait for it.", named("Position")),
         of_stopped(),
         in_query("limit", "At most so many rows, in the order of their columns.", rows(Some(VIEW_LIMIT_MAX), VIEW_LIMIT_DEFAULT)),
+        in_header(
+            "Last-Event-ID",
+            "Resume a subscription behind what was told with this id; of an `Accept: text/event-stream` only.",
+            json!({ "type": "string", "pattern": "^[0-9]+:[0-9]+(\\+[0-9]+)?$" }),
+        ),
         in_query("offset", "Without so many rows before them; give position as well, so that pages are of one moment.", rows(None, 0)),
     ])
 }

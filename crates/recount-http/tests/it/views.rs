@@ -108,15 +108,18 @@ async fn changes_of_a_view() {
         id: 3:8+1 data: {"position":9,"weight":1,"row":{"accountid":3,"balance":0.00,"the note":null}}
         id: 3:9 data: {"position":9,"weight":-1,"row":{"accountid":3,"balance":5.00,"the note":null}}
         event: caught-up id: 3:9 data: {"position":9}
-    "#]].assert_eq(&resumed("3:6+1").await.until("caught-up").await);
+    "#]]
+    .assert_eq(&resumed("3:6+1").await.until("caught-up").await);
     expect![[r#"
         id: 3:8+1 data: {"position":9,"weight":1,"row":{"accountid":3,"balance":0.00,"the note":null}}
         id: 3:9 data: {"position":9,"weight":-1,"row":{"accountid":3,"balance":5.00,"the note":null}}
         event: caught-up id: 3:9 data: {"position":9}
-    "#]].assert_eq(&resumed("3:8").await.until("caught-up").await);
+    "#]]
+    .assert_eq(&resumed("3:8").await.until("caught-up").await);
     expect![[r#"
         event: ended data: {"position":8,"reason":"the view is of another query now"}
-    "#]].assert_eq(&resumed("2:8").await.until("ended").await);
+    "#]]
+    .assert_eq(&resumed("2:8").await.until("ended").await);
     expect![[r#"
         event: ended data: {"position":5,"reason":"it is so far behind that the changes are not kept any more"}
     "#]].assert_eq(&resumed("3:5").await.until("ended").await);
@@ -126,7 +129,8 @@ async fn changes_of_a_view() {
     assert_eq!(server.post("/sql", "text/plain", replaced).await.status, 200);
     expect![[r#"
         event: ended data: {"position":9,"reason":"the view is of another query now"}
-    "#]].assert_eq(&changes.until("ended").await);
+    "#]]
+    .assert_eq(&changes.until("ended").await);
     let refused = async |target: &str, head: &str| {
         let head = format!("accept: text/event-stream\r\n{head}");
         let answer = server.request("GET", target, &head, b"").await;
@@ -143,6 +147,7 @@ async fn changes_of_a_view() {
         400 position 99 does not exist yet: the newest is 10
         400 changes go on: position is for reads. They begin with all rows, or behind Last-Event-ID
         404 there is no view nothing
-    "#]].assert_eq(&said.concat());
+    "#]]
+    .assert_eq(&said.concat());
     check(&server, "/views/balances?limit=1&position=x", expect![[r#"400 {"detail":"the parameter position is \"x\", it must be a position: digits, at most 9223372036854775807","status":400,"title":"The request is wrong","type":"urn:recount:problem:bad-request"}"#]]).await;
 }

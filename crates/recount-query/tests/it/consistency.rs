@@ -1,7 +1,8 @@
 //! Internal consistency, after the test of that name for streaming systems (github.com/jamii/streaming-consistency): money that moves between
 //! accounts in appends of two events. The total over all accounts is 0 and no transfer lacks its other half, at every position that anybody can
-//! see: asked while others append, as of any position, after restarts, and while views are replaced.
+//! see: asked or followed while others append, as of any position, after restarts, and while views are replaced.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,6 +15,7 @@ use recount_query::{Outcome, QueryCompiler, SessionSettings, Settings, Sql};
 use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
 use recount_types::{NewEvent, TopicName};
 use recount_views::Views;
+use recount_views::view::{ViewChange, ViewTold};
 
 const DECLARED: [&str; 8] = [
     "CREATE TOPIC moves (account BIGINT NOT NULL, transfer BIGINT NOT NULL, amount DECIMAL(18,2) NOT NULL) KEY (account)",
@@ -118,6 +120,58 @@ impl Open {
     }
 }
 
+/// Follows the balances, change by change: after each append the total of what was told is 0.
+fn follow(views: &Views, stopped: &AtomicBool) -> usize {
+    // As long as the rows of the beginning are told, they are not all there.
+    let (mut appends, mut begins) = (0, true);
+    let mut changes = views.view_changes("balances", None).unwrap();
+    let mut balances: BTreeMap<String, i64> = BTreeMap::new();
+    loop {
+        let is_last = stopped.load(Ordering::Acquire);
+        let (columns, changed): (_, Vec<(Option<u64>, i64)>) = match changes.tell().unwrap() {
+            ViewTold::Rows(columns, count) => (columns, vec![(None, 1); count]),
+            // It has caught up, and was told so before.
+            ViewTold::Changes(_, changed) if changed.is_empty() && is_last => return appends,
+            ViewTold::Changes(columns, changed) => {
+                let of = |change: &ViewChange| (Some(change.position.0), change.weight);
+                (columns, changed.iter().map(of).collect())
+            }
+            ViewTold::CaughtUp(_) => {
+                begins = false;
+                assert!(balances.values().all(|count| *count == 1), "{balances:?}");
+                assert_eq!(total(&balances), 0, "{balances:?}");
+                if is_last {
+                    return appends;
+                }
+                continue;
+            }
+            ViewTold::Ended(why) => panic!("{why}"),
+        };
+        let shown = |row: usize| -> String {
+            let options = FormatOptions::default();
+            let value = |column| ArrayFormatter::try_new(column, &options).unwrap().value(row).to_string();
+            columns.iter().map(|column: &Arc<dyn Array>| value(column)).collect::<Vec<_>>().join(" ")
+        };
+        for (row, (position, weight)) in changed.iter().enumerate() {
+            let count = balances.entry(shown(row)).or_default();
+            *count += weight;
+            balances.retain(|_, count| *count != 0);
+            // Behind the last change of an append nothing is half done.
+            let ends = changed.get(row + 1).is_some_and(|(next, _)| next != position);
+            if ends && !begins {
+                assert_eq!(total(&balances), 0, "{balances:?}");
+                appends += 1;
+            }
+        }
+    }
+}
+
+/// In cents.
+fn total(balances: &BTreeMap<String, i64>) -> i64 {
+    let cents = |row: &String| row.split_once(' ').unwrap().1.replace('.', "").parse::<i64>().unwrap();
+    balances.iter().map(|(row, count)| cents(row) * count).sum()
+}
+
 #[test]
 fn nothing_is_ever_half_done() {
     let env = memory_env();
@@ -134,6 +188,7 @@ fn nothing_is_ever_half_done() {
             }
         };
         let readers = [scope.spawn(asking), scope.spawn(asking)];
+        let follower = scope.spawn(|| follow(&open.views, &stopped));
         for number in 0..TRANSFERS {
             open.transfer(number);
             if number % 100 == 50 {
@@ -145,6 +200,7 @@ fn nothing_is_ever_half_done() {
             std::thread::yield_now();
         }
         stopped.store(true, Ordering::Release);
+        follower.join().unwrap();
     });
     let head = open.store.head().0;
     // Positions in the middle of an append, too: those are read as of the append before.
