@@ -16,6 +16,7 @@ mod restart;
 mod roll;
 pub(crate) mod server;
 mod streams;
+mod view;
 mod worker;
 
 use std::fs;
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
     /// Length of one sample
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Events in the database of `restart`, `idle`, `replay` and `asof`
+    /// Events in the database of `restart`, `idle`, `replay`, `asof` and `view`
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// Where the data lies, on the disk to measure; removed afterwards
@@ -69,6 +70,8 @@ enum Name {
     Replay,
     /// Rows of an entity as of positions all over the log
     Asof,
+    /// Views: until they are there, beside the same query asked ad hoc; until they show an append; memory of a key
+    View,
 }
 
 /// What every bench is given.
@@ -148,5 +151,6 @@ fn measure(name: Name, bench: &Bench, events: u64) -> Result<Report> {
         Name::Fold => fold::run(bench),
         Name::Replay => replay::run(bench, events),
         Name::Asof => asof::run(bench, events),
+        Name::View => view::run(bench, events),
     }
 }

@@ -45,11 +45,14 @@ pub(crate) struct Definition {
     pub(crate) views: Vec<TopicName>,
 }
 
+/// Says what a relation of some name and version is like.
+type Describe<'a> = dyn Fn(&str, Option<u32>) -> Result<Option<Described>, QueryError> + 'a;
+
 /// As of when, and where notices go.
 pub(crate) struct As<'a> {
     pub(crate) catalogue: &'a Catalogue,
     /// What an entity is like, or a version of it.
-    pub(crate) entities: &'a dyn Fn(&str, Option<u32>) -> Result<Option<Described>, QueryError>,
+    pub(crate) entities: &'a Describe<'a>,
     pub(crate) moment: &'a Moment,
     /// What to do about keys of entities that stopped.
     pub(crate) stopped: Stopped,

@@ -50,7 +50,7 @@ impl view::Source for EntityChanges {
     }
 
     fn next(&mut self) -> Result<Option<Delta>, ViewError> {
-        let Some(changes) = self.feed.next()? else { return Ok(None) };
+        let Some(changes) = self.feed.next_rows()? else { return Ok(None) };
         let array = |(column, column_type): (usize, &ColumnType)| {
             let mut values = Column::new(form_of(*column_type));
             changes.iter().for_each(|change| values.push(&change.values[column]));

@@ -327,13 +327,16 @@ pub(crate) fn views_still_fit(
     Ok(())
 }
 
+/// How many events a version of an entity passes over, and its topics with their schemas.
+type MadeOf = (usize, Vec<(TopicId, u32)>);
+
 /// What a view reads, itself or through others, and how that is. Once it is another, the view is made again.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WhatIsRead {
     /// The columns of each topic, with their types and whether they may be null.
     topics: BTreeMap<TopicId, Vec<(String, ColumnType, bool)>>,
     /// Of each version of an entity the events that it passes over, and the topics that it is made of with their schemas.
-    entities: BTreeMap<(EntityId, u32), (usize, Vec<(TopicId, u32)>)>,
+    entities: BTreeMap<(EntityId, u32), MadeOf>,
     /// Where each view, itself too, was declared.
     views: BTreeMap<ViewId, Position>,
 }

@@ -117,7 +117,7 @@ impl EntityFeed {
     }
 
     /// The next of them; none at all while it is on its way, `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Vec<RowChange>>, ViewError> {
+    pub fn next_rows(&mut self) -> Result<Option<Vec<RowChange>>, ViewError> {
         if self.first.is_none() && self.replica.position < self.until {
             self.come_nearer()?;
             if self.replica.position == self.until {

@@ -1,0 +1,276 @@
+//! `view`: views beside DataFusion's batch over the same events (the same query asked ad hoc, in the same server): how long it takes until a view
+//! is there, for a linear aggregate and for a join; how long after an acknowledgement a view shows the append, while ten of them are kept up to date;
+//! and the memory of a key.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::Bench;
+use super::contract::{Bar, Claim, Figure, Report, Side};
+use super::server::{Recount, Server};
+use crate::run;
+
+const STREAMS: u64 = 100_000;
+/// Views that are kept up to date at once.
+const VIEWS: usize = 10;
+/// Events in an append, and appends a second.
+const APPEND: usize = 20;
+const APPENDS_A_SECOND: u64 = 1000;
+/// Of so many appends one is looked for.
+const LOOKED_FOR: u64 = 20;
+
+const LINEAR: &str =
+    "SELECT accountid, sum(amount) AS balance, count(*) AS n FROM transactions GROUP BY accountid";
+const JOIN: &str = "SELECT o.region, sum(t.amount) AS balance, count(*) AS n FROM transactions AS t \
+                    JOIN owners AS o ON o.account = t.accountid GROUP BY o.region";
+
+const CLAIMS: &[Claim] = &[
+    Claim {
+        what: "a linear aggregate is there",
+        ours: "bootstrap, linear",
+        peer: "batch, linear",
+        bar: Bar::RatioAtLeast(0.5),
+    },
+    Claim {
+        what: "a join is there",
+        ours: "bootstrap, join",
+        peer: "batch, join",
+        bar: Bar::RatioAtLeast(0.25),
+    },
+    Claim { what: "append to visible, p99, ms", ours: "visible, p99", peer: "", bar: Bar::AtMost(5.0) },
+    Claim { what: "appended meanwhile, events/s", ours: "appended", peer: "", bar: Bar::AtLeast(19_000.0) },
+];
+
+/// Fills once; declares and drops views in every round.
+pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
+    let recount = Recount::build()?;
+    let filled = bench.dir.join("filled").display().to_string();
+    eprintln!("filling {events} events …");
+    let (count, streams) = (events.to_string(), STREAMS.to_string());
+    run::output(&mut bench.worker.command(&[
+        "fill",
+        "--dir",
+        &filled,
+        "--events",
+        &count,
+        "--streams",
+        &streams,
+    ]))?;
+    let server = recount.serve(&filled)?;
+    let mut client = Client::open(&server)?;
+    client.sql("CREATE TOPIC owners (account BIGINT NOT NULL, region BIGINT NOT NULL) KEY (account)")?;
+    for first in (0..STREAMS).step_by(10_000) {
+        let rows = format!("SELECT value, value % 50 FROM generate_series({first}, {}) AS s", first + 9_999);
+        client.sql(&format!("INSERT INTO owners {rows}"))?;
+    }
+    let (client, address, seconds) = (std::cell::RefCell::new(client), server.address, bench.seconds);
+    let states = format!("{events} events of {STREAMS} accounts, one server, HTTP");
+    let per_second = |name| vec![Figure { name, unit: "events/s" }];
+    let built = |query: &'static str| -> Result<Vec<f64>> {
+        let mut client = client.borrow_mut();
+        let took = client.built(query)?;
+        client.sql("DROP MATERIALIZED VIEW built")?;
+        Ok(vec![events as f64 / took.as_secs_f64()])
+    };
+    let asked = |query: &'static str| -> Result<Vec<f64>> {
+        let began = Instant::now();
+        client.borrow_mut().sql(&format!("SELECT count(*) FROM ({query}) AS q"))?;
+        Ok(vec![events as f64 / began.elapsed().as_secs_f64()])
+    };
+    let sides = vec![
+        Side {
+            figures: per_second("bootstrap, linear"),
+            states: states.clone(),
+            run: Box::new(|| built(LINEAR)),
+        },
+        Side {
+            figures: per_second("batch, linear"),
+            states: states.clone(),
+            run: Box::new(|| asked(LINEAR)),
+        },
+        Side {
+            figures: per_second("bootstrap, join"),
+            states: states.clone(),
+            run: Box::new(|| built(JOIN)),
+        },
+        Side { figures: per_second("batch, join"), states: states.clone(), run: Box::new(|| asked(JOIN)) },
+        Side {
+            figures: vec![
+                Figure { name: "visible, p50", unit: "ms" },
+                Figure { name: "visible, p99", unit: "ms" },
+                Figure { name: "appended", unit: "events/s" },
+                Figure { name: "a key", unit: "bytes" },
+            ],
+            states: format!(
+                "{VIEWS} views of {events} events; appends of {APPEND} events, {APPENDS_A_SECOND} a second, fsync each; every \
+                 {LOOKED_FOR}th is looked for by SELECT at its position on another connection"
+            ),
+            run: Box::new(|| live(&mut client.borrow_mut(), address, seconds)),
+        },
+    ];
+    Report::measure("view", bench.machine()?, bench.rounds, sides, CLAIMS)
+}
+
+/// Ten views, and appends that are looked for in them.
+fn live(client: &mut Client, address: SocketAddr, seconds: u64) -> Result<Vec<f64>> {
+    for view in 0..VIEWS {
+        client.sql(&format!("CREATE MATERIALIZED VIEW live{view} AS {LINEAR}"))?;
+        client.until_there(&format!("SELECT count(*) FROM live{view}"))?;
+    }
+    let (acknowledged, looked_for) = std::sync::mpsc::channel::<(u64, Instant, u64)>();
+    let reader = std::thread::spawn(move || -> Result<Vec<f64>> {
+        let mut client = Client::to(address)?;
+        let mut latencies = Vec::new();
+        for (position, at, account) in looked_for {
+            let view = latencies.len() % VIEWS;
+            let target = format!("/sql?min_position={position}");
+            client.post(
+                &target,
+                "text/plain",
+                &format!("SELECT n FROM live{view} WHERE accountid = {account}"),
+            )?;
+            latencies.push(at.elapsed().as_secs_f64() * 1000.0);
+        }
+        Ok(latencies)
+    });
+    let (mut writer, began, mut appends) = (Client::to(address)?, Instant::now(), 0u64);
+    while began.elapsed() < Duration::from_secs(seconds) {
+        let due = began + Duration::from_micros(appends * 1_000_000 / APPENDS_A_SECOND);
+        if let Some(early) = due.checked_duration_since(Instant::now()) {
+            std::thread::sleep(early);
+        }
+        let account = appends * 7_919 % STREAMS;
+        let event = |number: usize| {
+            let account = (account + number as u64 * 131) % STREAMS;
+            format!(r#"{{"accountId": {account}, "amount": 1.25, "timestamp": 1702468800}}"#)
+        };
+        let events: Vec<String> = (0..APPEND).map(event).collect();
+        let answer = writer.post(
+            "/topics/transactions/events",
+            "application/json",
+            &format!("[{}]", events.join(",")),
+        )?;
+        if appends.is_multiple_of(LOOKED_FOR) {
+            let position = answer["position"].as_u64().with_context(|| format!("no position in {answer}"))?;
+            acknowledged.send((position, Instant::now(), account))?;
+        }
+        appends += 1;
+    }
+    let appended = (appends * APPEND as u64) as f64 / began.elapsed().as_secs_f64();
+    drop(acknowledged);
+    let mut latencies = reader.join().ok().context("the reader panicked")??;
+    latencies.sort_by(f64::total_cmp);
+    ensure!(!latencies.is_empty(), "nothing was looked for");
+    let percentile = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
+    let shown = client.sql("SHOW VIEWS")?;
+    let row = &shown["rows"][0];
+    let columns: Vec<&str> = shown["columns"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|column| column["name"].as_str())
+        .collect();
+    let cell = |name: &str| -> Result<f64> {
+        let at = columns.iter().position(|column| *column == name).with_context(|| format!("no {name}"))?;
+        row[at].as_f64().with_context(|| format!("{name} is no number"))
+    };
+    let a_key = cell("bytes")? / cell("rows")?;
+    for view in 0..VIEWS {
+        client.sql(&format!("DROP MATERIALIZED VIEW live{view}"))?;
+    }
+    Ok(vec![percentile(50), percentile(99), appended, a_key])
+}
+
+/// A connection that is kept.
+struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn open(server: &Server) -> Result<Client> {
+        Client::to(server.address)
+    }
+
+    fn to(address: SocketAddr) -> Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Client { stream: BufReader::new(stream) })
+    }
+
+    fn sql(&mut self, sql: &str) -> Result<Value> {
+        self.post("/sql", "text/plain", sql).with_context(|| sql.to_owned())
+    }
+
+    /// Declares a view `built`, and how long it takes until it is there.
+    fn built(&mut self, query: &str) -> Result<Duration> {
+        let began = Instant::now();
+        self.sql(&format!("CREATE MATERIALIZED VIEW built AS {query}"))?;
+        self.until_there("SELECT count(*) FROM built")?;
+        Ok(began.elapsed())
+    }
+
+    /// Asks until what is asked has arrived.
+    fn until_there(&mut self, sql: &str) -> Result<()> {
+        loop {
+            match self.sql(sql) {
+                Err(error) if format!("{error:#}").contains("did not arrive in time") => {}
+                done => return done.map(drop),
+            }
+        }
+    }
+
+    /// One request, and its answer as JSON; an error if it is not a success.
+    fn post(&mut self, target: &str, content_type: &str, body: &str) -> Result<Value> {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: bench\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.stream.get_mut().write_all((head + body).as_bytes())?;
+        let status: u16 = self.line()?.split(' ').nth(1).context("no status")?.parse()?;
+        let (mut length, mut chunked) = (0, false);
+        loop {
+            let line = self.line()?.to_ascii_lowercase();
+            match line.split_once(": ") {
+                None => break,
+                Some(("content-length", value)) => length = value.parse()?,
+                Some(("transfer-encoding", "chunked")) => chunked = true,
+                Some(_) => {}
+            }
+        }
+        let mut bytes = Vec::new();
+        if chunked {
+            loop {
+                let size = usize::from_str_radix(&self.line()?, 16)?;
+                self.take(size, &mut bytes)?;
+                self.line()?;
+                if size == 0 {
+                    break;
+                }
+            }
+        } else {
+            self.take(length, &mut bytes)?;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if !(200..300).contains(&status) {
+            bail!("{status}: {text}");
+        }
+        serde_json::from_slice(&bytes).with_context(|| text.into_owned())
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        ensure!(line.ends_with('\n'), "the server closed the connection");
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn take(&mut self, length: usize, bytes: &mut Vec<u8>) -> Result<()> {
+        let before = bytes.len();
+        bytes.resize(before + length, 0);
+        Ok(self.stream.read_exact(&mut bytes[before..])?)
+    }
+}
