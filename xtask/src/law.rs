@@ -3,10 +3,10 @@
 //! by the tests of `recount-query`, and, if it is asked to judge, what DuckDB does. A case that differs prints its statements, both answers
 //! and its replay line.
 
-use std::fs::{self, File};
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::duckdb::Judge;
 use crate::run;
@@ -64,12 +64,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.duckdb {
         return run::loud(&mut command);
     }
-    let folder = run::target()?;
-    let (judge, cases) = (Judge::installed(&folder)?, folder.join("law-judged.jsonl"));
-    if cases.exists() {
-        fs::remove_file(&cases)?;
+    let judge = Judge::installed(&run::target()?)?;
+    let mut law = command.env("RECOUNT_LAW_JUDGED", "1").stdout(Stdio::piped()).spawn()?;
+    let mut python = Command::new(judge.python());
+    let mut judging = python.arg(run::root().join(JUDGE)).stdin(Stdio::piped()).spawn()?;
+    let (said, asked) = (law.stdout.take(), judging.stdin.take());
+    let (said, mut asked) = (said.context("no output")?, asked.context("no input")?);
+    for line in BufReader::new(said).lines() {
+        let line = line?;
+        match line.strip_prefix("judged: ") {
+            Some(case) => writeln!(asked, "{case}")?,
+            None => println!("{line}"),
+        }
     }
-    run::loud(command.env("RECOUNT_LAW_JUDGED", &cases))?;
-    let file = File::open(&cases).with_context(|| cases.display().to_string())?;
-    run::loud(Command::new(judge.python()).arg(run::root().join(JUDGE)).stdin(file))
+    drop(asked);
+    let (law, judged) = (law.wait()?, judging.wait()?);
+    ensure!(law.success() && judged.success(), "the law does not hold, or DuckDB judges otherwise");
+    Ok(())
 }

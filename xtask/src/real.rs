@@ -1,11 +1,12 @@
 //! `real --data DIR`: a real bank's transactions through the command line, held against the bank's own
 //! figures; then the same with imports killed at random moments, and with rows shuffled across accounts; then its balances as an
-//! entity, at any moment.
+//! entity, at any moment, and views of them.
 //! The data is not part of the project.
 
 mod berka;
 mod entities;
 mod recount;
+mod views;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,8 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     trial.killed(took, &mut dice)?;
     trial.shuffled(&mut dice)?;
     entities::check(&berka, &program, &arguments.dir)?;
+    views::check(&berka, &program, &arguments.dir)?;
     fs::remove_dir_all(&arguments.dir)?;
-    println!("4 checks passed, 0 failed");
+    println!("5 checks passed, 0 failed");
     Ok(())
 }
 

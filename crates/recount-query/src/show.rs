@@ -132,6 +132,7 @@ fn kept(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
     of(vec![
         ("name", texts(known.iter().map(|(name, ..)| name.clone()))),
         ("columns", texts(known.iter().map(|(_, columns, _)| columns.clone()))),
+        ("state", texts(known.iter().map(|(.., status)| status.state().to_owned()))),
         ("rows", numbers(known.iter().map(|(.., status)| status.rows))),
         ("position", numbers(known.iter().map(|(.., status)| status.position))),
         ("behind", numbers(known.iter().map(|(.., status)| head.saturating_sub(status.position)))),

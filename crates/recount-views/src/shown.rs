@@ -164,6 +164,7 @@ pub fn view_json(info: &ViewInfo, status: &ViewStatus, head: u64) -> serde_json:
         "columns": columns,
         "topics": topics,
         "statement": info.text,
+        "state": status.state(),
         "rows": status.rows,
         "position": status.position,
         "head": head,

@@ -247,6 +247,17 @@ impl Compiled {
     }
 }
 
+impl ViewStatus {
+    /// In a word: it is being built, up to date or nearly so, or does not go on.
+    pub fn state(&self) -> &'static str {
+        match (&self.failed, self.position) {
+            (Some(_), _) => "failed",
+            (None, 0) => "building",
+            (None, _) => "live",
+        }
+    }
+}
+
 /// The rows of a view as they were at one moment, and what is to be said of them.
 #[derive(Debug, Clone)]
 pub struct ViewRows {

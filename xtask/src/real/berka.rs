@@ -28,6 +28,8 @@ pub(crate) struct Row {
     pub(crate) cents: i64,
     /// What the bank says the balance is afterwards.
     pub(crate) balance_cents: i64,
+    /// The account at the other end, where it is known.
+    pub(crate) counter: Option<u64>,
     sequence: u64,
 }
 
@@ -122,7 +124,7 @@ pub(crate) fn cents(text: &str) -> Result<i64> {
 
 fn row(line: &str) -> Result<Row> {
     let cells: Vec<&str> = line.split(',').collect();
-    let [id, account, date, kind, _, amount, balance, _, _, _, sequence] = cells[..] else {
+    let [id, account, date, kind, _, amount, balance, _, _, counter, sequence] = cells[..] else {
         bail!("{} cells, not 11", cells.len());
     };
     let sign = match kind {
@@ -139,6 +141,7 @@ fn row(line: &str) -> Result<Row> {
         date: format!("19{year}-{month}-{day}"),
         cents: sign * cents(amount)?,
         balance_cents: cents(balance)?,
+        counter: if counter.is_empty() { None } else { Some(counter.parse()?) },
         sequence: sequence.parse()?,
     })
 }

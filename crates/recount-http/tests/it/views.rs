@@ -61,7 +61,7 @@ async fn rows_of_a_view() {
     let view = &listed["views"][0];
     assert_eq!((&view["name"], &view["rows"], &view["behind"]), (&"balances".into(), &2.into(), &0.into()));
     assert_eq!((&view["secondsLeft"], &view["error"]), (&0.into(), &serde_json::Value::Null));
-    assert_eq!(view["columns"][1]["type"], "DECIMAL(28,2)");
+    assert_eq!((&view["state"], &view["columns"][1]["type"]), (&"live".into(), &"DECIMAL(28,2)".into()));
     assert_eq!(view["topics"], serde_json::json!(["transactions"]));
 }
 

@@ -141,8 +141,8 @@ fn a_view_is_what_its_query_is() {
         balance | balance | amount
         80.00 | 80.00 | -20.00
         > SHOW VIEWS
-        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 2 | 6 | 0 | NULL | 547 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 547 | 0 | 0 | 
         > EXPLAIN SELECT balance FROM balances
         plan
         Scan: balances, whole, as of position 6, kept up to date; 1 of 3 columns decoded: [balance]
@@ -333,8 +333,8 @@ fn what_cannot_be_a_view() {
         > INSERT INTO balances VALUES (1, 2, 3)
         error: balances is not a topic: what it shows comes from events. Insert into the topic that it is made of
         > SHOW VIEWS
-        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 0 | 6 | 0 | NULL | 8 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 0 | 6 | 0 | NULL | 8 | 0 | 0 | 
     "#]].assert_eq(&said);
 }
 
@@ -463,10 +463,10 @@ fn rows_that_cannot_be_computed() {
         2 | 4.00 | 1
         3 | 0.00 | 1
         > SHOW VIEWS
-        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 3 | 8 | 0 | NULL | 939 | 0 | 0 | 
-        inverse | accountid BIGINT, i DECIMAL(16,12) | 3 | 8 | 0 | NULL | 286 | 1 | 0 | 
-        shares | accountid BIGINT, share DECIMAL(18,12) | 1 | 8 | 0 | NULL | 692 | 2 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 939 | 0 | 0 | 
+        inverse | accountid BIGINT, i DECIMAL(16,12) | live | 3 | 8 | 0 | NULL | 286 | 1 | 0 | 
+        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 692 | 2 | 0 | 
         > INSERT INTO transactions VALUES (1, 10, '2023-12-04T00:00:00Z'), (3, 1, '2023-12-04T00:00:00Z')
         inserted | position
         2 | 10
@@ -569,9 +569,9 @@ fn events_that_do_not_fit_a_column_that_came_later() {
         2 | 7
         notice: of view w, events that do not fit their topic's columns are left out: see t_errors
         > SHOW VIEWS
-        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        v | a INT | 2 | 6 | 0 | NULL | 98 | 0 | 0 | 
-        w | a INT, b INT | 1 | 6 | 0 | NULL | 58 | 0 | 1 | 
+        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        v | a INT | live | 2 | 6 | 0 | NULL | 98 | 0 | 0 | 
+        w | a INT, b INT | live | 1 | 6 | 0 | NULL | 58 | 0 | 1 | 
     "#]]
     .assert_eq(&said);
 }
@@ -704,9 +704,9 @@ fn a_view_is_there_again_after_a_restart() {
         n
         2
         > SHOW VIEWS
-        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | 1 | 7 | 0 | NULL | 351 | 0 | 0 | 
-        gone | n BIGINT | 1 | 7 | 0 | NULL | 260 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 351 | 0 | 0 | 
+        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 260 | 0 | 0 | 
     "#]]
     .assert_eq(&said);
 }
@@ -817,9 +817,9 @@ fn a_view_is_replaced() {
         one
         1
         > SHOW VIEWS
-        name | columns | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        large | n BIGINT | 1 | 11 | 0 | NULL | 260 | 0 | 0 | 
-        other | one BIGINT | 1 | 11 | 0 | NULL | 57 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
+        large | n BIGINT | live | 1 | 11 | 0 | NULL | 260 | 0 | 0 | 
+        other | one BIGINT | live | 1 | 11 | 0 | NULL | 57 | 0 | 0 | 
     "#]].assert_eq(&said);
     let statements = [
         BANK,

@@ -1,7 +1,4 @@
-//! What DuckDB, which shares no code with us, is asked: cases are written into a file, with what was kept at their end.
-
-use std::fs::OpenOptions;
-use std::io::Write;
+//! What DuckDB, which shares no code with us, is asked: cases are printed, with what was kept at their end.
 
 use serde_json::json;
 
@@ -12,9 +9,11 @@ use super::table::Row;
 const COLUMNS: &str =
     "k BIGINT, n BIGINT, v DECIMAL(18,2), t VARCHAR, d DOUBLE, b BOOLEAN, ts TIMESTAMP WITH TIME ZONE";
 
-/// Adds a case to the file that RECOUNT_LAW_JUDGED names, if it does: the tables, the query, and its rows.
+/// Prints a case, if RECOUNT_LAW_JUDGED is set: the tables, the query, and its rows.
 pub(super) fn ask(seed: u64, query: &str, tables: &[Vec<Row>], kept: &[Vec<Option<String>>]) {
-    let Some(path) = std::env::var_os("RECOUNT_LAW_JUDGED") else { return };
+    if std::env::var_os("RECOUNT_LAW_JUDGED").is_none() {
+        return;
+    }
     let mut statements = Vec::new();
     for (number, rows) in tables.iter().enumerate() {
         statements.push(format!("CREATE OR REPLACE TABLE {} ({COLUMNS})", name(number)));
@@ -24,6 +23,5 @@ pub(super) fn ask(seed: u64, query: &str, tables: &[Vec<Row>], kept: &[Vec<Optio
         }
     }
     let case = json!({ "case": seed, "statements": statements, "query": query, "kept": kept });
-    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-    writeln!(file, "{case}").unwrap();
+    println!("judged: {case}");
 }
