@@ -52,6 +52,14 @@ struct Group {
 /// What a group shows: nothing, a row, or a failure.
 type Shown = Option<Result<Box<[Value]>, String>>;
 
+impl Group {
+    /// What it shows; the one of all rows even if there are none.
+    fn shown(&self, calls: &[Call], is_one: bool) -> Shown {
+        let values = || calls.iter().zip(&self.kept).map(|(call, kept)| call.value(kept)).collect();
+        (is_one || self.rows > 0).then(values)
+    }
+}
+
 impl Held for Group {
     fn heap_bytes(&self) -> usize {
         self.kept.iter().map(|kept| size_of::<Kept>() + kept.heap_bytes()).sum()
@@ -77,36 +85,24 @@ impl Aggregate {
         Ok(Aggregate { width, codec, types, calls, groups, touched: Vec::new(), append: 1, began: false })
     }
 
-    /// What a group shows.
-    fn shown(&self, group: Option<&Group>) -> Shown {
-        let is_one = self.width == 0;
-        match group {
-            Some(group) if is_one || group.rows > 0 => Some(self.values(&group.kept)),
-            None if is_one => Some(self.values(&self.begin())),
-            _ => None,
-        }
-    }
-
-    fn values(&self, kept: &[Kept]) -> Result<Box<[Value]>, String> {
-        self.calls.iter().zip(kept).map(|(call, kept)| call.value(kept)).collect()
-    }
-
-    /// What is kept of a group without rows.
-    fn begin(&self) -> Box<[Kept]> {
-        self.calls.iter().map(|call| call.begin(&self.types)).collect()
-    }
-
-    /// Remembers what a group was before an append touched it.
-    fn touch(&mut self, key: &[u8]) {
-        let group = self.groups.get(key);
-        if group.is_some_and(|group| group.append == self.append) {
-            return;
-        }
-        let before = if self.began || self.width > 0 { self.shown(group) } else { None };
+    /// Takes the row of a group; remembers what the group was before an append touched it.
+    fn take_row(&mut self, key: &[u8], take: impl FnOnce(&mut Group)) {
+        let Aggregate { groups, touched, append, .. } = self;
+        let is_shown = self.began || self.width > 0;
+        let (calls, types, is_one) = (&self.calls, &self.types, self.width == 0);
         self.began = true;
-        self.touched.push((key.into(), before));
-        let (kept, append) = (self.begin(), self.append);
-        self.groups.edit(key, || Group { rows: 0, kept, append }, |group| group.append = append);
+        groups.edit(
+            key,
+            || Group { rows: 0, kept: calls.iter().map(|call| call.begin(types)).collect(), append: 0 },
+            |group| {
+                if group.append != *append {
+                    group.append = *append;
+                    let before = if is_shown { group.shown(calls, is_one) } else { None };
+                    touched.push((key.into(), before));
+                }
+                take(group);
+            },
+        );
     }
 
     /// Takes rows, and ends all of their appends but the last one, which it gives.
@@ -120,9 +116,8 @@ impl Aggregate {
                 self.end_append(append, given, failures);
                 append = stamp;
             }
-            self.touch(keys.row(row));
             let weight = rows.weights[row];
-            self.groups.edit(keys.row(row), Group::default, |group| {
+            self.take_row(keys.row(row), |group| {
                 group.rows += weight;
                 for (kept, argument) in group.kept.iter_mut().zip(&arguments) {
                     kept.take(argument, row, weight);
@@ -136,7 +131,7 @@ impl Aggregate {
     fn end_append(&mut self, stamp: u64, given: &mut Given, failures: &mut Vec<Failure>) {
         for (key, before) in take(&mut self.touched) {
             let group = self.groups.get(&key);
-            let after = self.shown(group);
+            let after = group.and_then(|group| group.shown(&self.calls, self.width == 0));
             if group.is_some_and(|group| group.rows == 0) {
                 self.groups.remove(&key);
             }
@@ -176,7 +171,7 @@ impl Operator for Aggregate {
     fn step(&mut self, inputs: Vec<Vec<Delta>>, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
         if self.width == 0 && !self.began {
             // Its row is there before its first event.
-            self.touch(&[]);
+            self.take_row(&[], |_| {});
         }
         let mut given = Given::default();
         let mut stamp = epoch.stamp;
