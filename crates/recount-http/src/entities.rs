@@ -9,18 +9,16 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header as headers};
 use axum::response::{IntoResponse, Response};
 use recount_env::block_on;
-use recount_store::time::parse_rfc3339;
-use recount_types::{Kind, Position, Time};
+use recount_types::{Kind, Position};
 use recount_views::shown::{entity_json, row_answer, steps_answer};
 use recount_views::{EntityInfo, Moment, ViewError, Views};
 use serde_json::{Value, json};
 
-use crate::append::number;
 use crate::front::Front;
-use crate::parameters::{Parameters, header};
+use crate::parameters::{AsOf, Parameters};
 use crate::path;
 use crate::problem::Problem;
-use crate::read::{NOT_RESUMED, batch, is_subscription};
+use crate::read::{batch, is_subscription, refuse_to_resume};
 use crate::topics::json_response;
 
 mod follow;
@@ -66,22 +64,12 @@ fn shown(views: &Views, info: &EntityInfo, head: u64) -> Result<Value, ViewError
     Ok(entity_json(info, &status, head))
 }
 
-/// A read would ignore it, and answer from the beginning.
-fn refuse_to_resume(request: &Parts) -> Result<(), Problem> {
-    match header(&request.headers, "last-event-id")? {
-        Some(_) => Err(Problem::bad_request(NOT_RESUMED)),
-        None => Ok(()),
-    }
-}
-
 /// What is asked of an entity.
 struct Asked {
     entity: String,
     key: String,
     version: Option<u32>,
-    position: Option<Position>,
-    system_as_of: Option<Time>,
-    valid_as_of: Option<Time>,
+    as_of: AsOf,
     min_position: Position,
     steps: bool,
 }
@@ -103,40 +91,25 @@ impl Asked {
     fn parse(request: &Parts) -> Result<Asked, Problem> {
         let (entity, key) = path::entity_and_key(request.uri.path())?;
         let mut parameters = Parameters::parse(request.uri.query())?;
-        if parameters.take_bytes("as_of")?.is_some() {
-            return Err(Problem::bad_request(
-                "as_of leaves open which time is meant. system_as_of: as recorded by that time; valid_as_of: as true \
-                 at that time. Or give position: as of that position",
-            ));
-        }
-        let position = "a position: digits, at most 9223372036854775807";
-        let time = "a time such as 2023-12-13T12:00:00Z";
-        let instant = |text: &str| parse_rfc3339(text).ok();
         let asked = Asked {
             entity,
             key,
             version: parameters.take_as("version", VERSION, |text| text.parse().ok())?,
-            position: parameters.take_as("position", position, number)?.map(Position),
-            system_as_of: parameters.take_as("system_as_of", time, instant)?,
-            valid_as_of: parameters.take_as("valid_as_of", time, instant)?,
-            min_position: Position(parameters.take_as("min_position", position, number)?.unwrap_or(0)),
+            as_of: parameters.take_as_of()?,
+            min_position: parameters.take_position("min_position")?.unwrap_or(Position::ZERO),
             steps: parameters.take_as("steps", "true or false", |text| text.parse().ok())?.unwrap_or(false),
         };
         parameters.finish(PARAMETERS)?;
-        if asked.position.is_some() && asked.system_as_of.is_some() {
-            return Err(Problem::bad_request(
-                "position and system_as_of both say as of when: give one of them",
-            ));
-        }
         Ok(asked)
     }
 
     fn answer(self, front: &Front) -> Result<String, Problem> {
-        let position = match self.system_as_of {
+        let AsOf { position, system, valid } = self.as_of;
+        let position = match system {
             Some(time) => Some(block_on(front.store.position_at(time))?),
-            None => self.position,
+            None => position,
         };
-        let moment = Moment { position, valid_until: self.valid_as_of };
+        let moment = Moment { position, valid_until: valid };
         let asked = (self.entity.as_str(), self.version, self.key.as_str());
         if self.steps {
             return Ok(steps_answer(&front.views, asked, moment, self.min_position)?);

@@ -2,8 +2,22 @@
 //! at the end is an error, so that a misspelt parameter is not ignored.
 
 use axum::http::HeaderMap;
+use recount_store::time::parse_rfc3339;
+use recount_types::{Position, Time};
 
+use crate::append::number;
 use crate::problem::Problem;
+
+/// What is wrong with a read as of a position and a time.
+pub(crate) const TWICE_AS_OF: &str = "position and system_as_of both say as of when: give one of them";
+
+/// As of when rows are read: of what was recorded up to a position or a time, and what was true at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AsOf {
+    pub(crate) position: Option<Position>,
+    pub(crate) system: Option<Time>,
+    pub(crate) valid: Option<Time>,
+}
 
 /// The parameters in the query of a URL.
 #[derive(Debug, Default)]
@@ -53,6 +67,39 @@ impl Parameters {
         let Some(value) = self.take(name)? else { return Ok(None) };
         let wrong = || Problem::bad_request(format!("the parameter {name} is {value:?}, it must be {what}"));
         read(&value).map(Some).ok_or_else(wrong)
+    }
+
+    /// Takes a position.
+    pub(crate) fn take_position(&mut self, name: &str) -> Result<Option<Position>, Problem> {
+        let what = "a position: digits, at most 9223372036854775807";
+        Ok(self.take_as(name, what, number)?.map(Position))
+    }
+
+    /// Takes an instant.
+    pub(crate) fn take_time(&mut self, name: &str) -> Result<Option<Time>, Problem> {
+        self.take_as(name, "a time such as 2023-12-13T12:00:00Z", |text| parse_rfc3339(text).ok())
+    }
+
+    /// Takes as of when rows are read.
+    pub(crate) fn take_as_of(&mut self) -> Result<AsOf, Problem> {
+        self.refuse_bare_as_of("")?;
+        let position = self.take_position("position")?;
+        let system = self.take_time("system_as_of")?;
+        if position.is_some() && system.is_some() {
+            return Err(Problem::bad_request(TWICE_AS_OF));
+        }
+        Ok(AsOf { position, system, valid: self.take_time("valid_as_of")? })
+    }
+
+    /// Refuses `as_of`, which says of no axis that it is meant; `valid` is what is to be said of valid time.
+    pub(crate) fn refuse_bare_as_of(&mut self, valid: &str) -> Result<(), Problem> {
+        if self.take_bytes("as_of")?.is_none() {
+            return Ok(());
+        }
+        Err(Problem::bad_request(format!(
+            "as_of leaves open which time is meant. system_as_of: as recorded by that time; valid_as_of: as true at that \
+             time{valid}. Or give position: as of that position"
+        )))
     }
 
     /// Takes all values of a parameter that may be repeated, as texts.

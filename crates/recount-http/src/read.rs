@@ -9,13 +9,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use recount_env::block_on;
-use recount_store::time::parse_rfc3339;
 use recount_store::{Direction, From, QueryItem, ReadError, ReadRequest, Scope, Store, SubscribeRequest};
 use recount_types::{Position, Revision, Tag, Time};
 
 use crate::append::number;
 use crate::front::Front;
-use crate::parameters::{Parameters, header};
+use crate::parameters::{Parameters, TWICE_AS_OF, header};
 use crate::path;
 use crate::problem::Problem;
 
@@ -42,7 +41,7 @@ pub(crate) const LIMIT_DEFAULT: usize = 1000;
 /// Most events in an answer.
 pub(crate) const LIMIT_MAX: usize = 10_000;
 /// What is wrong with a read that has a `Last-Event-ID`.
-pub(crate) const NOT_RESUMED: &str = "Last-Event-ID resumes a subscription: ask for one with Accept: text/event-stream, or give after=POSITION";
+const NOT_RESUMED: &str = "Last-Event-ID resumes a subscription: ask for one with Accept: text/event-stream, or give after=POSITION";
 /// Bytes of JSON that are gathered before they are sent.
 pub(crate) const PIECE_BYTES: usize = 64 << 10;
 
@@ -82,6 +81,14 @@ async fn answer(front: &Arc<Front>, request: &Parts, scope: Scope) -> Result<Res
             let subscription = asked.subscription(last, front.store.head())?;
             follow::answer(front, subscription)
         }
+    }
+}
+
+/// A read would ignore it, and answer from the beginning.
+pub(crate) fn refuse_to_resume(request: &Parts) -> Result<(), Problem> {
+    match header(&request.headers, "last-event-id")? {
+        Some(_) => Err(Problem::bad_request(NOT_RESUMED)),
+        None => Ok(()),
     }
 }
 
@@ -128,28 +135,21 @@ enum AsOf {
 
 impl Asked {
     fn parse(mut scope: Scope, mut parameters: Parameters) -> Result<Asked, Problem> {
-        if parameters.take_bytes("as_of")?.is_some() {
-            return Err(Problem::bad_request(
-                "as_of leaves open which time is meant. system_as_of: as recorded by that time; valid_as_of: as true \
-                 at that time, which events have no answer to. Or give position: as of that position",
-            ));
-        }
-        let position = "a position: digits, at most 9223372036854775807";
-        let time = "a time such as 2023-12-13T12:00:00Z";
+        parameters.refuse_bare_as_of(", which events have no answer to")?;
         let starts: Vec<From> = [
-            parameters.take_as("from", position, number)?.map(|from| From::Position(Position(from))),
-            parameters.take_as("after", position, number)?.map(|after| From::After(Position(after))),
+            parameters.take_position("from")?.map(From::Position),
+            parameters.take_position("after")?.map(From::After),
             parameters
                 .take_as("revision", "a revision", number)?
                 .map(|revision| From::Revision(Revision(revision))),
-            parameters.take_as("time", time, |text| parse_rfc3339(text).ok())?.map(From::Time),
+            parameters.take_time("time")?.map(From::Time),
         ]
         .into_iter()
         .flatten()
         .collect();
         let as_of: Vec<AsOf> = [
-            parameters.take_as("position", position, number)?.map(|at| AsOf::Position(Position(at))),
-            parameters.take_as("system_as_of", time, |text| parse_rfc3339(text).ok())?.map(AsOf::Time),
+            parameters.take_position("position")?.map(AsOf::Position),
+            parameters.take_time("system_as_of")?.map(AsOf::Time),
         ]
         .into_iter()
         .flatten()
@@ -184,9 +184,7 @@ impl Asked {
             ));
         }
         if as_of.len() > 1 {
-            return Err(Problem::bad_request(
-                "position and system_as_of both say as of when: give one of them",
-            ));
+            return Err(Problem::bad_request(TWICE_AS_OF));
         }
         let from = starts.first().copied().unwrap_or(From::Start);
         let as_of = as_of.first().copied().unwrap_or(AsOf::Now);

@@ -12,10 +12,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use recount_query::{Answer, Format, Formatted, Outcome, SessionSettings, Stopped};
 use recount_store::shown::executed_json;
-use recount_types::Position;
 use serde::Deserialize;
 
-use crate::append::{content_type, number};
+use crate::append::content_type;
 use crate::body::{self, Pipe};
 use crate::front::Front;
 use crate::parameters::Parameters;
@@ -55,18 +54,22 @@ pub(crate) async fn answer(front: &Arc<Front>, request: Request) -> Result<Respo
 }
 
 fn session(mut parameters: Parameters) -> Result<SessionSettings, Problem> {
-    let what = "a position: digits, at most 9223372036854775807";
-    let session = SessionSettings {
-        position: parameters.take_as("position", what, number)?.map(Position),
-        min_position: parameters.take_as("min_position", what, number)?.map(Position),
-        stopped: parameters.take_as("stopped", "fail or skip", stopped)?.unwrap_or_default(),
-        ..SessionSettings::default()
-    };
+    let position = parameters.take_position("position")?;
+    let session = SessionSettings { position, ..settings(&mut parameters)? };
     parameters.finish(PARAMETERS)?;
     Ok(session)
 }
 
-pub(crate) fn stopped(text: &str) -> Option<Stopped> {
+/// What holds for a statement, apart from as of when it reads.
+pub(crate) fn settings(parameters: &mut Parameters) -> Result<SessionSettings, Problem> {
+    Ok(SessionSettings {
+        min_position: parameters.take_position("min_position")?,
+        stopped: parameters.take_as("stopped", "fail or skip", stopped)?.unwrap_or_default(),
+        ..SessionSettings::default()
+    })
+}
+
+fn stopped(text: &str) -> Option<Stopped> {
     match text {
         "fail" => Some(Stopped::Fail),
         "skip" => Some(Stopped::Skip),

@@ -8,8 +8,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use recount_query::{Outcome, SessionSettings};
 use recount_store::schema::ColumnType;
-use recount_store::time::{format_rfc3339, parse_rfc3339};
-use recount_types::{Position, Time};
+use recount_store::time::format_rfc3339;
 use recount_views::ViewError;
 use recount_views::bind::RowColumn;
 use recount_views::shown::view_json;
@@ -17,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::append::number;
 use crate::front::Front;
-use crate::parameters::{Parameters, header};
+use crate::parameters::{AsOf, Parameters};
 use crate::path;
 use crate::problem::Problem;
-use crate::read::{NOT_RESUMED, batch, is_subscription};
+use crate::read::{batch, is_subscription, refuse_to_resume};
 use crate::sql;
 use crate::topics::json_response;
 
@@ -54,9 +53,7 @@ pub(crate) async fn read(front: &Arc<Front>, request: &Parts) -> Result<Response
     if is_subscription(&request.headers) {
         return follow::answer(front, request, name).await;
     }
-    if header(&request.headers, "last-event-id")?.is_some() {
-        return Err(Problem::bad_request(NOT_RESUMED));
-    }
+    refuse_to_resume(request)?;
     let (views, wanted) = (front.views.clone(), name.clone());
     let info = batch(async move || views.view(&wanted)).await?;
     let (query, session) = asked(Parameters::parse(request.uri.query())?, &name, &info.columns)?;
@@ -72,22 +69,8 @@ fn asked(
     name: &str,
     columns: &[RowColumn],
 ) -> Result<(String, SessionSettings), Problem> {
-    if parameters.take_bytes("as_of")?.is_some() {
-        return Err(Problem::bad_request(
-            "as_of leaves open which time is meant. system_as_of: as recorded by that time; valid_as_of: as true at that time. Or give position: as of that position",
-        ));
-    }
-    let (position, time) =
-        ("a position: digits, at most 9223372036854775807", "a time such as 2023-12-13T12:00:00Z");
-    let instant = |text: &str| parse_rfc3339(text).ok();
-    let session = SessionSettings {
-        position: parameters.take_as("position", position, number)?.map(Position),
-        min_position: parameters.take_as("min_position", position, number)?.map(Position),
-        stopped: parameters.take_as("stopped", "fail or skip", sql::stopped)?.unwrap_or_default(),
-        ..SessionSettings::default()
-    };
-    let system: Option<Time> = parameters.take_as("system_as_of", time, instant)?;
-    let valid: Option<Time> = parameters.take_as("valid_as_of", time, instant)?;
+    let AsOf { position, system, valid } = parameters.take_as_of()?;
+    let session = SessionSettings { position, ..sql::settings(&mut parameters)? };
     let few = format!("a number of rows, at most {LIMIT_MAX}");
     let few_enough = |text: &str| number(text).filter(|&limit| limit <= LIMIT_MAX);
     let limit = parameters.take_as("limit", &few, few_enough)?.unwrap_or(LIMIT_DEFAULT);
@@ -115,6 +98,7 @@ fn asked(
     Ok((query, session))
 }
 
+/// A name as a query has it; a word of SQL, too.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

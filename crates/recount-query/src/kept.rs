@@ -1,5 +1,6 @@
 //! The relations beside topics: entities and views, read at one position.
 
+use datafusion::arrow::array::ArrayRef;
 use recount_flow::relation::{Batches, Frozen};
 use recount_store::columns::form_of;
 use recount_store::ddl::CreateView;
@@ -8,6 +9,7 @@ use recount_types::{Column, Position, Value};
 use recount_views::view::ViewRows;
 use recount_views::{ViewError, Views};
 
+use crate::arrays;
 use crate::entities::Entities;
 use crate::error::QueryError;
 use crate::relation::{ERRORS, errors_of, in_sql};
@@ -99,11 +101,14 @@ impl Relations for Kept {
         if periods.each {
             return refused("AS OF EACH is for entities. Ask with AS OF, one moment at a time");
         }
-        let columns = match shown {
-            Shown::Rows => info.columns.iter().map(DescribedColumn::of).collect(),
-            Shown::Errors => of_errors(),
+        let (columns, key) = match shown {
+            Shown::Rows => {
+                let key = info.key.iter().map(|&column| info.columns[column].name.clone());
+                (info.columns.iter().map(DescribedColumn::of).collect(), key.collect())
+            }
+            Shown::Errors => (of_errors(), Vec::new()),
         };
-        Ok(Some(Described { version: None, columns, key: Vec::new() }))
+        Ok(Some(Described { version: None, columns, key }))
     }
 
     fn pin(
@@ -165,8 +170,12 @@ impl Pinned for PinnedKept {
             (Some((count, first)), Stopped::Skip) => notices.push(left_out(rows, *count, first)),
             (None, _) => {}
         }
-        let (batches, columns) = (Frozen::clone(rows).batches(), wanted.columns.clone());
-        Ok(Box::new(RowsOf { batches, columns, notices }))
+        let frozen = Frozen::clone(rows);
+        let batches = match wanted.key.as_deref().and_then(|key| key_of(rows, key)) {
+            Some(key) => frozen.batches_of(&key),
+            None => frozen.batches(),
+        };
+        Ok(Box::new(RowsOf { batches, columns: wanted.columns.clone(), notices }))
     }
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
@@ -175,6 +184,19 @@ impl Pinned for PinnedKept {
             None => self.entities.how(wanted),
         }
     }
+}
+
+/// The key of a view with these values, as its rows have it; none if they have it otherwise.
+fn key_of(rows: &ViewRows, values: &[Value<'_>]) -> Option<Vec<ArrayRef>> {
+    let columns = rows.info.key.iter().map(|&column| rows.info.columns[column].column_type);
+    let array = |(column_type, value): (ColumnType, &Value<'_>)| {
+        let mut column = Column::new(form_of(column_type));
+        column.push(value);
+        arrays::array(column, column_type).ok()
+    };
+    let key: Vec<ArrayRef> = columns.zip(values).map(array).collect::<Option<_>>()?;
+    let is_kept_so = key.iter().map(|array| array.data_type()).eq(rows.layout().key_types());
+    is_kept_so.then_some(key)
 }
 
 /// What a view could not compute.

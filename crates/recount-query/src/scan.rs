@@ -213,7 +213,7 @@ impl Scan {
             name: self.source.relation.name.clone(),
             version: self.source.relation.version,
             moment: self.source.moment.clone(),
-            types: described.key.is_empty().then(|| {
+            types: self.source.relation.version.is_none().then(|| {
                 let columns = described.columns.iter();
                 columns.map(|column| (column.name.clone(), column.column_type)).collect()
             }),

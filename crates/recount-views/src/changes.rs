@@ -28,7 +28,6 @@ use crate::budget::Share;
 use crate::error::ViewError;
 use crate::key_text;
 use crate::replica::{Plan, Replica};
-use crate::snapshot::schedule::mark_positions;
 use crate::views::{EntityInfo, Views};
 
 /// Positions in a stretch.
@@ -231,24 +230,8 @@ impl Changes {
         let live = inner.find(self.info.name.as_str(), Some(self.place.version))?;
         // Confined to a stream, it has one key's rows alone.
         let key = self.key.as_ref().filter(|_| self.replica.confines().stream.is_some());
-        let from = if self.replica.position == 0 {
-            block_on(inner.snapshots.newest(live.wanted(self.begins, None)))
-        } else {
-            None
-        };
-        let until = self.begins.min(self.replica.position + mark_positions(inner.settings.snapshot_events));
-        let done = block_on(async {
-            if let Some(snapshot) = from {
-                self.replica.begin_from(snapshot, key).await?;
-                // What is damaged in it is found here, where one can go on without it, and not between changes.
-                return self.replica.load_all().await;
-            }
-            self.replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
-        });
-        let Err(ViewError::Snapshot(error)) = done else { return done };
-        inner.snapshots.discard(&error);
-        self.replica = self.replica.anew(self.replica.plan().clone(), self.replica.confines().clone());
-        Ok(())
+        let from = (&*inner.snapshots, inner.settings.snapshot_events);
+        block_on(self.replica.come_nearer((live.id, live.version), self.begins, key, from))
     }
 
     fn at_head(&mut self) -> Told {

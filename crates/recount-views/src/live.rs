@@ -251,15 +251,7 @@ impl Live {
 
     /// Which snapshot can be begun from.
     pub(crate) fn wanted(&self, until: u64, valid_until: Option<i64>) -> Wanted<'_> {
-        Wanted {
-            entity: self.id,
-            version: self.version,
-            plan: &self.plan.hash,
-            lookups: self.plan.lookups.len(),
-            skipped: &self.plan.skipped,
-            until,
-            valid_until,
-        }
+        self.plan.wanted((self.id, self.version), until, valid_until)
     }
 
     /// Writes the snapshot that waits to be written, if one does.

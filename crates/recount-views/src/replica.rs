@@ -16,12 +16,14 @@ use recount_entity::table::{Frozen, Slot, Table};
 use recount_store::columns::stream_key;
 use recount_store::schema::TopicDefinition;
 use recount_store::{EventView, Scope, Store};
-use recount_types::{Position, StreamName, Time, TopicId, TopicName};
+use recount_types::{EntityId, Position, StreamName, Time, TopicId, TopicName};
 
 use crate::bind::Bound;
 use crate::budget::{HeldRows, Share};
 use crate::error::ViewError;
 use crate::feed::{Feed, Span, cursor, read_rows};
+use crate::snapshot::schedule::mark_positions;
+use crate::snapshot::{Snapshot, Snapshots, Wanted};
 
 mod base;
 mod mark;
@@ -54,6 +56,26 @@ pub(crate) struct Plan {
     pub(crate) skipped: Arc<[Position]>,
     /// What is folded, as one hash: those of one hash fold the same but for what they pass over.
     pub(crate) hash: [u8; 32],
+}
+
+impl Plan {
+    /// The snapshots of the version of an entity that this is the plan of.
+    pub(crate) fn wanted(
+        &self,
+        (entity, version): (EntityId, u32),
+        until: u64,
+        valid_until: Option<i64>,
+    ) -> Wanted<'_> {
+        Wanted {
+            entity,
+            version,
+            plan: &self.hash,
+            lookups: self.lookups.len(),
+            skipped: &self.skipped,
+            until,
+            valid_until,
+        }
+    }
 }
 
 /// Of which events.
@@ -185,6 +207,38 @@ impl Replica {
         let mut late: Vec<Slot> = late.into_iter().collect();
         late.sort_unstable();
         self.refold(&late, watch).await
+    }
+
+    /// Comes nearer to `until`, of a version of an entity: from the newest snapshot before it as long as nothing was folded, and from mark to mark. Of a snapshot
+    /// it takes all rows, or those of one key. One that is damaged is left out from then on, and nothing folded.
+    pub(crate) async fn come_nearer(
+        &mut self,
+        of: (EntityId, u32),
+        until: u64,
+        key: Option<&Key>,
+        (snapshots, interval): (&Snapshots, u64),
+    ) -> Result<(), ViewError> {
+        let from = match self.position {
+            0 => snapshots.newest(self.plan.wanted(of, until, None)).await,
+            _ => None,
+        };
+        let done = match from {
+            Some(snapshot) => self.begin_whole(snapshot, key).await,
+            None => {
+                let until = until.min(self.position + mark_positions(interval));
+                self.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
+            }
+        };
+        let Err(ViewError::Snapshot(error)) = done else { return done };
+        snapshots.discard(&error);
+        *self = self.anew(self.plan.clone(), self.confines.clone());
+        Ok(())
+    }
+
+    /// What is damaged in a snapshot is found here, where one can go on without it, and not between changes.
+    async fn begin_whole(&mut self, snapshot: Arc<Snapshot>, key: Option<&Key>) -> Result<(), ViewError> {
+        self.begin_from(snapshot, key).await?;
+        self.load_all().await
     }
 
     /// Where something was recorded, from its position up to `until`, that could change a row: the events, and the rows

@@ -8,8 +8,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use recount_flow::circuit::{Circuit, Input};
-use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
+use recount_flow::layout::RowLayout;
 use recount_flow::relation::Frozen;
 use recount_store::catalogue::Catalogue;
 use recount_store::ddl::{CreateView, ViewEntity, ViewRead};
@@ -125,8 +125,8 @@ pub struct Compiled {
     pub sources: Vec<Box<dyn Source>>,
     /// The columns of its result.
     pub columns: Vec<RowColumn>,
-    /// Rows of the result as bytes.
-    pub codec: RowCodec,
+    /// How rows of the result are kept, by a key if they have one.
+    pub layout: RowLayout,
     /// The topics that it reads itself, each once.
     pub reads: Vec<ViewRead>,
     /// The entities that it reads itself, each version once.
@@ -175,6 +175,8 @@ pub struct ViewInfo {
     pub name: TopicName,
     /// The columns of its rows.
     pub columns: Vec<RowColumn>,
+    /// The columns that tell its rows apart, by their numbers; none if that is not known of any.
+    pub key: Vec<usize>,
     /// The topics that it reads, itself or through other views.
     pub topics: Vec<TopicName>,
     /// The statement that declares it.

@@ -33,7 +33,6 @@ use recount_views::{After, Changes, Place, Told, ViewError};
 use serde_json::json;
 
 use super::VERSION;
-use crate::append::number;
 use crate::changes::{self, Followed, Then};
 use crate::front::Front;
 use crate::parameters::{Parameters, header};
@@ -60,10 +59,9 @@ pub(super) async fn answer(
 /// From where on, and of which version.
 fn asked(request: &Parts) -> Result<(After, Option<u32>), Problem> {
     let mut parameters = Parameters::parse(request.uri.query())?;
-    let position = "a position: digits, at most 9223372036854775807";
     let version = parameters.take_as("version", VERSION, |text| text.parse().ok())?;
-    let from = parameters.take_as("from", position, number)?;
-    let after = parameters.take_as("after", position, number)?;
+    let from = parameters.take_position("from")?;
+    let after = parameters.take_position("after")?;
     for name in ["position", "system_as_of", "valid_as_of", "min_position", "steps"] {
         if parameters.take_bytes(name)?.is_some() {
             let what = format!("changes go on: {name} is for reads. Give from or after, a position");
@@ -80,8 +78,8 @@ fn asked(request: &Parts) -> Result<(After, Option<u32>), Problem> {
             place.map_err(|error| Problem::bad_request(format!("Last-Event-ID is {last:?}: {error}")))?;
         return Ok((After::Place(place), version));
     }
-    let after = after.or(from.map(|from| from.saturating_sub(1))).unwrap_or(0);
-    Ok((After::Position(Position(after)), version))
+    let before = from.map(|from| Position(from.0.saturating_sub(1)));
+    Ok((After::Position(after.or(before).unwrap_or(Position::ZERO)), version))
 }
 
 impl Followed for Changes {

@@ -3,9 +3,12 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Dependency;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
-use recount_flow::codec::RowCodec;
+use datafusion::logical_expr::LogicalPlan;
+use recount_flow::layout::RowLayout;
 use recount_store::DdlError;
 use recount_store::ddl::CreateView;
 use recount_views::bind::RowColumn;
@@ -77,8 +80,9 @@ impl QueryCompiler {
             Some(RowColumn { name: field.name().clone(), column_type, nullable: field.is_nullable() })
         };
         let columns = fields.iter().map(column).collect::<Option<Vec<_>>>();
-        let codec = RowCodec::new(fields.iter().map(|field| field.data_type().clone()));
-        let (Some(columns), Ok(codec)) = (columns, codec) else {
+        let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
+        let layout = RowLayout::new(&types, &key(&rewritten));
+        let (Some(columns), Ok(layout)) = (columns, layout) else {
             return Err(QueryError::Invalid(
                 "the columns of the view have types that are not kept".to_owned(),
             ));
@@ -98,8 +102,19 @@ impl QueryCompiler {
         });
         let sources = changes.collect::<Result<Vec<_>, QueryError>>()?;
         let (reads, entities, views) = (definition.reads, definition.entities, definition.views);
-        Ok(Compiled { circuit, sources, columns, codec, reads, entities, views })
+        Ok(Compiled { circuit, sources, columns, layout, reads, entities, views })
     }
+}
+
+/// The columns of a result that tell its rows apart, as far as the plan shows it: what it is grouped by. Should it be wrong, rows with one key
+/// are only more.
+fn key(plan: &LogicalPlan) -> Vec<usize> {
+    let width = plan.schema().fields().len();
+    let known = plan.schema().functional_dependencies().iter();
+    let tells_apart = known.filter(|known| {
+        known.mode == Dependency::Single && (0..width).all(|column| known.target_indices.contains(&column))
+    });
+    tells_apart.map(|known| known.source_indices.clone()).min_by_key(Vec::len).unwrap_or_default()
 }
 
 impl Compiler for QueryCompiler {

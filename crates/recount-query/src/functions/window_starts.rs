@@ -18,8 +18,8 @@ use crate::arrays::timestamptz;
 pub(crate) const WINDOW_STARTS: &str = "window_starts";
 
 const DAY_US: i64 = 86_400_000_000;
-/// Most windows that a row is in.
-const WINDOWS_MAX: i64 = 10_000;
+/// Most windows that a row is in: a day that slides by the minute. A batch of rows has a list of so many each.
+const WINDOWS_MAX: i64 = 1_440;
 
 /// The function, of a time, of how far windows are apart, and of how long they are.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ impl ScalarUDFImpl for WindowStarts {
         let lengths = args.scalar_arguments.iter().skip(1);
         let lengths: Vec<i64> = lengths.filter_map(|length| *length).map(length_us).collect::<Result<_>>()?;
         if let [slide, size] = *lengths
-            && size / slide > WINDOWS_MAX
+            && (size - 1) / slide >= WINDOWS_MAX
         {
             let what = format!("a row would be in more than {WINDOWS_MAX} windows: let them slide farther");
             return Err(exact::plan(&what));

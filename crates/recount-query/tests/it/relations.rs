@@ -171,23 +171,23 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         error: account is not a topic: what it shows comes from events. Insert into the topic that it is made of
 
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1, 2], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1, 2, 0], key: Some([Integer(1)]), stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2, 0], key: Some([Integer(1)]), stopped: Fail }
         pin [] at 2
         Wanted { name: "account", version: Some(1), moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, types: None, columns: [2, 0], key: None, stopped: Fail }
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, types: None, columns: [1, 2, 0, 3], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: Some(Span { from: None, before: None }), valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 }), ("_system_from", TimestampTz)]), columns: [1, 2, 0, 3], key: None, stopped: Fail }
         pin [] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(1), valid_time: Some(Time(1704067199000000)), valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1, 2], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(1), valid_time: Some(Time(1704067199000000)), valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1, 2], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1], key: None, stopped: Fail }
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [1], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: None, columns: [2], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [2], key: None, stopped: Fail }
         pin [("account", None)] at 2
         pin [("account", Some(1))] at 2
         pin [("account", Some(2))] at 2

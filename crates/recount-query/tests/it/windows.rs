@@ -96,7 +96,7 @@ fn windows_of_time() {
         > SELECT * FROM hop(trips, at, INTERVAL '1 second', INTERVAL '1 year')
         error: windows have a fixed length, which months have not: group by date_trunc('month', time) instead
         > SELECT * FROM hop(trips, at, INTERVAL '1 second', INTERVAL '100 days')
-        error: a row would be in more than 10000 windows: let them slide farther
+        error: a row would be in more than 1440 windows: let them slide farther
         > SELECT * FROM tumble((SELECT * FROM trips), at, INTERVAL '1 day')
         error: (SELECT * FROM trips) is not the name of a relation (one made by a query is named in WITH): write tumble(relation, time, INTERVAL 'size')
         > SELECT * FROM tumble(nothing, at, INTERVAL '1 day')

@@ -10,7 +10,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use recount_flow::codec::{Damaged, RowCodec};
+use recount_flow::codec::Damaged;
+use recount_flow::layout::RowLayout;
 use recount_flow::operator::FlowError;
 use recount_flow::relation::Batches;
 use recount_store::ReadError;
@@ -67,7 +68,7 @@ pub struct ViewChanges {
     place: ViewPlace,
     /// The rows that it begins with, as long as they are told.
     rows: Option<Batches>,
-    codec: RowCodec,
+    layout: RowLayout,
     /// The last position told to be caught up with.
     caught_up: Option<Position>,
 }
@@ -80,7 +81,7 @@ impl Views {
         let head = self.inner().store.head();
         let mut held = live.at(head.0, &self.inner().patience())?;
         held.watch();
-        let (frozen, codec) = held.frozen();
+        let (frozen, layout) = (held.frozen(), held.layout());
         let (place, rows) = match after {
             Some(place) if place.position > head => {
                 return Err(ViewError::BadRequest(format!(
@@ -95,7 +96,7 @@ impl Views {
             }
         };
         drop(held);
-        Ok(ViewChanges { views: self.clone(), id, live, place, rows, codec, caught_up: None })
+        Ok(ViewChanges { views: self.clone(), id, live, place, rows, layout, caught_up: None })
     }
 
     fn defined(&self, id: ViewId) -> Option<Position> {
@@ -155,7 +156,7 @@ impl ViewChanges {
             let (place, position) = (self.place, Position(change.stamp));
             changes.push(ViewChange { place, position, weight: change.weight });
         }
-        let columns = self.codec.decode(found.iter().map(|change| &*change.row)).map_err(damaged)?;
+        let columns = self.layout.decode(found.iter().map(|change| &*change.row)).map_err(damaged)?;
         Ok(ViewTold::Changes(columns, changes))
     }
 

@@ -17,9 +17,8 @@ use crate::bind::RowColumn;
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::key_text;
-use crate::replica::{Confines, Plan, Replica};
-use crate::snapshot::schedule::mark_positions;
-use crate::snapshot::{Snapshots, Wanted};
+use crate::replica::{Plan, Replica};
+use crate::snapshot::Snapshots;
 
 /// Rows that are given at once.
 const ROWS_TOGETHER: usize = 4096;
@@ -182,30 +181,8 @@ impl EntityFeed {
 
     /// Goes on towards the end of the first epoch.
     fn come_nearer(&mut self) -> Result<(), ViewError> {
-        let Of { id, version, plan, snapshots, .. } = &self.of;
-        let from = (self.replica.position == 0).then(|| {
-            block_on(snapshots.newest(Wanted {
-                entity: *id,
-                version: *version,
-                plan: &plan.hash,
-                lookups: plan.lookups.len(),
-                skipped: &plan.skipped,
-                until: self.until,
-                valid_until: None,
-            }))
-        });
-        let until = self.until.min(self.replica.position + mark_positions(self.of.interval));
-        let done = block_on(async {
-            if let Some(snapshot) = from.flatten() {
-                self.replica.begin_from(snapshot, None).await?;
-                return self.replica.load_all().await;
-            }
-            self.replica.advance(until, &mut |_: Step<'_>, _: &Events| {}).await
-        });
-        let Err(ViewError::Snapshot(error)) = done else { return done };
-        snapshots.discard(&error);
-        self.replica = self.replica.anew(plan.clone(), Confines::default());
-        Ok(())
+        let Of { id, version, snapshots, interval, .. } = &self.of;
+        block_on(self.replica.come_nearer((*id, *version), self.until, None, (snapshots, *interval)))
     }
 
     /// Finds the changes up to a position.

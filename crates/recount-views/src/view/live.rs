@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
 use recount_env::{Clock, block_on};
 use recount_flow::circuit::Stepped;
-use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
+use recount_flow::layout::RowLayout;
 use recount_flow::operator::FlowError;
 use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
@@ -103,8 +103,9 @@ impl LiveView {
         (make, compiled): (Make, Compiled),
         (store, clock, memory): (Store, Arc<dyn Clock>, Share),
     ) -> LiveView {
-        let info = ViewInfo { name, columns: compiled.columns.clone(), topics, text };
-        let rows = Relation::new(compiled.codec.clone());
+        let (columns, key) = (compiled.columns.clone(), compiled.layout.key().to_vec());
+        let info = ViewInfo { name, columns, key, topics, text };
+        let rows = Relation::new(compiled.layout.clone());
         let (errors, first, compiled) = (Arc::default(), None, Some(compiled));
         let (position, error_count, error_bytes) = (0, 0, 0);
         let epoch_positions = EPOCH_POSITIONS;
@@ -366,8 +367,8 @@ impl State {
     }
 
     fn forget(&mut self) {
-        let codec = self.rows.codec().clone();
-        (self.compiled, self.rows) = (None, Relation::new(codec));
+        self.compiled = None;
+        self.rows.clear();
         (self.position, self.first) = (0, None);
         self.of_epoch.clear();
         self.errors = Arc::default();
@@ -429,9 +430,14 @@ impl Held<'_> {
         self.state.recent.as_ref()?.after(position, told, limit)
     }
 
-    /// Its rows as they are now, and how they are bytes.
-    pub(crate) fn frozen(&self) -> (Frozen, RowCodec) {
-        (self.state.rows.freeze(), self.state.rows.codec().clone())
+    /// Its rows as they are now.
+    pub(crate) fn frozen(&self) -> Frozen {
+        self.state.rows.freeze()
+    }
+
+    /// How its rows are kept.
+    pub(crate) fn layout(&self) -> RowLayout {
+        self.state.rows.layout().clone()
     }
 
     /// Takes it to `wanted`.

@@ -1,0 +1,89 @@
+//! Sorted rows, one behind the other.
+
+use std::cmp::Ordering;
+use std::mem::size_of;
+use std::ops::Range;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Packed {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Packed {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Of all rows.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn row(&self, place: usize) -> &[u8] {
+        &self.bytes[self.range(place)]
+    }
+
+    /// Where a row is; or else where it would be.
+    pub(super) fn search(&self, row: &[u8]) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.row(middle).cmp(row) {
+                Ordering::Equal => return Ok(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    pub(super) fn insert(&mut self, place: usize, row: &[u8]) {
+        let start = self.start(place);
+        let old = self.bytes.len();
+        self.bytes.resize(old + row.len(), 0);
+        self.bytes.copy_within(start..old, start + row.len());
+        self.bytes[start..start + row.len()].copy_from_slice(row);
+        self.ends.insert(place, start);
+        self.ends[place..].iter_mut().for_each(|end| *end += row.len());
+    }
+
+    pub(super) fn remove(&mut self, place: usize) {
+        let range = self.range(place);
+        let length = range.len();
+        self.bytes.drain(range);
+        self.ends.remove(place);
+        self.ends[place..].iter_mut().for_each(|end| *end -= length);
+    }
+
+    /// The rows from one on.
+    pub(super) fn split_off(&mut self, place: usize) -> Packed {
+        let start = self.start(place);
+        let bytes = self.bytes.split_off(start);
+        let mut ends = self.ends.split_off(place);
+        ends.iter_mut().for_each(|end| *end -= start);
+        Packed { bytes, ends }
+    }
+
+    /// Adds rows that are behind all others.
+    pub(super) fn append(&mut self, rows: &Packed) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&rows.bytes);
+        self.ends.extend(rows.ends.iter().map(|end| end + start));
+    }
+
+    /// The memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
+    fn start(&self, place: usize) -> usize {
+        if place == 0 { 0 } else { self.ends[place - 1] }
+    }
+
+    fn range(&self, place: usize) -> Range<usize> {
+        self.start(place)..self.ends[place]
+    }
+}

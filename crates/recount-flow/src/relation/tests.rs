@@ -1,0 +1,164 @@
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, Int64Array, StringArray};
+use arrow_schema::DataType;
+use proptest::prelude::*;
+
+use super::*;
+
+fn relation() -> Relation {
+    Relation::new(RowLayout::new(&[DataType::Int64], &[]).unwrap())
+}
+
+fn delta(changes: &[(i64, i64)]) -> Delta {
+    let (values, weights): (Vec<i64>, Vec<i64>) = changes.iter().copied().unzip();
+    let stamps = vec![1; weights.len()];
+    Delta { columns: vec![Arc::new(Int64Array::from(values))], weights, stamps }
+}
+
+fn rows(frozen: Frozen) -> Vec<i64> {
+    let mut batches = frozen.batches();
+    let mut rows = Vec::new();
+    while let Some((columns, count)) = batches.next_rows().unwrap() {
+        assert_eq!(columns[0].len(), count);
+        assert!(count <= BATCH_ROWS, "{count}");
+        rows.extend(columns[0].as_primitive::<Int64Type>().values());
+    }
+    rows
+}
+
+#[test]
+fn rows_are_the_sum_of_changes() {
+    let mut relation = relation();
+    assert_eq!((relation.rows(), rows(relation.freeze())), (0, vec![]));
+    relation.add(&delta(&[(7, 2), (8, 1), (7, -1), (9, -1)]));
+    assert!(relation.is_negative());
+    relation.add(&delta(&[(9, 1), (7, 1), (6, 1), (6, -1)]));
+    assert!(!relation.is_negative());
+    assert_eq!((relation.rows(), rows(relation.freeze())), (3, vec![7, 7, 8]));
+    relation.add(&delta(&[(7, -2), (8, -1)]));
+    assert_eq!(relation.rows(), 0);
+    relation.add(&delta(&[(7, 1)]));
+    relation.clear();
+    assert_eq!((relation.rows(), relation.bytes(), rows(relation.freeze())), (0, 0, vec![]));
+}
+
+/// One row may be there a million times: it is not given all at once.
+#[test]
+fn copies_of_a_row_are_given_some_at_a_time() {
+    let mut relation = relation();
+    relation.add(&delta(&[(1, 10_000), (2, 1), (3, 5_000), (4, -1), (5, 4096)]));
+    let expected = [vec![1; 10_000], vec![2], vec![3; 5_000], vec![5; 4096]].concat();
+    assert_eq!(rows(relation.freeze()), expected);
+}
+
+/// What is shared is copied when it changes: whoever reads sees nothing of it, and what a copy takes does not count again.
+#[test]
+fn what_is_frozen_does_not_change() {
+    let mut relation = relation();
+    let mut frozen = vec![(0, relation.freeze())];
+    for number in 0..20i64 {
+        let more: Vec<(i64, i64)> = (0..1000).map(|row| ((number + row * 7919) % 20_000, 1)).collect();
+        relation.add(&delta(&more));
+        frozen.push((relation.rows(), relation.freeze()));
+        assert_eq!(
+            relation.bytes() as i64,
+            relation.tree.counted() as i64 - Tree::default().counted() as i64
+        );
+    }
+    let before = rows(relation.freeze());
+    relation.add(&delta(&[(before[0], -1)]));
+    assert_eq!(rows(relation.freeze()), before[1..]);
+    for (count, frozen) in frozen {
+        assert_eq!(rows(frozen).len() as u64, count);
+    }
+}
+
+/// Rows that come in their order fill their pages, and all of them are given back once they are gone.
+#[test]
+fn pages_are_full_and_not_left_behind() {
+    let mut relation = relation();
+    let all: Vec<(i64, i64)> = (0..300_000).map(|row| (row, 1)).collect();
+    relation.add(&delta(&all));
+    assert!(relation.bytes() < 300_000 * (9 + 16 + 2), "{}", relation.bytes());
+    // Rows go at one end as they come at the other.
+    for from in (0..300_000i64).step_by(10_000) {
+        let moved: Vec<(i64, i64)> =
+            (from..from + 10_000).flat_map(|row| [(row, -1), (row + 300_000, 1)]).collect();
+        relation.add(&delta(&moved));
+    }
+    assert!(relation.bytes() < 300_000 * (9 + 16 + 2), "{}", relation.bytes());
+    let gone: Vec<(i64, i64)> = (300_000..600_000).rev().map(|row| (row, -1)).collect();
+    relation.add(&delta(&gone));
+    assert_eq!(relation.rows(), 0);
+    assert!(relation.bytes() < 64 << 10, "{}", relation.bytes());
+    assert_eq!(rows(relation.freeze()), Vec::<i64>::new());
+}
+
+/// Texts with a key behind them: rows of one key are found together, whatever begins as they do.
+#[test]
+fn rows_of_one_key() {
+    let layout = RowLayout::new(&[DataType::Int64, DataType::Utf8], &[1]).unwrap();
+    assert_eq!(layout.key(), [1]);
+    let mut relation = Relation::new(layout);
+    let keys = ["", "a", "ab", "b"];
+    for (key, count) in keys.iter().zip([1, 10_000, 3, 700]) {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new((0..count).collect::<Int64Array>()),
+            Arc::new((0..count).map(|_| Some(*key)).collect::<StringArray>()),
+        ];
+        let (weights, stamps) = (vec![1; count as usize], vec![1; count as usize]);
+        relation.add(&Delta { columns, weights, stamps });
+    }
+    for (key, count) in [("", 1), ("a", 10_000), ("ab", 3), ("b", 700), ("aa", 0), ("c", 0)] {
+        let mut batches = relation.freeze().batches_of(&[Arc::new(StringArray::from(vec![key]))]);
+        let mut found: Vec<i64> = Vec::new();
+        while let Some((columns, _)) = batches.next_rows().unwrap() {
+            assert!(columns[1].as_string::<i32>().iter().all(|of_row| of_row == Some(key)));
+            found.extend(columns[0].as_primitive::<Int64Type>().values());
+        }
+        assert_eq!(found, (0..count).collect::<Vec<i64>>(), "{key:?}");
+    }
+}
+
+proptest! {
+    /// Rows of all sizes come and go in any order, while copies are about: as in a map.
+    #[test]
+    fn a_relation_is_a_map(
+        steps in prop::collection::vec((prop::collection::vec((0i64..400, -3i64..4), 1..300), any::<bool>()), 1..12),
+        large in prop::sample::select(vec![1usize, 40, 3000, 20_000]),
+    ) {
+        let text = |value: i64| format!("{value:05}{}", "x".repeat(large * (value % 3) as usize / 2));
+        let mut relation = Relation::new(RowLayout::new(&[DataType::Utf8], &[]).unwrap());
+        let (mut map, mut copies) = (BTreeMap::<i64, i64>::new(), Vec::new());
+        for (changes, copy) in steps {
+            let changes: Vec<(i64, i64)> = changes.into_iter().filter(|(_, weight)| *weight != 0).collect();
+            for (value, weight) in &changes {
+                *map.entry(*value).or_default() += weight;
+            }
+            map.retain(|_, count| *count != 0);
+            let texts: StringArray = changes.iter().map(|(value, _)| Some(text(*value))).collect();
+            let (weights, stamps) = (changes.iter().map(|change| change.1).collect(), vec![1; changes.len()]);
+            relation.add(&Delta { columns: vec![Arc::new(texts)], weights, stamps });
+            prop_assert_eq!(relation.rows() as i64, map.values().sum::<i64>().max(0));
+            prop_assert_eq!(relation.is_negative(), map.values().any(|count| *count < 0));
+            if copy {
+                let expected: Vec<String> =
+                    map.iter().flat_map(|(value, count)| (0..*count).map(|_| text(*value))).collect();
+                copies.push((relation.freeze(), expected));
+            }
+            prop_assert_eq!(relation.bytes(), relation.tree.counted() - Tree::default().counted());
+        }
+        let expected = map.iter().flat_map(|(value, count)| (0..*count).map(|_| text(*value))).collect();
+        copies.push((relation.freeze(), expected));
+        for (copy, expected) in copies {
+            let (mut batches, mut found) = (copy.batches(), Vec::new());
+            while let Some((columns, _)) = batches.next_rows().unwrap() {
+                found.extend(columns[0].as_string::<i32>().iter().map(|text| text.unwrap().to_owned()));
+            }
+            prop_assert_eq!(&found, &expected);
+        }
+    }
+}

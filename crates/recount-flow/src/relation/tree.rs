@@ -1,0 +1,246 @@
+//! Rows in their order, each with how often it is there: a tree of three levels, of which a copy costs nothing until one of both changes.
+//!
+//! ```text
+//!  Tree     chunks, and with which row each begins
+//!  Chunk    pages, and with which row each begins
+//!  Page     fewer than 256 rows, one behind the other
+//! ```
+//!
+//! What is shared with a copy is copied when it changes: a page, its chunk, and the list of chunks.
+
+use std::mem::size_of;
+use std::sync::Arc;
+
+use super::packed::Packed;
+
+/// A page with so many rows, or bytes, is split, unless it has one row alone.
+const PAGE_ROWS: usize = 256;
+const PAGE_BYTES: usize = 16 << 10;
+/// A page with fewer rows, and bytes, is joined to one beside it.
+const SMALL_ROWS: usize = PAGE_ROWS / 4;
+const SMALL_BYTES: usize = PAGE_BYTES / 4;
+/// Pages in a chunk, at most.
+const CHUNK_PAGES: usize = 256;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tree(Arc<Branch<Chunk>>);
+
+type Chunk = Branch<Page>;
+
+/// What is below, and the least row that each of it may have; of the first, any.
+#[derive(Debug, Clone)]
+struct Branch<T> {
+    firsts: Packed,
+    below: Vec<Arc<T>>,
+}
+
+/// Rows, and how often each is there.
+#[derive(Debug, Clone, Default)]
+struct Page {
+    rows: Packed,
+    counts: Vec<i64>,
+}
+
+/// Where in a tree a row is, or would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct At {
+    chunk: usize,
+    page: usize,
+    row: usize,
+}
+
+impl<T: Default> Default for Branch<T> {
+    fn default() -> Branch<T> {
+        let mut firsts = Packed::default();
+        firsts.insert(0, &[]);
+        Branch { firsts, below: vec![Arc::default()] }
+    }
+}
+
+impl<T: Clone> Branch<T> {
+    /// Below which a row is.
+    fn of(&self, row: &[u8]) -> usize {
+        match self.firsts.search(row) {
+            Ok(place) => place,
+            Err(place) => place.saturating_sub(1),
+        }
+    }
+
+    fn insert(&mut self, place: usize, first: Vec<u8>, below: T) {
+        self.firsts.insert(place, &first);
+        self.below.insert(place, Arc::new(below));
+    }
+
+    fn remove(&mut self, place: usize) {
+        self.firsts.remove(place);
+        self.below.remove(place);
+    }
+
+    /// The second half.
+    fn split(&mut self) -> Branch<T> {
+        let half = self.below.len() / 2;
+        Branch { firsts: self.firsts.split_off(half), below: self.below.split_off(half) }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Branch<T>>() + self.firsts.bytes() + self.below.capacity() * size_of::<Arc<T>>()
+    }
+}
+
+impl Page {
+    /// Adds to how often a row is there; how often it was before.
+    fn change(&mut self, row: &[u8], weight: i64) -> i64 {
+        match self.rows.search(row) {
+            Ok(place) => {
+                let before = self.counts[place];
+                if before + weight == 0 {
+                    self.rows.remove(place);
+                    self.counts.remove(place);
+                } else {
+                    self.counts[place] = before + weight;
+                }
+                before
+            }
+            Err(place) => {
+                self.rows.insert(place, row);
+                self.counts.insert(place, weight);
+                0
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() == PAGE_ROWS || (self.rows.len() > 1 && self.rows.row_bytes() > PAGE_BYTES)
+    }
+
+    fn is_small(&self) -> bool {
+        self.rows.len() < SMALL_ROWS && self.rows.row_bytes() < SMALL_BYTES
+    }
+
+    /// The part behind a row; the last one, if that came last: rows often come in their order, and leave full pages behind then.
+    fn split(&mut self, came: &[u8]) -> Page {
+        let last = self.rows.len() - 1;
+        let place = if self.rows.row(last) == came { last } else { self.rows.len() / 2 };
+        Page { rows: self.rows.split_off(place), counts: self.counts.split_off(place) }
+    }
+
+    fn append(&mut self, page: &Page) {
+        self.rows.append(&page.rows);
+        self.counts.extend_from_slice(&page.counts);
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Page>() + self.rows.bytes() + self.counts.capacity() * size_of::<i64>()
+    }
+}
+
+impl Tree {
+    /// Adds to how often a row is there; how often it was before, and how many bytes more it all takes than before.
+    pub(super) fn change(&mut self, row: &[u8], weight: i64) -> (i64, isize) {
+        let mut more = -(self.0.bytes() as isize);
+        let top = Arc::make_mut(&mut self.0);
+        let (chunks, of_chunk) = (top.below.len(), top.of(row));
+        more -= top.below[of_chunk].bytes() as isize;
+        let chunk = Arc::make_mut(&mut top.below[of_chunk]);
+        let of_page = chunk.of(row);
+        more -= chunk.below[of_page].bytes() as isize;
+        let page = Arc::make_mut(&mut chunk.below[of_page]);
+        let before = page.change(row, weight);
+        more += page.bytes() as isize;
+        if page.is_full() {
+            more -= page.bytes() as isize;
+            let other = page.split(row);
+            more += (page.bytes() + other.bytes()) as isize;
+            chunk.insert(of_page + 1, other.rows.row(0).to_vec(), other);
+        } else if before + weight == 0 && page.is_small() {
+            more += chunk.join(of_page);
+        }
+        more += chunk.bytes() as isize;
+        if chunk.below.len() > CHUNK_PAGES {
+            more -= chunk.bytes() as isize;
+            let other = chunk.split();
+            more += (chunk.bytes() + other.bytes()) as isize;
+            top.insert(of_chunk + 1, other.firsts.row(0).to_vec(), other);
+        } else if let [page] = chunk.below.as_slice()
+            && page.rows.len() == 0
+            && chunks > 1
+        {
+            more -= (page.bytes() + chunk.bytes()) as isize;
+            top.remove(of_chunk);
+        }
+        (before, more + top.bytes() as isize)
+    }
+
+    /// The first row that is not before one.
+    pub(super) fn at(&self, row: &[u8]) -> At {
+        let chunk = self.0.of(row);
+        let page = self.0.below[chunk].of(row);
+        let (Ok(row) | Err(row)) = self.0.below[chunk].below[page].rows.search(row);
+        At { chunk, page, row }
+    }
+
+    /// The row at a place or, if none is, the next one, which the place becomes; and how often it is there.
+    pub(super) fn row(&self, at: &mut At) -> Option<(&[u8], i64)> {
+        loop {
+            let Some(page) = self.0.below.get(at.chunk)?.below.get(at.page) else {
+                *at = At { chunk: at.chunk + 1, page: 0, row: 0 };
+                continue;
+            };
+            if at.row < page.rows.len() {
+                return Some((page.rows.row(at.row), page.counts[at.row]));
+            }
+            *at = At { page: at.page + 1, row: 0, ..*at };
+        }
+    }
+
+    /// Forgets the rows of all chunks before a place, which this copy does not need any more.
+    pub(super) fn forget(&mut self, before: At) {
+        if before.chunk > 0 && !self.0.below[before.chunk - 1].below.is_empty() {
+            let top = Arc::make_mut(&mut self.0);
+            let given = Arc::new(Branch { firsts: Packed::default(), below: Vec::new() });
+            let chunks = top.below.iter_mut().take(before.chunk);
+            chunks.for_each(|chunk| *chunk = given.clone());
+        }
+    }
+}
+
+impl At {
+    /// The next place.
+    pub(super) fn next(self) -> At {
+        At { row: self.row + 1, ..self }
+    }
+}
+
+impl Chunk {
+    /// Joins a page that became small to one beside it, if both fit. How many bytes more they take.
+    fn join(&mut self, small: usize) -> isize {
+        let page = &self.below[small].rows;
+        let fits = |other: &usize| {
+            let other = &self.below[*other].rows;
+            page.len() == 0
+                || page.len() + other.len() <= PAGE_ROWS / 2
+                    && page.row_bytes() + other.row_bytes() <= PAGE_BYTES / 2
+        };
+        let beside = [small.checked_sub(1), Some(small + 1).filter(|&other| other < self.below.len())];
+        let Some(other) = beside.into_iter().flatten().find(fits) else { return 0 };
+        let (left, right) = (small.min(other), small.max(other));
+        let right_page = self.below[right].clone();
+        let before = self.below[left].bytes() + right_page.bytes();
+        let left_page = Arc::make_mut(&mut self.below[left]);
+        left_page.append(&right_page);
+        let after = left_page.bytes();
+        self.remove(right);
+        after as isize - before as isize
+    }
+}
+
+#[cfg(test)]
+impl Tree {
+    /// The memory that it takes, page by page.
+    pub(super) fn counted(&self) -> usize {
+        let pages = |chunk: &Arc<Chunk>| chunk.below.iter().map(|page| page.bytes()).sum::<usize>();
+        let chunks = self.0.below.iter().map(|chunk| chunk.bytes() + pages(chunk));
+        self.0.bytes() + chunks.sum::<usize>()
+    }
+}
