@@ -64,6 +64,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{Int64Array, StringArray};
+    use arrow_schema::TimeUnit;
 
     use super::*;
 
@@ -87,6 +88,9 @@ mod tests {
             assert_eq!(begins, (0..3).map(|number| number == row).collect::<Vec<_>>());
         }
         assert_eq!(layout.decode([&rows.row(0)[1..]]), Err(Damaged));
-        assert_eq!(RowLayout::new(&[DataType::Null], &[]), Err(DataType::Null));
+        assert_eq!(
+            RowLayout::new(&[DataType::Duration(TimeUnit::Second)], &[]),
+            Err(DataType::Duration(TimeUnit::Second))
+        );
     }
 }

@@ -6,10 +6,12 @@
 //! become.
 
 use std::collections::VecDeque;
+use std::mem::{replace, size_of};
 use std::ops::Range;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ListArray, UInt32Array};
+use arrow_array::{Array, ListArray, UInt32Array, new_null_array};
+use arrow_schema::DataType;
 use arrow_select::take::take;
 
 use crate::delta::Delta;
@@ -30,7 +32,9 @@ pub struct Unnest {
 /// Rows whose lists are unnested.
 #[derive(Debug)]
 struct Coming {
+    /// Without their lists, which would come once for each of their items.
     rows: Delta,
+    lists: Vec<ListArray>,
     /// How many rows each of them becomes.
     counts: Vec<usize>,
     /// About the bytes of one of those.
@@ -45,29 +49,27 @@ impl Unnest {
         Unnest { lists, coming: VecDeque::new() }
     }
 
-    fn of<'a>(&'a self, rows: &'a Delta) -> impl Iterator<Item = &'a ListArray> {
-        self.lists.iter().map(|&column| rows.columns[column].as_list::<i32>())
-    }
-
-    fn coming(&self, rows: Delta) -> Coming {
-        let lists: Vec<&ListArray> = self.of(&rows).collect();
+    fn coming(&self, mut rows: Delta) -> Coming {
+        let none = new_null_array(&DataType::Null, rows.len());
+        let list =
+            |&column: &usize| replace(&mut rows.columns[column], none.clone()).as_list::<i32>().clone();
+        let lists: Vec<ListArray> = self.lists.iter().map(list).collect();
         let count = |row: usize| lists.iter().map(|list| length(list, row)).max().unwrap_or(0);
         let counts = (0..rows.len()).map(count).collect();
-        let kept = (0..rows.columns.len()).filter(|column| !self.lists.contains(column));
-        let kept: usize = kept.map(|column| rows.columns[column].get_buffer_memory_size()).sum();
-        let item = |list: &&ListArray| list.values().get_buffer_memory_size() / list.values().len().max(1);
+        let kept: usize = rows.columns.iter().map(|column| column.get_buffer_memory_size()).sum();
+        let item = |list: &ListArray| list.values().get_buffer_memory_size() / list.values().len().max(1);
         let items: usize = lists.iter().map(item).sum();
         let row_bytes = kept / rows.len().max(1) + items + size_of::<(i64, u64)>();
-        Coming { rows, counts, row_bytes, done: 0 }
+        Coming { rows, lists, counts, row_bytes, done: 0 }
     }
 
     /// What some of the rows become.
     fn unnested(&self, coming: &Coming, of: Range<usize>) -> Result<Delta, FlowError> {
-        let Coming { rows, counts, .. } = coming;
+        let Coming { rows, lists, counts, .. } = coming;
         let numbers: Vec<u32> =
             of.clone().flat_map(|row| std::iter::repeat_n(row as u32, counts[row])).collect();
         let mut given = rows.taken(&numbers)?;
-        for (&column, list) in self.lists.iter().zip(self.of(rows)) {
+        for (&column, list) in self.lists.iter().zip(lists) {
             let items: UInt32Array = (of.clone())
                 .flat_map(|row| {
                     let (first, length) = (list.value_offsets()[row] as u32, length(list, row));

@@ -142,7 +142,7 @@ fn a_view_is_what_its_query_is() {
         80.00 | 80.00 | -20.00
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 523 | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 833 | 0 | 0 | 
         > EXPLAIN SELECT balance FROM balances
         plan
         Scan: balances, whole, as of position 6, kept up to date; 1 of 3 columns decoded: [balance]
@@ -468,9 +468,9 @@ fn rows_that_cannot_be_computed() {
         3 | 0.00 | 1
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 714 | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 903 | 0 | 0 | 
         inverse | accountid BIGINT, i DECIMAL(16,12) | live | 3 | 8 | 0 | NULL | 248 | 1 | 0 | 
-        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 538 | 2 | 0 | 
+        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 671 | 2 | 0 | 
         > INSERT INTO transactions VALUES (1, 10, '2023-12-04T00:00:00Z'), (3, 1, '2023-12-04T00:00:00Z')
         inserted | position
         2 | 10
@@ -709,8 +709,8 @@ fn a_view_is_there_again_after_a_restart() {
         2 | 2
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 367 | 0 | 0 | 
-        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 276 | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 798 | 0 | 0 | 
+        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 548 | 0 | 0 | 
     "#]]
     .assert_eq(&said);
 }
@@ -903,7 +903,7 @@ fn a_view_is_replaced() {
         1 | 4
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        large | n BIGINT | live | 1 | 11 | 0 | NULL | 276 | 0 | 0 | 
+        large | n BIGINT | live | 1 | 11 | 0 | NULL | 548 | 0 | 0 | 
         other | one BIGINT | live | 1 | 11 | 0 | NULL | 73 | 0 | 0 | 
     "#]].assert_eq(&said);
     let statements = [

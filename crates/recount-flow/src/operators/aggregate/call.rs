@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Decimal256Type, Float64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, Decimal256Array, Float64Array};
 use arrow_buffer::i256;
 use arrow_schema::DataType;
 
@@ -88,6 +88,7 @@ pub(in crate::operators) enum Kept {
 /// The argument of a call for some rows.
 pub(in crate::operators) struct Argument<'a> {
     array: Option<&'a ArrayRef>,
+    typed: Typed<'a>,
     filter: Option<&'a BooleanArray>,
     /// The values as bytes, where they are compared.
     bytes: Option<Rows>,
@@ -95,7 +96,37 @@ pub(in crate::operators) struct Argument<'a> {
     places: Option<Rows>,
 }
 
+/// Values that are computed with, rather than compared.
+enum Typed<'a> {
+    Decimal(&'a Decimal128Array),
+    WideDecimal(&'a Decimal256Array),
+    Double(&'a Float64Array),
+    Boolean(&'a BooleanArray),
+    Other,
+}
+
+impl<'a> Typed<'a> {
+    fn of(array: &'a ArrayRef) -> Typed<'a> {
+        match array.data_type() {
+            DataType::Decimal128(..) => Typed::Decimal(array.as_primitive::<Decimal128Type>()),
+            DataType::Decimal256(..) => Typed::WideDecimal(array.as_primitive::<Decimal256Type>()),
+            DataType::Float64 => Typed::Double(array.as_primitive::<Float64Type>()),
+            DataType::Boolean => Typed::Boolean(array.as_boolean()),
+            _ => Typed::Other,
+        }
+    }
+}
+
 impl Call {
+    /// Whether what is kept of a group may take more memory with each row.
+    pub(in crate::operators) fn grows(&self) -> bool {
+        let is_one = matches!(
+            self.function,
+            Function::CountRows | Function::Count | Function::Sum | Function::BoolAnd | Function::BoolOr
+        );
+        self.distinct || !is_one
+    }
+
     /// Whether it is of types that it can take.
     pub(in crate::operators) fn check(&self, types: &[DataType]) -> Result<(), DataType> {
         let Some(argument) = self.argument.map(|argument| &types[argument]) else { return Ok(()) };
@@ -147,7 +178,8 @@ impl Call {
             let by = self.order.iter().map(|(column, order)| (columns[*column].clone(), *order));
             sort_keys(&by.chain([(array.clone(), Order::default())]).collect::<Vec<_>>(), rows)
         });
-        Argument { array, filter: self.filter.map(|column| columns[column].as_boolean()), bytes, places }
+        let filter = self.filter.map(|column| columns[column].as_boolean());
+        Argument { array, typed: array.map_or(Typed::Other, Typed::of), filter, bytes, places }
     }
 
     fn has_order(&self) -> bool {
@@ -220,39 +252,50 @@ impl Kept {
                     *count += weight;
                 }
             }
-            Some(array) if array.is_valid(row) => {
-                self.take_value(array, argument.bytes.as_ref(), row, weight)
-            }
+            Some(array) if array.is_valid(row) => self.take_value(argument, row, weight),
             Some(_) => {}
         }
     }
 
-    fn take_value(&mut self, array: &ArrayRef, bytes: Option<&Rows>, row: usize, weight: i64) {
-        match self {
-            Kept::Count(count) => *count += weight,
-            Kept::Exact(sum, count) => {
-                sum.add(exact(array, row), weight);
+    fn take_value(&mut self, argument: &Argument<'_>, row: usize, weight: i64) {
+        let bytes = argument.bytes.as_ref();
+        match (self, &argument.typed) {
+            (Kept::Count(count), _) => *count += weight,
+            (Kept::Exact(sum, count), Typed::Decimal(values)) => {
+                sum.add_narrow(values.value(row), weight);
                 *count += weight;
             }
-            Kept::Moments(moments, _) => moments.add(exact(array, row), weight),
-            Kept::Doubles(sum, count) => {
-                sum.add(array.as_primitive::<Float64Type>().value(row), weight);
+            (Kept::Exact(sum, count), Typed::WideDecimal(values)) => {
+                sum.add(values.value(row), weight);
                 *count += weight;
             }
-            Kept::Truths(yes, no) => *(if array.as_boolean().value(row) { yes } else { no }) += weight,
-            Kept::Values(values) => {
+            (Kept::Moments(moments, _), Typed::Decimal(values)) => {
+                moments.add(i256::from_i128(values.value(row)), weight);
+            }
+            (Kept::Moments(moments, _), Typed::WideDecimal(values)) => moments.add(values.value(row), weight),
+            (Kept::Doubles(sum, count), Typed::Double(values)) => {
+                sum.add(values.value(row), weight);
+                *count += weight;
+            }
+            (Kept::Truths(yes, no), Typed::Boolean(values)) => {
+                *(if values.value(row) { yes } else { no }) += weight
+            }
+            (Kept::Values(values), _) => {
                 count(values, bytes, row, weight);
             }
-            // Those are taken with their places.
-            Kept::Ordered(_) => {}
-            Kept::Distinct(seen, kept) => {
+            (Kept::Distinct(seen, kept), _) => {
                 let (before, after) = count(seen, bytes, row, weight);
                 match (before > 0, after > 0) {
-                    (false, true) => kept.take_value(array, bytes, row, 1),
-                    (true, false) => kept.take_value(array, bytes, row, -1),
+                    (false, true) => kept.take_value(argument, row, 1),
+                    (true, false) => kept.take_value(argument, row, -1),
                     _ => {}
                 }
             }
+            // What has an order is taken with its places; other types were refused.
+            (
+                Kept::Ordered(_) | Kept::Exact(..) | Kept::Moments(..) | Kept::Doubles(..) | Kept::Truths(..),
+                _,
+            ) => {}
         }
     }
 
@@ -274,14 +317,6 @@ fn scale_of(data_type: &DataType) -> Option<u8> {
     match data_type {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => u8::try_from(*scale).ok(),
         _ => None,
-    }
-}
-
-/// A decimal, a count of its scale.
-fn exact(array: &ArrayRef, row: usize) -> i256 {
-    match array.data_type() {
-        DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value(row),
-        _ => i256::from_i128(array.as_primitive::<Decimal128Type>().value(row)),
     }
 }
 

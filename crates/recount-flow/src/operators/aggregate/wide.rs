@@ -31,6 +31,21 @@ impl Wide {
         }
     }
 
+    /// The same of a number of 128 bits.
+    #[inline]
+    pub(super) fn add_narrow(&mut self, value: i128, times: i64) {
+        let Some(product) = value.checked_mul(i128::from(times)) else {
+            return self.add(i256::from_i128(value), times);
+        };
+        let sign = (product >> 127) as u64;
+        let mut carry = false;
+        for (sum, limb) in self.0.iter_mut().zip([product as u64, (product >> 64) as u64, sign, sign, sign]) {
+            let (with_limb, over) = sum.overflowing_add(limb);
+            let (with_carry, over_again) = with_limb.overflowing_add(u64::from(carry));
+            (*sum, carry) = (with_carry, over | over_again);
+        }
+    }
+
     /// The sum, if it has at most 256 bits.
     pub(super) fn value(self) -> Option<i256> {
         let [a, b, c, d, top] = self.0;
@@ -72,6 +87,17 @@ mod tests {
     }
 
     proptest! {
+        /// Narrow numbers are added as wide ones are.
+        #[test]
+        fn narrow_numbers(terms in prop::collection::vec((any::<i128>(), any::<i64>(), 0u32..127), 0..20)) {
+            let (mut narrow, mut wide) = (Wide::default(), Wide::default());
+            for (value, times, shift) in terms {
+                narrow.add_narrow(value >> shift, times);
+                wide.add(i256::from_i128(value >> shift), times);
+                prop_assert_eq!(narrow, wide);
+            }
+        }
+
         #[test]
         fn sums_are_those_of_integers(terms in prop::collection::vec((any::<i64>(), -1000i64..1000), 0..20)) {
             let mut sum = Wide::default();
