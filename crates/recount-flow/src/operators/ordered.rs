@@ -1,6 +1,7 @@
 //! Rows in an order, each with how often it is there. Those that the order leaves equal are ordered by all of their columns.
 
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::mem::size_of;
 
 /// A row, behind what it is sorted by.
@@ -8,6 +9,18 @@ use std::mem::size_of;
 pub(super) struct Place {
     pub(super) key: Box<[u8]>,
     pub(super) row: Box<[u8]>,
+}
+
+impl Place {
+    /// Before all rows that are sorted so.
+    fn before(key: &[u8]) -> Place {
+        Place { key: key.into(), row: Box::default() }
+    }
+}
+
+/// A row as often as it is there; one that goes before it comes is there no time.
+fn repeated<'a>((place, count): (&'a Place, &i64)) -> impl Iterator<Item = &'a Place> + use<'a> {
+    repeat_n(place, (*count).max(0) as usize)
 }
 
 /// See the module.
@@ -40,6 +53,24 @@ impl Ordered {
     /// The rows in their order; those that go before they come are there no time.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, u64)> {
         self.rows.iter().map(|(place, count)| (place, (*count).max(0) as u64))
+    }
+
+    /// The same from a place in the order on, each as often as it is there.
+    pub(super) fn from(&self, key: &[u8]) -> impl Iterator<Item = &Place> {
+        self.rows.range(Place::before(key)..).flat_map(repeated)
+    }
+
+    /// The last ones before a place in the order, so many at most, each as often as it is there.
+    pub(super) fn last_before(&self, key: &[u8], count: usize) -> Vec<&Place> {
+        let mut last: Vec<&Place> =
+            self.rows.range(..Place::before(key)).rev().flat_map(repeated).take(count).collect();
+        last.reverse();
+        last
+    }
+
+    /// The first one that is there.
+    pub(super) fn first(&self) -> Option<&Place> {
+        self.rows.iter().find(|(_, count)| **count > 0).map(|(place, _)| place)
     }
 
     /// How many different ones there are.

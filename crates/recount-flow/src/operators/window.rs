@@ -1,15 +1,18 @@
 //! OVER: columns beside a row that are computed from the rows of its partition, in an order.
 //!
-//! Rule: the rows of a partition that an append touches are computed again; what they were goes, what they are comes, and what is the same
-//! stays. State: the rows of each partition, in order. Rows that the order leaves equal are ordered by all of their columns.
+//! Rule: what an append may change of a partition is computed as it was and as it is: the rows from the first one on that came or went, and
+//! those before it that look so far ahead. What they were goes, what they are comes, and what is the same stays. State: the rows of each
+//! partition, in order, and for some of them what is to be known of all rows before, so that nothing is computed from the first row on.
+//! Rows that the order leaves equal are ordered by all of their columns.
 
 use std::collections::BTreeMap;
-use std::mem::take;
+use std::mem::{replace, size_of, take};
+use std::ops::Bound;
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
-use super::aggregate::{Call, Kept, Value, column};
+use super::aggregate::{Value, column};
 use super::given::Given;
 use super::ordered::{Ordered, Place};
 use crate::codec::{Order, RowCodec, sort_keys};
@@ -17,6 +20,14 @@ use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
 use crate::state::{Held, Table};
+
+mod function;
+
+use function::{Before, Rest, peers};
+pub use function::{Frame, WindowFunction, WindowKind};
+
+/// Rows from one that is noted to the next, about.
+const NOTED_ROWS: usize = 128;
 
 /// See the module. Its result has the columns of the input, then one for each function.
 #[derive(Debug)]
@@ -28,62 +39,34 @@ pub struct Window {
     keys: RowCodec,
     order: Vec<(usize, Order)>,
     functions: Vec<WindowFunction>,
+    /// How many rows before and behind a row functions look at; none if at all.
+    reach: Option<(usize, usize)>,
+    /// What is kept of all rows before one is small enough to be noted.
+    is_noted: bool,
     partitions: Table<Partition>,
-    /// The partitions that an append touched, with what they showed before.
-    touched: Vec<(Box<[u8]>, Shown)>,
+    /// The partitions that an append touched, as long as more of it may come.
+    touched: Vec<Box<[u8]>>,
     /// Tells appends from one another.
     append: u64,
-}
-
-/// A function of a row and its partition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WindowFunction {
-    /// What it is.
-    pub kind: WindowKind,
-    /// The type of its result.
-    pub result: DataType,
-}
-
-/// What a window function is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WindowKind {
-    /// The number of the row, from 1.
-    RowNumber,
-    /// The number of the first row that the order leaves equal to it.
-    Rank,
-    /// How many different places in the order come up to it.
-    DenseRank,
-    /// The value of a column so many rows before, or behind if that is negative; without one a value as a row of its type.
-    Lag(usize, i64, Box<[u8]>),
-    /// The value of a column in the first row.
-    First(usize),
-    /// The value of a column in the last row of the frame.
-    Last(usize, Frame),
-    /// An aggregate function of the frame.
-    Aggregate(Call, Frame),
-}
-
-/// Which rows of the partition count, from the first one on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
-    /// Up to the row.
-    Rows,
-    /// Up to the last one that the order leaves equal to it.
-    Range,
-    /// All.
-    Whole,
 }
 
 #[derive(Debug, Default)]
 struct Partition {
     rows: Ordered,
-    /// The append that touched it last.
+    /// What is before some rows, by what they are sorted by.
+    noted: BTreeMap<Box<[u8]>, Before>,
+    noted_bytes: usize,
+    /// What the append changes that touched it last. One that there was nothing of before is changed at once.
+    coming: Vec<(Place, i64)>,
+    coming_bytes: usize,
+    /// The append that touched it last, and the one that made it.
     append: u64,
+    made: u64,
 }
 
 impl Held for Partition {
     fn heap_bytes(&self) -> usize {
-        self.rows.bytes()
+        self.rows.bytes() + self.noted_bytes + self.coming_bytes
     }
 }
 
@@ -107,9 +90,23 @@ impl Window {
                 call.check(&types)?;
             }
         }
+        let reach = functions.iter().map(WindowFunction::reach);
+        let reach = reach.reduce(|one, other| Some((one?.0.max(other?.0), one?.1.max(other?.1))));
+        let is_noted = functions.iter().all(WindowFunction::keeps_little);
         let keys = RowCodec::new(partition.iter().map(|&column| types[column].clone()))?;
-        let (codec, partitions) = (RowCodec::new(types)?, Table::new());
-        Ok(Window { codec, partition, keys, order, functions, partitions, touched: Vec::new(), append: 1 })
+        let codec = RowCodec::new(types)?;
+        Ok(Window {
+            codec,
+            partition,
+            keys,
+            order,
+            functions,
+            reach: reach.unwrap_or_default(),
+            is_noted,
+            partitions: Table::new(),
+            touched: Vec::new(),
+            append: 1,
+        })
     }
 
     /// The result's rows.
@@ -119,33 +116,55 @@ impl Window {
             .map_err(|data_type| FlowError::Arrow(format!("no column of {data_type}")))
     }
 
-    /// Remembers what a partition showed before an append touched it.
-    fn touch(&mut self, key: &[u8]) -> Result<(), FlowError> {
-        let partition = self.partitions.get(key);
-        if partition.is_some_and(|partition| partition.append == self.append) {
-            return Ok(());
+    /// Which rows of those with these peers are noted.
+    fn noted(&self, peers: &[(usize, usize)]) -> Vec<usize> {
+        if !self.is_noted || self.reach.is_none() {
+            return Vec::new();
         }
-        let before = self.shown(partition)?;
-        self.touched.push((key.into(), before));
-        let append = self.append;
-        self.partitions.edit(key, Partition::default, |partition| partition.append = append);
-        Ok(())
+        let (mut noted, mut last) = (Vec::new(), 0);
+        for (row, (first, _)) in peers.iter().enumerate() {
+            if *first == row && row - last >= NOTED_ROWS {
+                noted.push(row);
+                last = row;
+            }
+        }
+        noted
     }
 
-    /// What a partition shows.
-    fn shown(&self, partition: Option<&Partition>) -> Result<Shown, FlowError> {
+    /// What a partition shows from some place in the order on, or from one before it; and what is to be noted of rows behind that.
+    fn shown(
+        &self,
+        partition: &Partition,
+        from: &[u8],
+        notes: &mut BTreeMap<Box<[u8]>, Before>,
+    ) -> Result<Shown, FlowError> {
         let mut shown = Shown::default();
-        let Some(partition) = partition else { return Ok(shown) };
-        let places = partition.rows.iter();
-        let places: Vec<&Place> =
-            places.flat_map(|(place, count)| std::iter::repeat_n(place, count as usize)).collect();
-        if places.is_empty() {
-            return Ok(shown);
-        }
-        let columns = self.codec.decode(places.iter().map(|place| &*place.row))?;
+        let (from, before) = partition.nearest(from);
+        let places: Vec<&Place> = partition.rows.from(from).collect();
+        let Some(first) = partition.rows.first().filter(|_| !places.is_empty()) else { return Ok(shown) };
+        let (behind, _) = self.reach.unwrap_or_default();
+        let context = partition.rows.last_before(from, behind);
         let peers = peers(&places);
-        let results = self.functions.iter().map(|function| function.values(&columns, &peers));
+        let noted = self.noted(&peers);
+        let rest = Rest {
+            columns: self.codec.decode(context.iter().chain(&places).map(|place| &*place.row))?,
+            context: context.len(),
+            first: self.codec.decode([&*first.row])?,
+            peers,
+            before: &before,
+            noted: &noted,
+        };
+        let (mut kept, mut kept_then) = (before.kept.iter(), vec![Vec::new(); noted.len()]);
+        let results = self.functions.iter().map(|function| {
+            let kept = if let WindowKind::Aggregate(..) = function.kind { kept.next() } else { None };
+            function.values(&rest, kept, &mut kept_then)
+        });
         let results: Vec<Vec<Result<Value, String>>> = results.collect::<Result<_, FlowError>>()?;
+        for (&row, kept) in noted.iter().zip(kept_then) {
+            let of_places = rest.peers[..row].chunk_by(|one, other| one == other).count();
+            let before = Before { rows: before.rows + row, places: before.places + of_places, kept };
+            notes.insert(places[row].key.clone(), before);
+        }
         let failed = |row: usize| results.iter().find_map(|values| values[row].as_ref().err());
         let mut good = Vec::new();
         for row in 0..places.len() {
@@ -173,11 +192,22 @@ impl Window {
         given: &mut Given,
         failures: &mut Vec<Failure>,
     ) -> Result<(), FlowError> {
-        for (key, before) in take(&mut self.touched) {
-            let partition = self.partitions.get(&key);
-            let now = self.shown(partition)?;
-            if partition.is_some_and(|partition| partition.rows.is_empty()) {
-                self.partitions.remove(&key);
+        for key in take(&mut self.touched) {
+            let Some(partition) = self.partitions.get(&key) else { continue };
+            let (mut before, mut from) = (Shown::default(), Box::default());
+            if let Some((first, _)) = partition.coming.iter().min() {
+                from = partition.reached(&first.key, self.reach);
+                before = self.shown(partition, &from, &mut BTreeMap::new())?;
+                self.partitions.edit(&key, Partition::default, Partition::take_coming);
+            }
+            let (mut now, mut notes) = (Shown::default(), BTreeMap::new());
+            if let Some(partition) = self.partitions.get(&key) {
+                now = self.shown(partition, &from, &mut notes)?;
+                if partition.rows.is_empty() {
+                    self.partitions.remove(&key);
+                } else if !notes.is_empty() {
+                    self.partitions.edit(&key, Partition::default, |partition| partition.note(notes));
+                }
             }
             for (row, weight) in differences(before.rows, now.rows) {
                 given.push(&row, weight, stamp);
@@ -209,82 +239,77 @@ impl Window {
                 self.end_append(append, given, failures)?;
                 append = delta.stamps[row];
             }
-            let key = partitions.row(row);
-            self.touch(key)?;
-            let (key_row, weight) = (keys.row(row), delta.weights[row]);
-            self.partitions.edit(key, Partition::default, |partition| {
-                partition.rows.change(key_row, rows.row(row), weight)
-            });
+            let (key, append) = (partitions.row(row), self.append);
+            let place = (keys.row(row), rows.row(row));
+            let is_first = self.partitions.edit(
+                key,
+                || Partition::new(append),
+                |partition| partition.change(place, delta.weights[row], append),
+            );
+            if is_first {
+                self.touched.push(key.into());
+            }
         }
         Ok(append)
     }
 }
 
-impl WindowFunction {
-    /// Its value for each row of a partition.
-    fn values(
-        &self,
-        columns: &[ArrayRef],
-        peers: &[(usize, usize)],
-    ) -> Result<Vec<Result<Value, String>>, FlowError> {
-        let count = peers.len();
-        let number = |number: usize| Ok(Value::Integer(number as i64));
-        let at = |column: usize, place: &dyn Fn(usize) -> Option<usize>, none: &[u8]| {
-            let values = &columns[column];
-            let codec = RowCodec::new([values.data_type().clone()]);
-            let codec = codec.map_err(|data_type| FlowError::Arrow(format!("no column of {data_type}")))?;
-            let bytes = codec.encode(std::slice::from_ref(values), count);
-            let value = |row| Ok(Value::Bytes(place(row).map_or(none, |row| bytes.row(row)).into()));
-            Ok((0..count).map(value).collect())
-        };
-        Ok(match &self.kind {
-            WindowKind::RowNumber => (1..=count).map(number).collect(),
-            WindowKind::Rank => peers.iter().map(|(first, _)| number(first + 1)).collect(),
-            WindowKind::DenseRank => {
-                let mut rank = 0;
-                let rank_of = |(row, (first, _)): (usize, &(usize, usize))| {
-                    rank += usize::from(row == *first);
-                    number(rank)
-                };
-                peers.iter().enumerate().map(rank_of).collect()
-            }
-            WindowKind::Lag(column, offset, none) => {
-                let place = |row: usize| {
-                    let row = i64::try_from(row).ok()?.checked_sub(*offset)?;
-                    usize::try_from(row).ok().filter(|row| *row < count)
-                };
-                return at(*column, &place, none);
-            }
-            WindowKind::First(column) => return at(*column, &|_| Some(0), &[]),
-            WindowKind::Last(column, frame) => {
-                let place = |row: usize| Some(frame.end(row, peers) - 1);
-                return at(*column, &place, &[]);
-            }
-            WindowKind::Aggregate(call, frame) => {
-                let types: Vec<DataType> = columns.iter().map(|column| column.data_type().clone()).collect();
-                let argument = call.argument(columns, count);
-                let mut kept: Kept = call.begin(&types);
-                let mut taken = 0;
-                let value = |row: usize| {
-                    while taken < frame.end(row, peers) {
-                        kept.take(&argument, taken, 1);
-                        taken += 1;
-                    }
-                    call.value(&kept)
-                };
-                (0..count).map(value).collect()
-            }
-        })
+impl Partition {
+    /// Made by an append.
+    fn new(append: u64) -> Partition {
+        Partition { made: append, ..Partition::default() }
     }
-}
 
-impl Frame {
-    /// Where the frame of a row ends.
-    fn end(self, row: usize, peers: &[(usize, usize)]) -> usize {
-        match self {
-            Frame::Rows => row + 1,
-            Frame::Range => peers[row].1,
-            Frame::Whole => peers.len(),
+    /// A row comes or goes; whether the append did not touch it before.
+    fn change(&mut self, (key, row): (&[u8], &[u8]), weight: i64, append: u64) -> bool {
+        if self.made == append {
+            // It showed nothing before.
+            self.rows.change(key, row, weight);
+        } else {
+            self.coming_bytes += size_of::<(Place, i64)>() + key.len() + row.len();
+            self.coming.push((Place { key: key.into(), row: row.into() }, weight));
+        }
+        replace(&mut self.append, append) != append
+    }
+
+    /// Changes what is to be changed.
+    fn take_coming(&mut self) {
+        self.coming_bytes = 0;
+        for (Place { key, row }, weight) in take(&mut self.coming) {
+            // What was before a row that is behind this one is something else now.
+            let changed = self.noted.range::<[u8], _>((Bound::Excluded(&*key), Bound::Unbounded));
+            let changed: Vec<Box<[u8]>> = changed.map(|(key, _)| key.clone()).collect();
+            for key in changed {
+                let before = self.noted.remove(&key);
+                self.noted_bytes -= before.map_or(0, |before| before.bytes() + key.len());
+            }
+            self.rows.change(&key, &row, weight);
+        }
+    }
+
+    fn note(&mut self, notes: BTreeMap<Box<[u8]>, Before>) {
+        for (key, before) in notes {
+            let bytes = before.bytes() + key.len();
+            let known = self.noted.insert(key, before);
+            // It is the same, of the same row.
+            self.noted_bytes += if known.is_none() { bytes } else { 0 };
+        }
+    }
+
+    /// The last place in the order, up to one, of which it is known what is before.
+    fn nearest(&self, from: &[u8]) -> (&[u8], Before) {
+        let known = self.noted.range::<[u8], _>((Bound::Unbounded, Bound::Included(from))).next_back();
+        known.map_or_else(Default::default, |(key, before)| (&**key, before.clone()))
+    }
+
+    /// The first place in the order where a change at one may make a difference.
+    fn reached(&self, key: &[u8], reach: Option<(usize, usize)>) -> Box<[u8]> {
+        match reach {
+            None => Box::default(),
+            Some((_, 0)) => key.into(),
+            Some((_, ahead)) => {
+                self.rows.last_before(key, ahead).first().map_or(key.into(), |place| place.key.clone())
+            }
         }
     }
 }
@@ -316,16 +341,6 @@ impl Operator for Window {
     }
 }
 
-/// For each row the first that the order leaves equal to it, and the one behind the last.
-fn peers(places: &[&Place]) -> Vec<(usize, usize)> {
-    let mut peers = Vec::with_capacity(places.len());
-    for equal in places.chunk_by(|a, b| a.key == b.key) {
-        let first = peers.len();
-        peers.extend(std::iter::repeat_n((first, first + equal.len()), equal.len()));
-    }
-    peers
-}
-
 /// What came and went.
 fn differences<T: Ord>(before: BTreeMap<T, i64>, now: BTreeMap<T, i64>) -> BTreeMap<T, i64> {
     let mut differences = now;
@@ -335,3 +350,6 @@ fn differences<T: Ord>(before: BTreeMap<T, i64>, now: BTreeMap<T, i64>) -> BTree
     differences.retain(|_, weight| *weight != 0);
     differences
 }
+
+#[cfg(test)]
+mod tests;

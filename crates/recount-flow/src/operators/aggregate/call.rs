@@ -127,6 +127,24 @@ impl Call {
         self.distinct || !is_one
     }
 
+    /// Whether what is kept of rows that only come may take more memory with each of them.
+    pub(in crate::operators) fn grows_in_frame(&self) -> bool {
+        self.distinct || self.has_order()
+    }
+
+    /// Forgets values that cannot be the least or greatest any more, of rows that only come.
+    pub(in crate::operators) fn forget_beaten(&self, kept: &mut Kept) {
+        if let Kept::Values(values) = kept {
+            while values.len() > 1 {
+                if self.function == Function::Min {
+                    values.pop_last()
+                } else {
+                    values.pop_first()
+                };
+            }
+        }
+    }
+
     /// Whether it is of types that it can take.
     pub(in crate::operators) fn check(&self, types: &[DataType]) -> Result<(), DataType> {
         let Some(argument) = self.argument.map(|argument| &types[argument]) else { return Ok(()) };
