@@ -22,6 +22,11 @@ pub trait Operator: Debug + Send {
         Ok(())
     }
 
+    /// Whether rows of its result only come, if those of its inputs do.
+    fn is_monotone(&self) -> bool {
+        false
+    }
+
     /// What it is called.
     fn name(&self) -> &'static str;
 

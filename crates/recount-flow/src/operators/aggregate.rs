@@ -129,7 +129,7 @@ impl Aggregate {
                 for (row, &number) in range.clone().zip(&numbers) {
                     let kept = self.groups.kept_mut(number, call);
                     let before = if grows { kept.heap_bytes() } else { 0 };
-                    kept.take(argument, row, rows.weights[row]);
+                    self.calls[call].take(kept, argument, row, rows.weights[row]);
                     if grows {
                         let more = kept.heap_bytes() as isize - before as isize;
                         self.groups.add_heap_bytes(more);

@@ -32,6 +32,10 @@ impl Operator for Constant {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "constant"
     }

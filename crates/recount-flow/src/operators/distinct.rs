@@ -53,6 +53,10 @@ impl Operator for Distinct {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "distinct"
     }

@@ -35,6 +35,10 @@ impl Operator for Filter {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "filter"
     }

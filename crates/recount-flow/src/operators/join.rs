@@ -345,6 +345,10 @@ impl Operator for Join {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        matches!(self.kind, JoinKind::Inner | JoinKind::Semi)
+    }
+
     fn name(&self) -> &'static str {
         match self.kind {
             JoinKind::Inner => "inner join",

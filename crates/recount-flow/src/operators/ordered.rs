@@ -12,6 +12,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// About the memory that it takes, and its count.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<(Place, i64)>() + self.key.len() + self.row.len()
+    }
+
     /// Before all rows that are sorted so.
     fn before(key: &[u8]) -> Place {
         Place { key: key.into(), row: Box::default() }
@@ -34,7 +39,7 @@ impl Ordered {
     /// A row came or went.
     pub(super) fn change(&mut self, key: &[u8], row: &[u8], weight: i64) {
         let place = Place { key: key.into(), row: row.into() };
-        let bytes = size_of::<(Place, i64)>() + key.len() + row.len();
+        let bytes = place.bytes();
         match self.rows.get_mut(&place) {
             Some(count) => {
                 *count += weight;
@@ -71,6 +76,20 @@ impl Ordered {
     /// The first one that is there.
     pub(super) fn first(&self) -> Option<&Place> {
         self.rows.iter().find(|(_, count)| **count > 0).map(|(place, _)| place)
+    }
+
+    /// Forgets all but the first ones, so many, each as often as it is there.
+    pub(super) fn truncate(&mut self, count: u64) {
+        let mut before = 0;
+        let behind = self.rows.iter().find(|(_, count_of)| {
+            let is_behind = before >= count;
+            before += (**count_of).max(0) as u64;
+            is_behind
+        });
+        let Some(first) = behind.map(|(place, _)| place.clone()) else { return };
+        for (place, _) in self.rows.split_off(&first) {
+            self.bytes -= place.bytes();
+        }
     }
 
     /// How many different ones there are.

@@ -31,6 +31,10 @@ impl Operator for Project {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "project"
     }

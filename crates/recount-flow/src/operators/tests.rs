@@ -164,7 +164,7 @@ fn a_row_is_distinct_as_long_as_it_is_there() {
 }
 
 fn call(function: Function, argument: Option<usize>, result: DataType) -> Call {
-    Call { function, argument, filter: None, distinct: false, order: Vec::new(), result }
+    Call { function, argument, filter: None, distinct: false, order: Vec::new(), result, only_comes: false }
 }
 
 #[test]
@@ -504,7 +504,7 @@ fn nulls_join_where_they_are_equal() {
 #[test]
 fn the_first_rows_of_an_order() {
     let down = Order { descending: true, nulls_last: true };
-    let mut top = Top::new(PAIR.to_vec(), vec![(0, down)], 1, 2).unwrap();
+    let mut top = Top::new(PAIR.to_vec(), vec![(0, down)], 1, 2, false).unwrap();
     let mut given = |rows: &[Row], stamp| step(&mut top, &[rows], stamp, true);
     check(
         given(&[(Some(5), 1, 1, 1), (None, 1, 1, 1), (Some(5), 0, 1, 2)], 2),

@@ -1,6 +1,7 @@
 //! ORDER BY … LIMIT: the first rows of an order.
 //!
-//! Rule: what is among the first rows after an append and was not before comes, and the other way round. State: all rows, in order.
+//! Rule: what is among the first rows after an append and was not before comes, and the other way round. State: all rows, in order; where rows only
+//! come, the first ones.
 //! Which of the rows that the order leaves equal are first depends on their columns, and on nothing else.
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct Top {
     order: Vec<(usize, Order)>,
     skip: u64,
     fetch: u64,
+    /// No row goes again: those behind the first ones are forgotten.
+    only_comes: bool,
     rows: Ordered,
     /// The rows that are shown, with how often; as of the last append that ended.
     shown: Shown,
@@ -33,15 +36,16 @@ type Shown = BTreeMap<Box<[u8]>, i64>;
 
 impl Top {
     /// The rows after the first `skip`, at most `fetch`, of an input with columns of these types, sorted by some of them; a type that
-    /// cannot be compared otherwise.
+    /// cannot be compared otherwise. Where rows of the input only come, no more of them are kept.
     pub fn new(
         types: Vec<DataType>,
         order: Vec<(usize, Order)>,
         skip: u64,
         fetch: u64,
+        only_comes: bool,
     ) -> Result<Top, DataType> {
         let (rows, shown) = (Ordered::default(), Shown::new());
-        Ok(Top { codec: RowCodec::new(types)?, order, skip, fetch, rows, shown, touched: false })
+        Ok(Top { codec: RowCodec::new(types)?, order, skip, fetch, only_comes, rows, shown, touched: false })
     }
 
     /// The rows that are to be shown now.
@@ -66,6 +70,9 @@ impl Top {
     fn end_append(&mut self, stamp: u64, given: &mut Given) {
         if !take(&mut self.touched) {
             return;
+        }
+        if self.only_comes {
+            self.rows.truncate(self.skip.saturating_add(self.fetch));
         }
         let now = self.first();
         for (row, count) in &self.shown {
@@ -117,5 +124,36 @@ impl Operator for Top {
 
     fn bytes(&self) -> usize {
         self.rows.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+
+    use super::*;
+
+    /// Of rows that only come no more are kept than are shown, and what is shown is the same.
+    #[test]
+    fn rows_behind_the_first_ones_are_forgotten() {
+        let top = |only_comes| {
+            Top::new(vec![DataType::Int64], vec![(0, Order::default())], 2, 5, only_comes).unwrap()
+        };
+        let (mut few, mut all) = (top(true), top(false));
+        for stamp in 1..300u64 {
+            let value = 100_000 - (stamp as i64 * 7919) % 1009 - stamp as i64 / 7;
+            let given = [&mut few, &mut all].map(|top| {
+                let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![value, value + 1]))];
+                let rows = Delta { columns, weights: vec![1, 3], stamps: vec![stamp; 2] };
+                let mut out = Out::default();
+                top.step(vec![vec![rows]], Epoch { stamp, ends: true, part_bytes: None }, &mut out).unwrap();
+                out.rows.into_iter().map(|delta| (delta.columns, delta.weights)).collect::<Vec<_>>()
+            });
+            assert_eq!(given[0], given[1], "{stamp}");
+            assert!(few.rows.len() <= 7);
+        }
+        assert!(few.bytes() * 20 < all.bytes());
     }
 }

@@ -15,6 +15,10 @@ impl Operator for Union {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "union"
     }

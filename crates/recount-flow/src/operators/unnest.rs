@@ -115,6 +115,10 @@ impl Operator for Unnest {
         Ok(())
     }
 
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "unnest"
     }

@@ -6,7 +6,7 @@
 //! Rows that the order leaves equal are ordered by all of their columns.
 
 use std::collections::BTreeMap;
-use std::mem::{replace, size_of, take};
+use std::mem::{replace, take};
 use std::ops::Bound;
 
 use arrow_array::ArrayRef;
@@ -83,10 +83,12 @@ impl Window {
         types: Vec<DataType>,
         partition: Vec<usize>,
         order: Vec<(usize, Order)>,
-        functions: Vec<WindowFunction>,
+        mut functions: Vec<WindowFunction>,
     ) -> Result<Window, DataType> {
-        for function in &functions {
-            if let WindowKind::Aggregate(call, _) = &function.kind {
+        for function in &mut functions {
+            if let WindowKind::Aggregate(call, _) = &mut function.kind {
+                // What goes is computed anew, without it.
+                call.only_comes = true;
                 call.check(&types)?;
             }
         }
@@ -266,8 +268,9 @@ impl Partition {
             // It showed nothing before.
             self.rows.change(key, row, weight);
         } else {
-            self.coming_bytes += size_of::<(Place, i64)>() + key.len() + row.len();
-            self.coming.push((Place { key: key.into(), row: row.into() }, weight));
+            let place = Place { key: key.into(), row: row.into() };
+            self.coming_bytes += place.bytes();
+            self.coming.push((place, weight));
         }
         replace(&mut self.append, append) != append
     }

@@ -1,13 +1,13 @@
 //! The query of a view as a circuit.
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Dependency;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
 use recount_flow::layout::RowLayout;
 use recount_store::DdlError;
 use recount_store::ddl::CreateView;
@@ -73,7 +73,7 @@ impl QueryCompiler {
         let definition = define(session, store, view, declared, &of)?;
         let failed = |error| QueryError::from_datafusion(error, PLANNING_BYTES);
         let rewritten = rewrite(definition.plan, session).map_err(failed)?;
-        let Lowered { circuit, sources, schema } = lower(&rewritten, session).map_err(failed)?;
+        let Lowered { circuit, sources, schema } = lower(&rewritten, session, &only_comes).map_err(failed)?;
         let fields = schema.fields();
         let column = |field: &datafusion::arrow::datatypes::FieldRef| {
             let column_type = arrays::nearest(field)?;
@@ -115,6 +115,13 @@ fn key(plan: &LogicalPlan) -> Vec<usize> {
         known.mode == Dependency::Single && (0..width).all(|column| known.target_indices.contains(&column))
     });
     tells_apart.map(|known| known.source_indices.clone()).min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Whether no row goes again: events are for ever, rows of entities are not.
+fn only_comes(table: &Arc<dyn TableSource>) -> bool {
+    let source = source_as_provider(table).ok();
+    let source = source.as_ref().and_then(|provider| provider.downcast_ref::<SourceTable>());
+    source.is_some_and(|SourceTable(source)| matches!(source.relation.kind, Kind::Topic { .. }))
 }
 
 impl Compiler for QueryCompiler {

@@ -45,8 +45,14 @@ pub(crate) struct Lowered {
 }
 
 /// Makes a circuit of a plan that was rewritten.
-pub(crate) fn lower(plan: &LogicalPlan, state: &SessionState) -> Result<Lowered> {
-    let mut lowering = Lowering { state, circuit: Circuit::new(), added: 0, sources: Vec::new() };
+/// `only_comes` says of a table whether no row of it goes again.
+pub(crate) fn lower(
+    plan: &LogicalPlan,
+    state: &SessionState,
+    only_comes: &dyn Fn(&Arc<dyn TableSource>) -> bool,
+) -> Result<Lowered> {
+    let (circuit, added, sources) = (Circuit::new(), Vec::new(), Vec::new());
+    let mut lowering = Lowering { state, only_comes, circuit, added, sources };
     let result = lowering.plan(plan)?;
     if let Input::Source(_) = result {
         lowering.circuit.add(Box::new(operators::Union), vec![result]);
@@ -66,17 +72,19 @@ impl std::fmt::Debug for Scanned {
 
 struct Lowering<'a> {
     state: &'a SessionState,
+    only_comes: &'a dyn Fn(&Arc<dyn TableSource>) -> bool,
     circuit: Circuit,
-    /// Operators so far.
-    added: usize,
+    /// The operators so far: whether rows of their results only come.
+    added: Vec<bool>,
     sources: Vec<Scanned>,
 }
 
 impl Lowering<'_> {
     fn plan(&mut self, plan: &LogicalPlan) -> Result<Input> {
-        let before = self.added;
+        let before = self.added.len();
         let made = self.operators(plan)?;
-        if self.added > before && !matches!(plan, LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_)) {
+        if self.added.len() > before && !matches!(plan, LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_))
+        {
             self.circuit.label(written(&plan.display().to_string()));
         }
         Ok(made)
@@ -137,8 +145,16 @@ impl Lowering<'_> {
     }
 
     fn add(&mut self, operator: impl Operator + 'static, inputs: Vec<Input>) -> Input {
-        self.added += 1;
+        self.added.push(operator.is_monotone() && inputs.iter().all(|input| self.only_comes(*input)));
         self.circuit.add(Box::new(operator), inputs)
+    }
+
+    /// Whether no row goes again that an operator reads there.
+    fn only_comes(&self, input: Input) -> bool {
+        match input {
+            Input::Source(number) => (self.only_comes)(&self.sources[number].table),
+            Input::Operator(number) => self.added[number],
+        }
     }
 
     fn evaluated(&self, expr: &Expr, input: &DFSchema) -> Result<Arc<dyn Evaluated>> {
@@ -191,6 +207,8 @@ impl Lowering<'_> {
             calls.push(call(expr, result, &mut place)?);
         }
         let from = self.plan(input)?;
+        let only_comes = self.only_comes(from);
+        calls.iter_mut().for_each(|call| call.only_comes = only_comes);
         let types = columns.iter().map(|expr| expr.get_type(input.schema())).collect::<Result<_>>()?;
         let from = self.project(&columns, input.schema(), from)?;
         let operator = operators::Aggregate::new(types, width, calls);
@@ -258,6 +276,7 @@ impl Lowering<'_> {
             distinct: false,
             order: Vec::new(),
             result: DataType::Boolean,
+            only_comes: false,
         };
         let types_of_both = vec![DataType::Boolean, DataType::Boolean];
         let summary = operators::Aggregate::new(types_of_both.clone(), 0, vec![call(0), call(1)]);
@@ -311,11 +330,12 @@ impl Lowering<'_> {
         let fetch = fetch.map_or(u64::MAX, |fetch| fetch as u64);
         let schema = input.schema();
         let from = self.plan(input)?;
+        let only_comes = self.only_comes(from);
         let sorted: Vec<Expr> = expr.iter().map(|sort| sort.expr.clone()).collect();
         let (from, places) = self.keyed(&sorted, schema, from)?;
         let given = with_keys(schema, &sorted)?;
         let order = places.into_iter().zip(expr).map(|(place, sort)| (place, order_of(sort))).collect();
-        let top = operators::Top::new(types(&given), order, skip as u64, fetch);
+        let top = operators::Top::new(types(&given), order, skip as u64, fetch, only_comes);
         let top = self.add(top.map_err(|data_type| no_order(&data_type))?, vec![from]);
         let result = columns_of(schema);
         let has_keys = given.fields().len() > result.len();
@@ -481,7 +501,9 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
         true => params.order_by.iter().map(|sort| (place(&sort.expr), order_of(sort))).collect(),
         false => Vec::new(),
     };
-    Ok(Call { function, argument, filter, distinct: params.distinct, order, result })
+    // The least of some values is the least of the same ones each once.
+    let distinct = params.distinct && !matches!(function, Function::Min | Function::Max);
+    Ok(Call { function, argument, filter, distinct, order, result, only_comes: false })
 }
 
 fn order_of(sort: &logical_expr::SortExpr) -> Order {

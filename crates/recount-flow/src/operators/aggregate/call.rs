@@ -61,6 +61,8 @@ pub struct Call {
     pub order: Vec<(usize, Order)>,
     /// The type of the result.
     pub result: DataType,
+    /// No row that it is of goes again: what cannot matter any more is forgotten.
+    pub only_comes: bool,
 }
 
 /// How often each of some values came, in their order.
@@ -132,16 +134,37 @@ impl Call {
         self.distinct || self.has_order()
     }
 
-    /// Forgets values that cannot be the least or greatest any more, of rows that only come.
-    pub(in crate::operators) fn forget_beaten(&self, kept: &mut Kept) {
-        if let Kept::Values(values) = kept {
-            while values.len() > 1 {
-                if self.function == Function::Min {
-                    values.pop_last()
-                } else {
-                    values.pop_first()
-                };
+    /// Takes a row that came `weight` times into what is kept.
+    #[inline]
+    pub(in crate::operators) fn take(
+        &self,
+        kept: &mut Kept,
+        argument: &Argument<'_>,
+        row: usize,
+        weight: i64,
+    ) {
+        kept.take(argument, row, weight);
+        if self.only_comes {
+            self.forget_beaten(kept);
+        }
+    }
+
+    /// Forgets values that cannot be the least, the greatest, the first or the last any more.
+    fn forget_beaten(&self, kept: &mut Kept) {
+        match (kept, &self.function) {
+            (Kept::Values(values), Function::Min) => {
+                while values.len() > 1 {
+                    values.pop_last();
+                }
             }
+            (Kept::Values(values), _) => {
+                while values.len() > 1 {
+                    values.pop_first();
+                }
+            }
+            (Kept::Ordered(ordered), Function::First) => ordered.keep_first(),
+            (Kept::Ordered(ordered), Function::Last) => ordered.keep_last(),
+            _ => {}
         }
     }
 
@@ -254,7 +277,7 @@ impl Call {
 impl Kept {
     /// Takes a row that came `weight` times.
     #[inline]
-    pub(in crate::operators) fn take(&mut self, argument: &Argument<'_>, row: usize, weight: i64) {
+    fn take(&mut self, argument: &Argument<'_>, row: usize, weight: i64) {
         if argument.filter.is_some_and(|filter| !filter.is_valid(row) || !filter.value(row)) {
             return;
         }

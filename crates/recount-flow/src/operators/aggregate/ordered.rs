@@ -60,6 +60,22 @@ impl Ordered {
         self.there().next_back().map_or(Value::Null, |entry| Value::Bytes(entry.value.clone()))
     }
 
+    /// Forgets all but the first.
+    pub(super) fn keep_first(&mut self) {
+        while self.entries.len() > 1 {
+            let last = self.entries.pop_last();
+            self.bytes -= last.map_or(0, |(place, entry)| place.len() + entry.value.len());
+        }
+    }
+
+    /// Forgets all but the last.
+    pub(super) fn keep_last(&mut self) {
+        while self.entries.len() > 1 {
+            let first = self.entries.pop_first();
+            self.bytes -= first.map_or(0, |(place, entry)| place.len() + entry.value.len());
+        }
+    }
+
     /// All values as a list; null if there are none.
     pub(super) fn list(&self) -> Value {
         let mut bytes = vec![1];

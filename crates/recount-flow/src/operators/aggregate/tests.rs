@@ -7,6 +7,7 @@ use arrow_array::{Decimal128Array, Int64Array};
 use proptest::prelude::*;
 
 use super::*;
+use crate::codec::Order;
 
 const NUMBER: DataType = DataType::Decimal128(9, 0);
 const TOTAL: DataType = DataType::Decimal128(19, 0);
@@ -22,6 +23,7 @@ fn aggregate() -> Aggregate {
         distinct: false,
         order: Vec::new(),
         result,
+        only_comes: false,
     };
     let count = call(Function::CountRows, None, DataType::Int64);
     let sum = call(Function::Sum, Some(1), TOTAL);
@@ -115,4 +117,40 @@ fn many_groups_come_in_the_order_of_their_keys() {
     aggregate().step(vec![vec![delta(&rows, 1)]], epoch, &mut out).unwrap();
     let keys = out.rows[0].columns[0].as_primitive::<Int64Type>().values().to_vec();
     assert_eq!(keys, (-2500..2500).collect::<Vec<i64>>());
+}
+
+/// Of rows that only come, the least, the greatest, the first and the last are what they are of all, and nothing else is kept.
+#[test]
+fn what_cannot_matter_any_more_is_forgotten() {
+    let order = vec![(0, Order { descending: true, nulls_last: false })];
+    let functions = [Function::Min, Function::Max, Function::First, Function::Last];
+    let of = |only_comes: bool| {
+        let call = |function: &Function| Call {
+            function: function.clone(),
+            argument: Some(1),
+            filter: None,
+            distinct: false,
+            order: order.clone(),
+            result: NUMBER,
+            only_comes,
+        };
+        Aggregate::new(vec![DataType::Int64, NUMBER], 0, functions.iter().map(call).collect()).unwrap()
+    };
+    let (mut little, mut all) = (of(true), of(false));
+    let mut first_bytes = None;
+    for stamp in 1..200u64 {
+        let number = stamp as i64 * 7919 % 1000;
+        let rows: Vec<(i64, i128, i64)> =
+            (0..5).map(|row| (number + row, i128::from(number * row % 501), 1)).collect();
+        let epoch = Epoch { stamp, ends: true, part_bytes: None };
+        let [one, other] = [&mut little, &mut all].map(|aggregate| {
+            let mut out = Out::default();
+            aggregate.step(vec![vec![delta(&rows, stamp)]], epoch, &mut out).unwrap();
+            let rows = out.rows.iter().map(|delta| (delta.columns.clone(), delta.weights.clone()));
+            rows.collect::<Vec<_>>()
+        });
+        assert_eq!(one, other, "{stamp}");
+        assert_eq!(*first_bytes.get_or_insert(little.bytes()), little.bytes());
+    }
+    assert!(all.bytes() > 20 * little.bytes(), "{} and {}", all.bytes(), little.bytes());
 }

@@ -152,8 +152,7 @@ impl WindowFunction {
                         noted.push(kept.clone());
                     }
                     while taken < frame.end(row, peers) {
-                        kept.take(&argument, context + taken, 1);
-                        call.forget_beaten(&mut kept);
+                        call.take(&mut kept, &argument, context + taken, 1);
                         taken += 1;
                     }
                     call.value(&kept)

@@ -24,7 +24,15 @@ fn window(kinds: &[WindowKind]) -> Window {
 }
 
 fn call(function: Function, result: DataType) -> Call {
-    Call { function, argument: Some(2), filter: None, distinct: false, order: Vec::new(), result }
+    Call {
+        function,
+        argument: Some(2),
+        filter: None,
+        distinct: false,
+        order: Vec::new(),
+        result,
+        only_comes: false,
+    }
 }
 
 /// Functions that look back, ahead, and at everything before; then those that look at everything, and that keep everything.
