@@ -5,6 +5,7 @@
 
 mod append;
 mod asof;
+pub(crate) mod client;
 mod contract;
 mod fold;
 mod idle;
