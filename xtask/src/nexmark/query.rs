@@ -1,14 +1,18 @@
-//! NEXMark's queries as the published suite has them (<https://github.com/nexmark/nexmark>). Where they leave open which of several rows is the
-//! first, it goes by position.
+//! NEXMark's queries as the published suite has them (<https://github.com/nexmark/nexmark>), for Recount and for Flink SQL. They are the same but
+//! for names of functions, and where SQL leaves open which of several rows is the first: Recount is told to go by position.
 //!
 //! Apart from these: q6, which Flink SQL cannot compute (its OVER windows read nothing that is retracted); q10 writes files, which a view does not;
 //! q11 has windows that sessions make, and q12 and q13 go by the clock of the machine that computes, neither of which a view has.
 
-/// A query.
+/// A query in both dialects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Query {
     pub(crate) name: &'static str,
+    /// Names of what is measured.
+    pub(crate) ours: &'static str,
+    pub(crate) theirs: &'static str,
     pub(crate) recount: &'static str,
+    pub(crate) flink: &'static str,
 }
 
 macro_rules! queries {
@@ -16,7 +20,10 @@ macro_rules! queries {
         /// All that are compared.
         pub(crate) const QUERIES: &[Query] = &[$(Query {
             name: $name,
+            ours: concat!($name, ", view"),
+            theirs: concat!($name, ", Flink"),
             recount: include_str!(concat!("recount/", $name, ".sql")),
+            flink: include_str!(concat!("flink/", $name, ".sql")),
         }),*];
     };
 }
