@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     /// Length of one sample
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Events in the database of `restart`, `idle`, `replay`, `asof` and `view`
+    /// Events in the database of `restart`, `idle`, `replay`, `asof`, `view` and `nexmark`
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// Where the data lies, on the disk to measure; removed afterwards

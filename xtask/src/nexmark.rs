@@ -22,7 +22,7 @@ use query::{QUERIES, TOPICS};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// How many events
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 100_000)]
     events: usize,
     /// Of everything that is random
     #[arg(long, default_value_t = 1)]
