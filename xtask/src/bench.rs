@@ -5,10 +5,13 @@
 
 mod append;
 mod asof;
+pub(crate) mod client;
 mod contract;
+mod flink;
 mod fold;
 mod idle;
 mod machine;
+mod nexmark;
 mod plot;
 mod postgres;
 mod replay;
@@ -44,7 +47,7 @@ pub(crate) struct Arguments {
     /// Length of one sample
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Events in the database of `restart`, `idle`, `replay`, `asof` and `view`
+    /// Events in the database of `restart`, `idle`, `replay`, `asof`, `view` and `nexmark`
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// Where the data lies, on the disk to measure; removed afterwards
@@ -70,6 +73,8 @@ enum Name {
     Replay,
     /// Rows of an entity as of positions all over the log
     Asof,
+    /// NEXMark's queries as views, beside Flink SQL (Java 17, PyPI)
+    Nexmark,
     /// Views: until they are there, beside the same query asked ad hoc; until they show an append; memory of a key
     View,
 }
@@ -151,6 +156,7 @@ fn measure(name: Name, bench: &Bench, events: u64) -> Result<Report> {
         Name::Fold => fold::run(bench),
         Name::Replay => replay::run(bench, events),
         Name::Asof => asof::run(bench, events),
+        Name::Nexmark => nexmark::run(bench, events),
         Name::View => view::run(bench, events),
     }
 }

@@ -12,6 +12,7 @@ mod fuzz;
 mod interest;
 mod law;
 mod mutants;
+mod nexmark;
 mod real;
 mod rigs;
 mod run;
@@ -33,7 +34,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Everything that must hold: check, all tests, smoke runs of interest and of the simulation. CI runs exactly this
+    /// Everything that must hold: check, all tests, smoke runs of interest, NEXMark and the simulation. CI runs exactly this
     Test(test::Arguments),
     /// Formatting, lints, tidy, licences
     Check,
@@ -47,6 +48,8 @@ enum Task {
     Duckdb(duckdb::Arguments),
     /// Interest that a bank pays, to the cent, held against a script with exact fractions (Python 3)
     Interest(interest::Arguments),
+    /// NEXMark's queries as views, held against the same queries asked ad hoc
+    Nexmark(nexmark::Arguments),
     /// Measure beside a peer, against a bar
     Bench(bench::Arguments),
     /// A real bank's transactions, held against the bank's own figures
@@ -86,6 +89,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Law(arguments)) => law::run(&arguments),
         Some(Task::Duckdb(arguments)) => duckdb::run(&arguments),
         Some(Task::Interest(arguments)) => interest::run(&arguments),
+        Some(Task::Nexmark(arguments)) => nexmark::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Real(arguments)) => real::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{check, interest, run, sim};
+use crate::{check, interest, nexmark, run, sim};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     sim_seconds: u64,
 }
 
-/// Checks, tests, computes interest, simulates; stops at the first failure.
+/// Checks, tests, computes interest, keeps views, simulates; stops at the first failure.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     // C compiler: some dependencies carry a few lines of C beside their Rust.
@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     check::run()?;
     run::loud(&mut run::cargo(["test", "--workspace", "--locked"]))?;
     interest::smoke()?;
+    nexmark::smoke()?;
     sim::smoke(arguments.sim_seconds)?;
     eprintln!("everything holds ({} s)", start.elapsed().as_secs());
     Ok(())

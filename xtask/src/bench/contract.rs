@@ -111,6 +111,22 @@ impl Report {
         Ok(Self { name: name.to_owned(), machine, rounds, sides, rows, plots: Vec::new() })
     }
 
+    /// A row more: the geometric mean of the ratios until here, and the least that it may be.
+    pub(crate) fn add_mean_of_ratios(&mut self, what: &'static str, bar: f64) {
+        let ratios: Vec<f64> = self.rows.iter().filter_map(|row| row.ratio).collect();
+        let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+        self.rows.push(Row {
+            what,
+            unit: "",
+            figure: mean,
+            peer: None,
+            peer_figure: None,
+            ratio: Some(mean),
+            bar: format!("≥ {bar}"),
+            holds: mean >= bar,
+        });
+    }
+
     /// Whether every bar is met.
     pub(crate) fn holds(&self) -> bool {
         self.rows.iter().all(|row| row.holds)
@@ -264,6 +280,16 @@ mod tests {
         ] {
             assert_eq!(measure(bar, peer).holds(), holds, "{bar:?}");
         }
+    }
+
+    #[test]
+    fn the_mean_of_ratios_is_geometric() {
+        let sides = vec![side("a", vec![8.0]), side("b", vec![1.0]), side("c", vec![4.0])];
+        let claim = |peer| Claim { what: "a", ours: "a", peer, bar: Bar::RatioAtLeast(2.0) };
+        let claims = [claim("b"), claim("c")];
+        let mut report = Report::measure("test", Machine::default(), 1, sides, &claims).unwrap();
+        report.add_mean_of_ratios("mean", 4.1);
+        assert!((report.rows[2].figure - 4.0).abs() < 1e-9 && !report.holds());
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Recount {
         if !Path::new(database).exists() {
             run::output(Command::new(&self.program).args(["topic", database, "create", CREATE]))?;
         }
+        self.serve_as_is(database)
+    }
+
+    /// Serves a database as it is; one that is not there yet is empty.
+    pub(crate) fn serve_as_is(&self, database: &str) -> Result<Server> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = Command::new(&self.program);
         command.args(["serve", database, "--listen", &address.to_string()]).stderr(Stdio::null());

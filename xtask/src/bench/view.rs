@@ -2,16 +2,15 @@
 //! is there, for a linear aggregate and for a join; how long after an acknowledgement a view shows the append, while ten of them are kept up to date;
 //! and the memory of a key.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result, ensure};
 
 use super::Bench;
+use super::client::Client;
 use super::contract::{Bar, Claim, Figure, Report, Side};
-use super::server::{Recount, Server};
+use super::server::Recount;
 use crate::run;
 
 const STREAMS: u64 = 100_000;
@@ -61,7 +60,7 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         &streams,
     ]))?;
     let server = recount.serve(&filled)?;
-    let mut client = Client::open(&server)?;
+    let mut client = Client::to(server.address)?;
     client.sql("CREATE TOPIC owners (account BIGINT NOT NULL, region BIGINT NOT NULL) KEY (account)")?;
     for first in (0..STREAMS).step_by(10_000) {
         let rows = format!("SELECT value, value % 50 FROM generate_series({first}, {}) AS s", first + 9_999);
@@ -119,7 +118,7 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
 fn live(client: &mut Client, address: SocketAddr, seconds: u64) -> Result<Vec<f64>> {
     for view in 0..VIEWS {
         client.sql(&format!("CREATE MATERIALIZED VIEW live{view} AS {LINEAR}"))?;
-        client.until_there(&format!("SELECT count(*) FROM live{view}"))?;
+        client.until_there(0, &format!("SELECT count(*) FROM live{view}"))?;
     }
     let (acknowledged, looked_for) = std::sync::mpsc::channel::<(u64, Instant, u64)>();
     let reader = std::thread::spawn(move || -> Result<Vec<f64>> {
@@ -183,94 +182,4 @@ fn live(client: &mut Client, address: SocketAddr, seconds: u64) -> Result<Vec<f6
         client.sql(&format!("DROP MATERIALIZED VIEW live{view}"))?;
     }
     Ok(vec![percentile(50), percentile(99), appended, a_key])
-}
-
-/// A connection that is kept.
-struct Client {
-    stream: BufReader<TcpStream>,
-}
-
-impl Client {
-    fn open(server: &Server) -> Result<Client> {
-        Client::to(server.address)
-    }
-
-    fn to(address: SocketAddr) -> Result<Client> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Client { stream: BufReader::new(stream) })
-    }
-
-    fn sql(&mut self, sql: &str) -> Result<Value> {
-        self.post("/sql", "text/plain", sql).with_context(|| sql.to_owned())
-    }
-
-    /// Declares a view `built`, and how long it takes until it is there.
-    fn built(&mut self, query: &str) -> Result<Duration> {
-        let began = Instant::now();
-        self.sql(&format!("CREATE MATERIALIZED VIEW built AS {query}"))?;
-        self.until_there("SELECT count(*) FROM built")?;
-        Ok(began.elapsed())
-    }
-
-    /// Asks until what is asked has arrived.
-    fn until_there(&mut self, sql: &str) -> Result<()> {
-        loop {
-            match self.sql(sql) {
-                Err(error) if format!("{error:#}").contains("did not arrive in time") => {}
-                done => return done.map(drop),
-            }
-        }
-    }
-
-    /// One request, and its answer as JSON; an error if it is not a success.
-    fn post(&mut self, target: &str, content_type: &str, body: &str) -> Result<Value> {
-        let head = format!(
-            "POST {target} HTTP/1.1\r\nhost: bench\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        self.stream.get_mut().write_all((head + body).as_bytes())?;
-        let status: u16 = self.line()?.split(' ').nth(1).context("no status")?.parse()?;
-        let (mut length, mut chunked) = (0, false);
-        loop {
-            let line = self.line()?.to_ascii_lowercase();
-            match line.split_once(": ") {
-                None => break,
-                Some(("content-length", value)) => length = value.parse()?,
-                Some(("transfer-encoding", "chunked")) => chunked = true,
-                Some(_) => {}
-            }
-        }
-        let mut bytes = Vec::new();
-        if chunked {
-            loop {
-                let size = usize::from_str_radix(&self.line()?, 16)?;
-                self.take(size, &mut bytes)?;
-                self.line()?;
-                if size == 0 {
-                    break;
-                }
-            }
-        } else {
-            self.take(length, &mut bytes)?;
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        if !(200..300).contains(&status) {
-            bail!("{status}: {text}");
-        }
-        serde_json::from_slice(&bytes).with_context(|| text.into_owned())
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        ensure!(line.ends_with('\n'), "the server closed the connection");
-        Ok(line.trim_end().to_owned())
-    }
-
-    fn take(&mut self, length: usize, bytes: &mut Vec<u8>) -> Result<()> {
-        let before = bytes.len();
-        bytes.resize(before + length, 0);
-        Ok(self.stream.read_exact(&mut bytes[before..])?)
-    }
 }

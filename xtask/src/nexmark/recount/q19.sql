@@ -1,0 +1,5 @@
+SELECT *
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC, _position) AS place FROM bid
+) AS placed
+WHERE place <= 10
