@@ -217,7 +217,8 @@ impl Operator for Aggregate {
             stamp = self.take_rows(&rows, &mut given, &mut out.failures);
         }
         if !epoch.ends {
-            return Ok(out.push(given.delta(&self.codec, &self.calls)?));
+            out.push(given.delta(&self.codec, &self.calls)?);
+            return Ok(());
         }
         if self.touched.len() > SORTED {
             self.sort_touched();

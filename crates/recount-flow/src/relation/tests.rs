@@ -1,3 +1,5 @@
+//! Rows that come and go, held against a map of them, while copies are read.
+
 use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;

@@ -198,7 +198,7 @@ mod tests {
 
     fn key(number: u16) -> Vec<u8> {
         let bytes = number.to_be_bytes();
-        if number % 3 == 0 { bytes.repeat(20) } else { bytes.to_vec() }
+        if number.is_multiple_of(3) { bytes.repeat(20) } else { bytes.to_vec() }
     }
 
     proptest! {

@@ -1,3 +1,5 @@
+//! Groups that come, change and go, given at once and in parts.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
