@@ -45,13 +45,19 @@ pub(crate) async fn collect<'a>(
     if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         return Err(Problem::too_large(BODY_BYTES_MAX));
     }
-    match tokio::time::timeout(BODY_TIME_MAX, collect_pieces(large_bodies, body)).await {
+    match tokio::time::timeout(BODY_TIME_MAX, collect_pieces(large_bodies, announced.unwrap_or(0), body))
+        .await
+    {
         Ok(collected) => collected,
         Err(_) => Err(Problem::too_slow(BODY_TIME_MAX.as_secs())),
     }
 }
 
-async fn collect_pieces(large_bodies: &Semaphore, mut body: Body) -> Result<Collected<'_>, Problem> {
+async fn collect_pieces(
+    large_bodies: &Semaphore,
+    announced: usize,
+    mut body: Body,
+) -> Result<Collected<'_>, Problem> {
     // Most bodies are one piece, which is passed on without a copy.
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
@@ -73,6 +79,8 @@ async fn collect_pieces(large_bodies: &Semaphore, mut body: Body) -> Result<Coll
         }
         if bytes > SMALL_BODY_BYTES_MAX && room.is_none() {
             room = large_bodies.acquire().await.ok();
+            // It is not copied again and again as it grows.
+            all.reserve(announced.saturating_sub(all.len()));
         }
     }
     Ok(Collected { bytes: if all.is_empty() { first } else { all.freeze() }, _room: room })
