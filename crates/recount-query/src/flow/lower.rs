@@ -21,6 +21,7 @@ use recount_flow::operator::Operator;
 use recount_flow::operators::{self, Call, Frame, Function, JoinKind, On, WindowFunction, WindowKind};
 
 use super::expr::Evaluate;
+use super::refusal::{instead, no_order, of_node, refused};
 use crate::error::QueryError;
 use crate::functions::deviation;
 
@@ -140,7 +141,7 @@ impl Lowering<'_> {
             LogicalPlan::Limit(limit) => self.limit(limit),
             LogicalPlan::Window(window) => self.window(window),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
-            other => Err(refused(what(other))),
+            other => Err(of_node(other)),
         }
     }
 
@@ -187,7 +188,10 @@ impl Lowering<'_> {
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Input> {
         let Aggregate { input, group_expr, aggr_expr, .. } = aggregate;
         if group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_))) {
-            return Err(refused("GROUPING SETS, ROLLUP and CUBE"));
+            return Err(instead(
+                "GROUPING SETS, ROLLUP and CUBE",
+                "write a SELECT for each set, with UNION ALL between them",
+            ));
         }
         // The columns to group by, each once, then what functions are of.
         let mut columns: Vec<Expr> = Vec::new();
@@ -227,7 +231,7 @@ impl Lowering<'_> {
             JoinType::RightSemi => (JoinKind::Semi, true),
             JoinType::RightAnti => (JoinKind::Anti, true),
             JoinType::LeftMark => return self.mark(join),
-            JoinType::RightMark => return Err(refused("such a subquery")),
+            JoinType::RightMark => return Err(instead("such a subquery", "write a join")),
         };
         let (left, right) = if turned { (right, left) } else { (left, right) };
         let pairs: Vec<(Expr, Expr)> =
@@ -237,7 +241,7 @@ impl Lowering<'_> {
         let other = self.plan(right)?;
         if *null_aware {
             let ([key], [other_key]) = (keys.as_slice(), other_keys.as_slice()) else {
-                return Err(refused("NOT IN of several columns"));
+                return Err(instead("NOT IN of several columns", "write NOT EXISTS"));
             };
             from = self.not_in((key, left.schema(), from), (other_key, right.schema(), other))?;
         }
@@ -319,13 +323,15 @@ impl Lowering<'_> {
                 }
                 LogicalPlan::SubqueryAlias(alias) => &alias.input,
                 LogicalPlan::Sort(Sort { expr, input, fetch: None }) => break (expr, input),
-                _ => return Err(refused("LIMIT without ORDER BY")),
+                _ => {
+                    return Err(instead("LIMIT without ORDER BY", "say by ORDER BY which rows are the first"));
+                }
             };
         };
         let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
             (limit.get_skip_type()?, limit.get_fetch_type()?)
         else {
-            return Err(refused("LIMIT of what is no number"));
+            return Err(instead("LIMIT of what is no number", "write a number"));
         };
         let fetch = fetch.map_or(u64::MAX, |fetch| fetch as u64);
         let schema = input.schema();
@@ -460,7 +466,7 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
         return Err(refused(&format!("{expr} as an aggregate function")));
     };
     if params.null_treatment == Some(NullTreatment::IgnoreNulls) {
-        return Err(refused(&format!("{} IGNORE NULLS", func.name())));
+        return Err(instead(&format!("{} IGNORE NULLS", func.name()), "write FILTER (WHERE … IS NOT NULL)"));
     }
     let is_constant = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if !value.is_null());
     let function = match (func.name(), params.args.as_slice()) {
@@ -480,7 +486,7 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
             Function::StringAgg(text.into())
         }
         (name, [_]) if let Some(of) = deviation(name) => match result {
-            DataType::Float64 => return Err(refused(&format!("{name} of DOUBLE (CAST it to a DECIMAL)"))),
+            DataType::Float64 => return Err(instead(&format!("{name} of DOUBLE"), "CAST it to a DECIMAL")),
             _ => Function::Deviation(of),
         },
         (name, _) => return Err(refused(&format!("the aggregate function {name}"))),
@@ -489,10 +495,10 @@ fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -
         matches!(function, Function::First | Function::Last | Function::ArrayAgg | Function::StringAgg(_));
     if depends_on_order && params.order_by.is_empty() {
         let what = format!("{} without ORDER BY inside its parentheses", func.name());
-        return Err(refused(&what));
+        return Err(instead(&what, &format!("write {}(x ORDER BY y)", func.name())));
     }
     if depends_on_order && params.distinct {
-        return Err(refused(&format!("{}(DISTINCT …)", func.name())));
+        return Err(instead(&format!("{}(DISTINCT …)", func.name()), "take it of a subquery with DISTINCT"));
     }
     let argument = params.args.first().filter(|_| function != Function::CountRows).map(&mut *place);
     let filter = params.filter.as_deref().map(&mut *place);
@@ -544,15 +550,20 @@ fn windowed(
                 None => 1,
                 Some(Expr::Literal(value, _)) => match value.cast_to(&DataType::Int64)? {
                     ScalarValue::Int64(Some(offset)) => offset,
-                    _ => return Err(refused(&format!("{name} by NULL"))),
+                    _ => return Err(instead(&format!("{name} by NULL"), "write a number")),
                 },
-                Some(_) => return Err(refused(&format!("{name} by what is no number"))),
+                Some(_) => return Err(instead(&format!("{name} by what is no number"), "write a number")),
             };
             let data_type = column.get_type(schema)?;
             let none = match rest.get(1) {
                 None => ScalarValue::try_from(&data_type)?,
                 Some(Expr::Literal(value, _)) => value.cast_to(&data_type)?,
-                Some(_) => return Err(refused(&format!("{name} with a default that is no constant"))),
+                Some(_) => {
+                    return Err(instead(
+                        &format!("{name} with a default that is no constant"),
+                        "write coalesce() around it",
+                    ));
+                }
             };
             let codec = RowCodec::new([data_type]).map_err(|data_type| no_order(&data_type))?;
             let none = codec.encode(&[none.to_array()?], 1);
@@ -592,24 +603,4 @@ fn written(node: &str) -> String {
         text.push_str(rest);
     }
     text.replace('"', "")
-}
-
-/// How a node that has no operator is written.
-fn what(plan: &LogicalPlan) -> &'static str {
-    match plan {
-        LogicalPlan::Sort(_) => "such an ORDER BY",
-        LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE",
-        LogicalPlan::Distinct(Distinct::On(_)) => "DISTINCT ON",
-        LogicalPlan::Values(_) => "VALUES",
-        LogicalPlan::Subquery(_) => "such a subquery",
-        _ => "this clause",
-    }
-}
-
-fn refused(what: &str) -> DataFusionError {
-    QueryError::Invalid(format!("{what} cannot be kept up to date")).into()
-}
-
-fn no_order(data_type: &DataType) -> DataFusionError {
-    refused(&format!("values of type {data_type} that are grouped, joined or compared"))
 }

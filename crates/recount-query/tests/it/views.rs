@@ -268,7 +268,7 @@ fn what_cannot_be_a_view() {
         > SELECT * FROM transactions FOR VALID_TIME AS OF END OF '2023-12-31'
         error: line 1, column 58: a view has no time of its own: leave the clause out, and ask the view itself as of when
         > SELECT amount FROM transactions LIMIT 3
-        error: LIMIT without ORDER BY cannot be kept up to date
+        error: LIMIT without ORDER BY cannot be kept up to date: say by ORDER BY which rows are the first
         > SELECT amount, now() AS t FROM transactions
         error: now() has another value each time, and the rows of a view depend on events alone: take a time of the events, such as _append_time
         > SELECT amount * random() AS a FROM transactions
@@ -284,13 +284,13 @@ fn what_cannot_be_a_view() {
         > SELECT _key AS key FROM transactions
         error: column key is BYTEA, which no view keeps: cast it
         > SELECT median(amount) FROM transactions
-        error: the aggregate function median cannot be kept up to date
+        error: the aggregate function median cannot be kept up to date: keep the rows that it is of in a view, and ask for it in queries of that view
         > SELECT string_agg(accountid, ',') FROM transactions
-        error: string_agg without ORDER BY inside its parentheses cannot be kept up to date
+        error: string_agg without ORDER BY inside its parentheses cannot be kept up to date: write string_agg(x ORDER BY y)
         > SELECT accountid, sum(amount) FROM transactions GROUP BY ROLLUP (accountid)
-        error: GROUPING SETS, ROLLUP and CUBE cannot be kept up to date
+        error: GROUPING SETS, ROLLUP and CUBE cannot be kept up to date: write a SELECT for each set, with UNION ALL between them
         > SELECT ntile(4) OVER (ORDER BY amount) AS q FROM transactions
-        error: ntile OVER cannot be kept up to date
+        error: ntile OVER cannot be kept up to date: keep the rows that it is of in a view, and ask for it in queries of that view
         > SELECT * FROM generate_series(1, 3)
         error: a view reads topics, entities and views, and generate_series() is none
         > SELECT amount FROM transactions WHERE amount > 'x'
@@ -304,7 +304,7 @@ fn what_cannot_be_a_view() {
         > INSERT INTO transactions VALUES (1, 1, '2024-01-01T00:00:00Z')
         error: a view is made by SELECT, WITH or VALUES
         > WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT * FROM r
-        error: WITH RECURSIVE cannot be kept up to date
+        error: WITH RECURSIVE cannot be kept up to date: keep the rows that it is of in a view, and ask for it in queries of that view
     "#]].assert_eq(&said);
     let said = bank.script(&[
         "CREATE MATERIALIZED VIEW v (a) AS SELECT accountid, amount FROM transactions",
