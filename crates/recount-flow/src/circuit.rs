@@ -162,11 +162,11 @@ impl Circuit {
         give: &mut dyn FnMut(Stepped) -> Result<(), E>,
     ) -> Result<(), E> {
         let failures: Vec<(usize, Failure)> = failures.into_iter().map(|failure| (number, failure)).collect();
-        let is_result = number + 1 == self.nodes.len();
-        let rows = if is_result {
+        let behind = number + 1;
+        let rows = if behind == self.nodes.len() {
             rows
         } else {
-            self.hand_on(Input::Operator(number), number + 1, rows);
+            self.hand_on(Input::Operator(number), behind, rows);
             Vec::new()
         };
         if rows.is_empty() && failures.is_empty() { Ok(()) } else { give(Stepped { rows, failures }) }
@@ -277,6 +277,45 @@ mod tests {
         };
         let broken = circuit.step(vec![rows(&[1, 2, 3], 1)], (1, true), &mut give);
         assert_eq!((broken, count), (Err(FlowError::Negative), 2));
+    }
+
+    /// What is known of the epoch of each step.
+    #[derive(Debug)]
+    struct Epochs(std::sync::mpsc::Sender<Epoch>);
+
+    impl Operator for Epochs {
+        fn step(&mut self, _: Vec<Vec<Delta>>, epoch: Epoch, _: &mut Out) -> Result<(), FlowError> {
+            self.0.send(epoch).unwrap();
+            Ok(())
+        }
+
+        fn name(&self) -> &'static str {
+            "epochs"
+        }
+
+        fn bytes(&self) -> usize {
+            0
+        }
+    }
+
+    /// Of one append; of several nothing may come in parts, as no part may be before an earlier append.
+    #[test]
+    fn an_epoch_ends_with_its_last_part() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let mut circuit = Circuit::new();
+        let parts = circuit.add(Box::<OneByOne>::default(), vec![Input::Source(0)]);
+        circuit.add(Box::new(Epochs(sender)), vec![parts]);
+        step(&mut circuit, vec![rows(&[1, 2, 3], 7)], 7);
+        let epoch = |ends| Epoch { stamp: 7, ends, part_bytes: Some(8 << 20) };
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [epoch(false), epoch(false), epoch(true)]);
+
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let mut circuit = Circuit::new().with_part_bytes(9);
+        circuit.add(Box::new(Epochs(sender)), vec![Input::Source(0)]);
+        step(&mut circuit, vec![rows(&[1], 7)], 7);
+        step(&mut circuit, vec![[rows(&[1], 7), rows(&[2], 8)].concat()], 8);
+        let epoch = |stamp, part_bytes| Epoch { stamp, ends: true, part_bytes };
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [epoch(7, Some(9)), epoch(8, None)]);
     }
 
     #[derive(Debug, Default)]

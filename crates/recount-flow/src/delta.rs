@@ -55,11 +55,9 @@ impl Delta {
     /// The rows that came or went up to an append.
     pub fn until(mut self, stamp: u64) -> Delta {
         let count = self.stamps.partition_point(|&of_row| of_row <= stamp);
-        if count < self.len() {
-            self.columns.iter_mut().for_each(|column| *column = column.slice(0, count));
-            self.weights.truncate(count);
-            self.stamps.truncate(count);
-        }
+        self.columns.iter_mut().for_each(|column| *column = column.slice(0, count));
+        self.weights.truncate(count);
+        self.stamps.truncate(count);
         self
     }
 
@@ -101,5 +99,69 @@ impl Delta {
         let mut order: Vec<u32> = (0..all.len() as u32).collect();
         order.sort_by_key(|&row| all.stamps[row as usize]);
         all.taken(&order).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows by their value, weight and stamp.
+    type Row = (i64, i64, u64);
+
+    fn delta(rows: &[Row]) -> Delta {
+        Delta {
+            columns: vec![Arc::new(Int64Array::from(rows.iter().map(|row| row.0).collect::<Vec<_>>()))],
+            weights: rows.iter().map(|row| row.1).collect(),
+            stamps: rows.iter().map(|row| row.2).collect(),
+        }
+    }
+
+    fn rows(delta: &Delta) -> Vec<Row> {
+        let values = delta.columns[0].as_primitive::<Int64Type>().values();
+        assert_eq!((values.len(), delta.weights.len()), (delta.len(), delta.stamps.len()));
+        (0..delta.len()).map(|row| (values[row], delta.weights[row], delta.stamps[row])).collect()
+    }
+
+    fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
+        rows.sort_by_key(|row| row.2);
+        rows
+    }
+
+    #[test]
+    fn the_memory_of_rows() {
+        let hundred = vec![(7, 1, 1); 100];
+        assert_eq!(delta(&hundred).bytes(), 100 * 3 * 8, "a value, a weight and a stamp each");
+        assert_eq!(delta(&[]).bytes(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_chosen_and_merged(
+            parts in prop::collection::vec(prop::collection::vec((0..9i64, -3..3i64, 0..4u64), 0..5), 0..4),
+            stamp in 0..5u64,
+            keep in prop::collection::vec(prop::option::of(any::<bool>()), 5),
+        ) {
+            let parts: Vec<Vec<Row>> = parts.into_iter().map(sorted).collect();
+            for part in &parts {
+                let until: Vec<Row> = part.iter().filter(|row| row.2 <= stamp).copied().collect();
+                prop_assert_eq!(rows(&delta(part).until(stamp)), until);
+                let keep = &keep[..part.len()];
+                let kept: Vec<Row> =
+                    part.iter().zip(keep).filter(|(_, keep)| **keep == Some(true)).map(|(row, _)| *row).collect();
+                prop_assert_eq!(rows(&delta(part).filtered(&BooleanArray::from(keep.to_vec())).unwrap()), kept);
+            }
+            let merged = Delta::merged(parts.iter().map(|part| delta(part)).collect()).unwrap();
+            let all = sorted(parts.concat());
+            prop_assert_eq!(merged.is_some(), !all.is_empty());
+            prop_assert_eq!(merged.map_or(Vec::new(), |merged| rows(&merged)), all);
+        }
     }
 }

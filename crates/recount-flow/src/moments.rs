@@ -103,6 +103,8 @@ fn half_up(dividend: BigUint, divisor: BigUint) -> BigUint {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const STDDEV: Deviation = Deviation { of_all: false, is_root: true };
@@ -162,5 +164,54 @@ mod tests {
         let mut both = of(&[1]);
         both.merge(&moments);
         assert_eq!(both, of(&[1, 5, 5, -8]));
+    }
+
+    /// Of 0 and twice a number the variance is its square.
+    #[test]
+    fn a_result_has_at_most_76_digits() {
+        let of = |half: i128| {
+            let mut moments = Moments::default();
+            moments.add(i256::from_i128(2 * half), 1);
+            moments.add(i256::ZERO, 1);
+            moments.result(VAR_POP, 0)
+        };
+        let ten_to = |exponent| i256::from_i128(10).checked_pow(exponent).unwrap();
+        let below = i256::from_i128(10i128.pow(32) - 1);
+        assert_eq!(of(10i128.pow(32) - 1), Ok(Some(below * below * ten_to(12))));
+        assert_eq!(of(10i128.pow(32)), Err(TooLarge), "10⁷⁶ has 77");
+    }
+
+    #[test]
+    fn the_memory_of_sums() {
+        assert_eq!(Moments::default().heap_bytes(), 16);
+        assert_eq!(of(&[1 << 40, 1 << 40]).heap_bytes(), (42 + 82) / 8 + 16);
+    }
+
+    proptest! {
+        /// It is the nearest one: twice the result, and one less or more, are on both sides of twice the exact one.
+        #[test]
+        fn results_are_nearest(
+            values in prop::collection::vec(prop_oneof![-9i64..9, any::<i64>()], 0..6),
+            (of_all, is_root) in any::<(bool, bool)>(),
+            scale in 0u8..14,
+        ) {
+            let result = of(&values).result(Deviation { of_all, is_root }, scale).unwrap();
+            let (count, less) = (values.len() as i64, i64::from(!of_all));
+            prop_assert_eq!(result.is_some(), count > less);
+            if let Some(result) = result {
+                let result = BigInt::from_signed_bytes_le(&result.to_le_bytes());
+                let sum: BigInt = values.iter().map(|value| BigInt::from(*value)).sum();
+                // Of each number how far it is from the mean, times the count.
+                let squares: BigInt = values.iter().map(|value| (BigInt::from(*value) * count - &sum).pow(2)).sum();
+                let divisor = BigInt::from(count) * count * (count - less) * BigInt::from(10).pow(2 * u32::from(scale));
+                let ten = BigInt::from(10).pow(12);
+                let is_at_least = |twice: BigInt| match is_root {
+                    true => &squares * &ten * &ten * 4 >= twice.pow(2) * &divisor,
+                    false => &squares * &ten * 2 >= twice * &divisor,
+                };
+                prop_assert!(result == BigInt::ZERO || is_at_least(&result * 2 - 1));
+                prop_assert!(!is_at_least(&result * 2 + 1));
+            }
+        }
     }
 }

@@ -5,10 +5,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int32Builder, ListBuilder};
+use arrow_array::builder::{Int32Builder, ListBuilder, StringBuilder};
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, Float64Array,
-    Int16Array, Int64Array, NullArray, StringArray, TimestampMicrosecondArray, UInt64Array,
+    Int8Array, Int16Array, Int32Array, Int64Array, NullArray, StringArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_buffer::i256;
 use proptest::prelude::*;
@@ -23,19 +24,37 @@ fn lists(lists: &[Option<&[Option<i32>]>]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
+fn lists_of_lists(lists: &[Option<&[Option<&[&str]>]>]) -> ArrayRef {
+    let mut builder = ListBuilder::new(ListBuilder::new(StringBuilder::new()));
+    for list in lists {
+        for inner in list.iter().copied().flatten() {
+            builder.values().append_option(inner.map(|texts| texts.iter().map(|text| Some(*text))));
+        }
+        builder.append(list.is_some());
+    }
+    Arc::new(builder.finish())
+}
+
 /// One column of each type; its values rise, nulls first.
 fn rising() -> Vec<ArrayRef> {
     let times =
         TimestampMicrosecondArray::from(vec![None, Some(i64::MIN), Some(-1), Some(0), Some(i64::MAX)]);
+    let nanoseconds = [None, Some(i64::MIN), Some(-1), Some(0), Some(i64::MAX)];
     let wide = [None, Some(i256::MIN), Some(i256::MINUS_ONE), Some(i256::ZERO), Some(i256::MAX)];
     vec![
         Arc::new(NullArray::new(5)),
         Arc::new(BooleanArray::from(vec![None, None, Some(false), Some(true), Some(true)])),
+        Arc::new(Int8Array::from(vec![None, Some(i8::MIN), Some(-1), Some(0), Some(i8::MAX)])),
         Arc::new(Int16Array::from(vec![None, Some(i16::MIN), Some(-1), Some(0), Some(i16::MAX)])),
+        Arc::new(Int32Array::from(vec![None, Some(i32::MIN), Some(-1), Some(0), Some(i32::MAX)])),
         Arc::new(Int64Array::from(vec![None, Some(i64::MIN), Some(-1), Some(0), Some(i64::MAX)])),
+        Arc::new(UInt8Array::from(vec![None, Some(0), Some(1), Some(1 << 7), Some(u8::MAX)])),
+        Arc::new(UInt16Array::from(vec![None, Some(0), Some(1), Some(1 << 15), Some(u16::MAX)])),
+        Arc::new(UInt32Array::from(vec![None, Some(0), Some(1), Some(1 << 31), Some(u32::MAX)])),
         Arc::new(UInt64Array::from(vec![None, Some(0), Some(1), Some(1 << 63), Some(u64::MAX)])),
         Arc::new(Date32Array::from(vec![None, Some(i32::MIN), Some(-1), Some(0), Some(i32::MAX)])),
         Arc::new(times.with_timezone("+00:00")),
+        Arc::new(TimestampNanosecondArray::from(nanoseconds.to_vec())),
         Arc::new(Float64Array::from(vec![
             None,
             Some(f64::NEG_INFINITY),
@@ -54,6 +73,7 @@ fn rising() -> Vec<ArrayRef> {
             Some(b"\0\x01"),
         ])),
         lists(&[None, Some(&[]), Some(&[None]), Some(&[None, None]), Some(&[Some(1)])]),
+        lists_of_lists(&[None, Some(&[]), Some(&[None]), Some(&[Some(&[""])]), Some(&[Some(&["\0"]), None])]),
     ]
 }
 
@@ -130,13 +150,37 @@ fn what_cannot_be_a_row_is_refused() {
     }
 }
 
+#[test]
+fn what_no_value_is_written_as_is_damaged() {
+    let numbers = DataType::new_list(DataType::UInt8, true);
+    let damaged: [(DataType, &[u8]); 9] = [
+        (DataType::Null, &[1]),
+        (DataType::UInt8, &[2, 7]),
+        (DataType::Boolean, &[1, 2]),
+        (DataType::Utf8, &[1, b'a', 0, 2]),
+        (DataType::Utf8, &[1, b'a', 0, 0]),
+        (DataType::Utf8, &[1, 0xC3, 0, 1]),
+        (DataType::Binary, &[3, b'a', 0, 1]),
+        (numbers.clone(), &[1, 2, 1, 7, 0]),
+        (numbers, &[1, 1, 2, 7, 0]),
+    ];
+    for (data_type, bytes) in damaged {
+        let decoded = RowCodec::new([data_type.clone()]).unwrap().decode([bytes]);
+        assert_eq!(decoded, Err(Damaged), "{data_type} {bytes:?}");
+    }
+}
+
 proptest! {
     #[test]
-    fn any_bytes_are_a_row_or_damaged(bytes in prop::collection::vec(0u8..4, 0..40)) {
-        let codec = RowCodec::new(rising().iter().rev().map(|array| array.data_type().clone())).unwrap();
-        if let Ok(columns) = codec.decode([&bytes[..]]) {
-            let again = codec.encode(&columns, 1);
-            prop_assert_eq!(again.row(0), &bytes[..]);
+    fn any_bytes_are_a_row_or_damaged(bytes in prop::collection::vec(prop_oneof![0u8..4, Just(0xFF)], 0..12)) {
+        // Of doubles some bits are never written: other ones are the same number.
+        let types = rising().into_iter().map(|array| array.data_type().clone());
+        for data_type in types.filter(|data_type| *data_type != DataType::Float64) {
+            let codec = RowCodec::new([data_type]).unwrap();
+            if let Ok(columns) = codec.decode([&bytes[..]]) {
+                let again = codec.encode(&columns, 1);
+                prop_assert_eq!(again.row(0), &bytes[..]);
+            }
         }
     }
 

@@ -151,7 +151,7 @@ impl Aggregate {
                 given.add(group.key(), before, -1, stamp, failures);
                 given.add(group.key(), after, 1, stamp, failures);
             }
-            if group.rows == 0 && self.width > 0 {
+            if group.rows == 0 {
                 self.groups.remove(number);
             }
         }

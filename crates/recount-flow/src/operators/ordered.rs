@@ -106,3 +106,29 @@ impl Ordered {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_rows() {
+        let mut ordered = Ordered::default();
+        let mut change = |row: &[u8], weight| {
+            ordered.change(b"key", row, weight);
+            ordered.bytes()
+        };
+        let rows = [b"a row that is as long".as_slice(), b"another"];
+        let bytes = rows.map(|row| size_of::<(Place, i64)>() + 3 + row.len());
+        assert_eq!(change(rows[0], 1), bytes[0]);
+        assert_eq!(change(rows[1], -1), bytes[0] + bytes[1]);
+        assert_eq!(change(rows[1], 3), bytes[0] + bytes[1]);
+        assert_eq!(change(rows[0], -1), bytes[1]);
+        assert_eq!(
+            ordered.iter().map(|(place, count)| (&*place.row, count)).collect::<Vec<_>>(),
+            [(rows[1], 2)]
+        );
+        ordered.change(b"key", rows[1], -2);
+        assert!(ordered.is_empty() && ordered.bytes() == 0);
+    }
+}

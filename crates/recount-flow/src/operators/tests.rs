@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray, cast::AsArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, Decimal256Array, Float64Array, Int64Array, StringArray,
+    cast::AsArray,
 };
 use arrow_schema::{DataType, Field};
 use expect_test::{Expect, expect};
@@ -16,6 +17,12 @@ use crate::codec::Order;
 use crate::delta::Delta;
 use crate::expr::Expr;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+
+mod joins;
+mod kept;
+mod law;
+mod naive;
+mod windows;
 
 /// A row: two columns, its weight, its stamp.
 type Row = (Option<i64>, i64, i64, u64);
@@ -33,6 +40,11 @@ fn step(operator: &mut dyn Operator, inputs: &[&[Row]], stamp: u64, ends: bool) 
     let mut out = Out::default();
     let inputs = inputs.iter().map(|rows| delta(rows)).collect();
     operator.step(inputs, Epoch { stamp, ends, part_bytes: None }, &mut out).unwrap();
+    given(out)
+}
+
+/// What was given, a line each.
+fn given(out: Out) -> String {
     let mut lines = Vec::new();
     for delta in out.rows {
         for row in 0..delta.len() {
@@ -54,11 +66,16 @@ fn shown(column: &ArrayRef, row: usize) -> String {
     }
     match column.data_type() {
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+        DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
+        DataType::LargeUtf8 => column.as_string::<i64>().value(row).to_owned(),
         DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<arrow_array::types::UInt64Type>().value(row).to_string(),
         DataType::Float64 => column.as_primitive::<arrow_array::types::Float64Type>().value(row).to_string(),
         DataType::Decimal128(..) => {
             column.as_primitive::<arrow_array::types::Decimal128Type>().value(row).to_string()
+        }
+        DataType::Decimal256(..) => {
+            column.as_primitive::<arrow_array::types::Decimal256Type>().value(row).to_string()
         }
         DataType::List(_) => {
             let list = column.as_list::<i32>().value(row);
@@ -106,6 +123,14 @@ fn check(shown: String, expected: Expect) {
 }
 
 const PAIR: [DataType; 2] = [DataType::Int64, DataType::Int64];
+
+const JOINS: [JoinKind; 6] =
+    [JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full, JoinKind::Semi, JoinKind::Anti];
+
+/// The first columns are equal.
+fn on() -> On {
+    On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None }
+}
 
 #[test]
 fn rows_that_cannot_be_computed_fail_and_others_go_on() {
@@ -225,7 +250,7 @@ fn functions_of_an_order() {
         3 -1 9 7 9,6,7,7
         3 +1 - - -"#]],
     );
-    assert!(all.bytes() > 0);
+    assert_eq!(all.bytes(), 0);
 }
 
 #[test]
@@ -315,7 +340,9 @@ fn sums_are_checked_when_they_are_given() {
     let mut sums = Aggregate::new(types, 0, calls).unwrap();
     let mut shown = Vec::new();
     for (stamp, (values, weight)) in
-        [(&[999][..], 1), (&[1], 1), (&[-5], 1), (&[999, 1, -5], -1)].into_iter().enumerate()
+        [(&[999][..], 1), (&[1], 1), (&[-5], 1), (&[999, 1, -5], -1), (&[-999], 1), (&[-1], 1)]
+            .into_iter()
+            .enumerate()
     {
         let mut out = Out::default();
         let stamp = stamp as u64 + 1;
@@ -325,18 +352,7 @@ fn sums_are_checked_when_they_are_given() {
             &mut out,
         )
         .unwrap();
-        for delta in &out.rows {
-            for row in 0..delta.len() {
-                let values: Vec<String> =
-                    delta.columns.iter().map(|column| super::tests::shown(column, row)).collect();
-                shown.push(format!("{stamp} {:+} {}", delta.weights[row], values.join(" ")));
-            }
-        }
-        shown.extend(
-            out.failures
-                .iter()
-                .map(|failure| format!("{stamp} {:+} fails: {}", failure.weight, failure.reason)),
-        );
+        shown.push(given(out));
     }
     check(
         shown.join("\n"),
@@ -347,158 +363,12 @@ fn sums_are_checked_when_they_are_given() {
         3 +1 995 124.375
         3 -1 fails: a sum has more than 3 digits
         4 -1 995 124.375
-        4 +1 - -"#]],
+        4 +1 - -
+        5 -1 - -
+        5 +1 -999 -124.875
+        6 -1 -999 -124.875
+        6 +1 fails: a sum has more than 3 digits"#]],
     );
-}
-
-const JOINS: [JoinKind; 6] =
-    [JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full, JoinKind::Semi, JoinKind::Anti];
-
-/// The first columns are equal.
-fn on() -> On {
-    On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None }
-}
-
-#[test]
-fn rows_join_append_by_append() {
-    let left: &[Row] = &[(Some(1), 10, 1, 1), (None, 11, 1, 1), (Some(2), 12, 2, 3)];
-    let right: &[Row] = &[(Some(1), 20, 1, 2), (Some(2), 21, 1, 2), (None, 22, 1, 2), (Some(1), 20, -1, 4)];
-    let mut all = String::new();
-    for kind in JOINS {
-        let mut join = Join::new(kind, on(), [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
-        all += &format!("{kind:?}\n{}\n", step(&mut join, &[left, right], 4, true));
-        all += &format!(
-            "then\n{}\n",
-            step(&mut join, &[&[(Some(2), 12, -2, 5)], &[(Some(2), 21, -1, 5)]], 5, true)
-        );
-    }
-    check(
-        all,
-        expect![[r#"
-        Inner
-        3 +2 2 12 2 21
-        2 +1 1 10 1 20
-        4 -1 1 10 1 20
-        then
-        5 -2 2 12 2 21
-        Left
-        3 +2 2 12 2 21
-        2 +1 1 10 1 20
-        4 -1 1 10 1 20
-        1 +1 1 10 - -
-        1 +1 - 11 - -
-        2 -1 1 10 - -
-        4 +1 1 10 - -
-        then
-        5 -2 2 12 2 21
-        Right
-        3 +2 2 12 2 21
-        2 +1 1 10 1 20
-        4 -1 1 10 1 20
-        2 +1 - - 2 21
-        2 +1 - - - 22
-        3 -1 - - 2 21
-        then
-        5 -2 2 12 2 21
-        5 +1 - - 2 21
-        5 -1 - - 2 21
-        Full
-        3 +2 2 12 2 21
-        2 +1 1 10 1 20
-        4 -1 1 10 1 20
-        1 +1 1 10 - -
-        1 +1 - 11 - -
-        2 -1 1 10 - -
-        4 +1 1 10 - -
-        2 +1 - - 2 21
-        2 +1 - - - 22
-        3 -1 - - 2 21
-        then
-        5 -2 2 12 2 21
-        5 +1 - - 2 21
-        5 -1 - - 2 21
-        Semi
-        2 +1 1 10
-        3 +2 2 12
-        4 -1 1 10
-        then
-        5 -2 2 12
-        Anti
-        1 +1 1 10
-        1 +1 - 11
-        2 -1 1 10
-        4 +1 1 10
-        then
-
-    "#]],
-    );
-}
-
-/// A step that would make too much at once: rows of a key that many others have. Of one append it comes in parts; several appends have to
-/// be taken one by one.
-#[test]
-fn joins_of_many_rows_come_in_parts() {
-    let left: Vec<Row> = (0..20).map(|number| (Some(number % 3), number, 1, 7)).collect();
-    let right: Vec<Row> = (0..30).map(|number| (Some(number % 4), number, 1, 7)).collect();
-    for kind in JOINS {
-        let mut given = Vec::new();
-        for part_bytes in [None, Some(0), Some(1000)] {
-            let mut join = Join::new(kind, on(), [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
-            let epoch = Epoch { stamp: 7, ends: true, part_bytes };
-            let (mut out, mut parts) = (Out::default(), 1);
-            join.step(vec![delta(&left), delta(&right)], epoch, &mut out).unwrap();
-            while std::mem::take(&mut out.more) {
-                join.go_on(epoch, &mut out).unwrap();
-                parts += 1;
-            }
-            // What remains is the same as well.
-            let after = step(&mut join, &[&[], &[(Some(0), 0, -1, 8), (Some(2), 77, 1, 8)]], 8, true);
-            let mut rows: std::collections::BTreeMap<String, i64> = Default::default();
-            for (number, delta) in out.rows.iter().enumerate() {
-                assert!(part_bytes != Some(0) || delta.len() <= 30, "part {number} has {}", delta.len());
-                for row in 0..delta.len() {
-                    let values: Vec<String> = delta.columns.iter().map(|column| shown(column, row)).collect();
-                    *rows.entry(values.join(" ")).or_default() += delta.weights[row];
-                }
-            }
-            rows.retain(|_, weight| *weight != 0);
-            assert_eq!(parts > 1, part_bytes.is_some());
-            given.push((rows, after));
-        }
-        assert_eq!(given[0], given[1], "{kind:?}");
-        assert_eq!(given[0], given[2], "{kind:?}");
-    }
-    let many = |stamp| (0..1000).map(move |number| (Some(1), number, 1, stamp)).collect::<Vec<Row>>();
-    let mut join = Join::new(JoinKind::Inner, on(), [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
-    let epoch = Epoch { stamp: 2, ends: true, part_bytes: None };
-    let stepped = join.step(vec![delta(&many(1)), delta(&many(2))], epoch, &mut Out::default());
-    assert_eq!(stepped, Err(FlowError::TooLarge));
-}
-
-#[test]
-fn pairs_for_which_the_condition_cannot_be_computed_fail() {
-    // The second column is the left one's.
-    let condition: Option<Arc<dyn Expr>> = Some(Arc::new(IsAboveZero(Of(odd))));
-    let on = On { keys: [vec![], vec![]], nulls_are_equal: false, condition };
-    let mut join = Join::new(JoinKind::Left, on, [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
-    let left: &[Row] = &[(Some(1), 1, 1, 1), (Some(2), 2, 1, 1), (Some(5), 5, 1, 1)];
-    check(
-        step(&mut join, &[left, &[(None, 0, 1, 2)]], 2, true),
-        expect![[r#"
-        2 +1 5 5 - 0
-        1 +1 1 1 - -
-        1 +1 2 2 - -
-        1 +1 5 5 - -
-        2 -1 5 5 - -
-        2 +1 fails: 2 is even"#]],
-    );
-}
-
-#[test]
-fn nulls_join_where_they_are_equal() {
-    let on = On { keys: [vec![0], vec![0]], nulls_are_equal: true, condition: None };
-    let mut join = Join::new(JoinKind::Inner, on, [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
-    check(step(&mut join, &[&[(None, 1, 1, 1)], &[(None, 2, 3, 1)]], 1, true), expect!["1 +3 - 1 - 2"]);
 }
 
 #[test]
@@ -527,52 +397,6 @@ fn the_first_rows_of_an_order() {
         4 +1 5 1"#]],
     );
     assert!(top.bytes() > 0);
-}
-
-#[test]
-fn partitions_are_computed_again_where_they_change() {
-    let function = |kind, result| WindowFunction { kind, result };
-    let sum = Call { filter: None, ..call(Function::Count, Some(1), DataType::Int64) };
-    let functions = vec![
-        function(WindowKind::RowNumber, DataType::UInt64),
-        function(WindowKind::Rank, DataType::UInt64),
-        function(WindowKind::DenseRank, DataType::Int64),
-        function(WindowKind::Lag(1, 1, [0].into()), DataType::Int64),
-        function(WindowKind::Lag(1, -1, [0].into()), DataType::Int64),
-        function(WindowKind::First(1), DataType::Int64),
-        function(WindowKind::Last(1, Frame::Range), DataType::Int64),
-        function(WindowKind::Aggregate(sum.clone(), Frame::Rows), DataType::Int64),
-        function(WindowKind::Aggregate(sum.clone(), Frame::Range), DataType::Int64),
-        function(WindowKind::Aggregate(sum, Frame::Whole), DataType::Int64),
-    ];
-    let mut window = Window::new(PAIR.to_vec(), vec![], vec![(0, Order::default())], functions).unwrap();
-    let mut given = |rows: &[Row], stamp| step(&mut window, &[rows], stamp, true);
-    check(
-        given(&[(Some(1), 5, 1, 1), (Some(1), 7, 1, 1), (Some(2), 6, 1, 1)], 1),
-        expect![[r#"
-        1 +1 1 5 1 1 1 - 7 5 7 1 2 3
-        1 +1 1 7 2 1 1 5 6 5 7 2 2 3
-        1 +1 2 6 3 3 2 7 - 5 6 3 3 3"#]],
-    );
-    check(
-        given(&[(Some(1), 6, 1, 2), (Some(2), 6, -1, 3)], 3),
-        expect![[r#"
-        2 +1 1 5 1 1 1 - 6 5 7 1 3 4
-        2 -1 1 5 1 1 1 - 7 5 7 1 2 3
-        2 +1 1 6 2 1 1 5 7 5 7 2 3 4
-        2 -1 1 7 2 1 1 5 6 5 7 2 2 3
-        2 +1 1 7 3 1 1 6 6 5 7 3 3 4
-        2 -1 2 6 3 3 2 7 - 5 6 3 3 3
-        2 +1 2 6 4 4 2 7 - 5 6 4 4 4
-        3 +1 1 5 1 1 1 - 6 5 7 1 3 3
-        3 -1 1 5 1 1 1 - 6 5 7 1 3 4
-        3 +1 1 6 2 1 1 5 7 5 7 2 3 3
-        3 -1 1 6 2 1 1 5 7 5 7 2 3 4
-        3 +1 1 7 3 1 1 6 - 5 7 3 3 3
-        3 -1 1 7 3 1 1 6 6 5 7 3 3 4
-        3 -1 2 6 4 4 2 7 - 5 6 4 4 4"#]],
-    );
-    assert!(window.bytes() > 0);
 }
 
 #[test]

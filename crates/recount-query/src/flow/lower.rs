@@ -324,7 +324,10 @@ impl Lowering<'_> {
                 LogicalPlan::SubqueryAlias(alias) => &alias.input,
                 LogicalPlan::Sort(Sort { expr, input, fetch: None }) => break (expr, input),
                 _ => {
-                    return Err(instead("LIMIT without ORDER BY", "say by ORDER BY which rows are the first"));
+                    return Err(instead(
+                        "LIMIT without ORDER BY",
+                        "say by ORDER BY which rows are the first",
+                    ));
                 }
             };
         };

@@ -247,7 +247,7 @@ impl Call {
             Kept::Truths(_, no) if self.function == Function::BoolAnd => Value::Boolean(*no == 0),
             Kept::Truths(yes, _) => Value::Boolean(*yes > 0),
             Kept::Values(values) => {
-                let mut there = values.iter().filter(|(_, count)| **count > 0).map(|(value, _)| value);
+                let mut there = values.keys();
                 let value = if self.function == Function::Min { there.next() } else { there.next_back() };
                 value.map_or(Value::Null, |value| Value::Bytes(value.clone()))
             }
@@ -385,4 +385,24 @@ fn count(values: &mut Values, bytes: Option<&Rows>, row: usize, weight: i64) -> 
 fn bytes_of(values: &Values) -> usize {
     values.len()
         * (size_of::<(Box<[u8]>, i64)>() * 2 + values.first_key_value().map_or(0, |(key, _)| key.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_what_is_kept() {
+        assert_eq!(Kept::Count(1).heap_bytes(), 0);
+        // The digits of a sum of doubles, the numbers of a variance.
+        let doubles = Kept::Doubles(ExactSum::new(), 0).heap_bytes();
+        assert!((544..700).contains(&doubles), "{doubles}");
+        let moments = Kept::Moments(Box::default(), 0).heap_bytes();
+        assert!((size_of::<Moments>() + 1..200).contains(&moments), "{moments}");
+        let three = || (1..4u8).map(|value| ([value; 100].into(), 1)).collect::<Values>();
+        let values = Kept::Values(three()).heap_bytes();
+        assert_eq!(values, 3 * (2 * size_of::<(Box<[u8]>, i64)>() + 100));
+        let distinct = Kept::Distinct(three(), Box::new(Kept::Values(three()))).heap_bytes();
+        assert_eq!(distinct, 2 * values + size_of::<Kept>());
+    }
 }

@@ -99,7 +99,7 @@ impl ExactSum {
     /// Of digits that are carried, and not negative.
     fn magnitude(&self) -> f64 {
         let Some(top) = self.digits.iter().rposition(|digit| *digit != 0) else { return 0.0 };
-        // The highest digits: 96 bits or more. Below, only whether there is anything matters.
+        // The highest digits: more than 64 bits. Below, only whether there is anything matters.
         let mut high = self.digits[top] as u128;
         let mut below = top;
         while below > 0 && high >> 64 == 0 {
@@ -112,33 +112,24 @@ impl ExactSum {
     }
 }
 
-/// An integer of up to 128 bits times a power of two, rounded once.
+/// An integer times a power of two, rounded once: of more than 64 bits, or a count of the lowest one.
 fn scaled(value: u128, exponent: i32) -> f64 {
     let bits = 128 - value.leading_zeros() as i32;
     // The lowest bit that a double of that size has.
     let lowest = (exponent + bits - 53).max(LOWEST);
-    let drop = lowest - exponent;
-    let rounded = if drop <= 0 {
-        value
-    } else {
-        let half = 1u128 << (drop - 1);
-        let kept = value >> drop;
-        let rest = value & ((half << 1) - 1);
-        kept + u128::from(rest > half || rest == half && kept & 1 == 1)
+    let rounded = match lowest - exponent {
+        0 => value,
+        drop => {
+            let half = 1u128 << (drop - 1);
+            let kept = value >> drop;
+            let rest = value & ((half << 1) - 1);
+            kept + u128::from(rest > half || rest == half && kept & 1 == 1)
+        }
     };
-    let exponent = if drop <= 0 { exponent } else { lowest };
-    // Both factors are exact, and so is the product, unless it is beyond all doubles.
-    let mut value = rounded as f64;
-    let mut exponent = exponent;
-    while exponent > 1000 {
-        value *= 2f64.powi(1000);
-        exponent -= 1000;
-    }
-    while exponent < -1000 {
-        value *= 2f64.powi(-1000);
-        exponent += 1000;
-    }
-    value * 2f64.powi(exponent)
+    // All factors are exact, and so are the products, unless they are beyond all doubles. The lowest power of two is no reciprocal of one:
+    // so there are two factors.
+    let first = lowest / 2;
+    rounded as f64 * 2f64.powi(first) * 2f64.powi(lowest - first)
 }
 
 /// A double as an integer and the place of its lowest bit.
@@ -171,6 +162,7 @@ mod tests {
         assert_eq!(sum(&[(5e-324, 3), (5e-324, -1)]), 1e-323);
         assert_eq!(sum(&[(f64::INFINITY, 1), (1.0, 1)]), f64::INFINITY);
         assert_eq!(sum(&[(f64::INFINITY, 1), (f64::INFINITY, -1), (1.0, 1)]), 1.0);
+        assert_eq!(sum(&[(f64::NEG_INFINITY, 1), (1.0, 1)]), f64::NEG_INFINITY);
         assert!(sum(&[(f64::INFINITY, 1), (f64::NEG_INFINITY, 1)]).is_nan());
         assert!(sum(&[(f64::NAN, 1)]).is_nan());
         assert_eq!(sum(&[(-0.0, 1)]).to_bits(), 0.0f64.to_bits());
@@ -186,40 +178,60 @@ mod tests {
         assert_eq!(sum(&[(1.0, 1), (ulp / 2.0, 1), (5e-324, 1)]), 1.0 + ulp);
         assert_eq!(sum(&[(1.0, 1), (ulp / 2.0, 1), (5e-324, -1)]), 1.0);
         assert_eq!(sum(&[(-1.0, 1), (-ulp / 2.0, 1), (-5e-324, 1)]), -1.0 - ulp);
+        // The lowest bit of what is looked at, and something below.
+        let lowest = 2f64.powi(-82);
+        assert_eq!(sum(&[(1.0, 1), (ulp / 2.0, 1), (lowest, 1), (5e-324, 1)]), 1.0 + ulp);
     }
 
     #[test]
     fn many_terms_are_carried() {
         let mut sum = ExactSum::new();
-        for _ in 0..TERMS_UNCARRIED + 5 {
+        let terms = (1 << 20) + 5;
+        for _ in 0..terms {
             sum.add(f64::from(u32::MAX), 1);
         }
-        assert_eq!(sum.value(), f64::from(u32::MAX) * f64::from(TERMS_UNCARRIED + 5));
+        assert_eq!((sum.value(), sum.uncarried), (f64::from(u32::MAX) * f64::from(terms), 5));
+    }
+
+    /// Of all kinds: any, those around 1, and those around the least.
+    fn double() -> impl Strategy<Value = f64> {
+        let bits = |exponents: std::ops::Range<u64>| {
+            (any::<bool>(), exponents, any::<u64>()).prop_map(|(sign, exponent, fraction)| {
+                f64::from_bits(u64::from(sign) << 63 | exponent << 52 | fraction >> 12)
+            })
+        };
+        prop_oneof![
+            bits(0..2047),
+            bits(970..1100),
+            bits(0..60),
+            Just(f64::MAX),
+            (-9i8..9).prop_map(f64::from)
+        ]
     }
 
     proptest! {
         #[test]
         fn sums_are_those_of_integers(
-            terms in prop::collection::vec((any::<i64>(), -60i32..60, -9i64..9), 0..12),
+            terms in prop::collection::vec((double(), prop_oneof![any::<i64>(), -9i64..9]), 0..12),
             order in any::<prop::sample::Index>(),
         ) {
-            let terms: Vec<(f64, i64)> =
-                terms.iter().map(|&(value, power, times)| (value as f64 * 2f64.powi(power), times)).collect();
             let mut turned = terms.clone();
             if !terms.is_empty() {
                 turned.rotate_left(order.index(terms.len()));
             }
             prop_assert_eq!(sum(&terms).to_bits(), sum(&turned).to_bits());
-            // In counts of 2⁻¹²⁰ every term is an integer.
-            let exact: BigInt = terms.iter().map(|(value, times)| {
-                let (mantissa, place) = parts(*value);
-                let shift = place as i32 + LOWEST + 120;
-                let scaled = if shift >= 0 { BigInt::from(mantissa) << shift } else { BigInt::from(mantissa) >> -shift };
-                scaled * times
+            // In counts of 2⁻¹⁰⁷⁴ every double is an integer; in decimal digits it is that times 5¹⁰⁷⁴.
+            let exact: BigInt = terms.iter().map(|&(value, times)| {
+                let (bits, sign) = (value.to_bits(), if value < 0.0 { -1 } else { 1 });
+                let (exponent, fraction) = (bits << 1 >> 53, bits << 12 >> 12);
+                let count = match exponent {
+                    0 => BigInt::from(fraction),
+                    _ => BigInt::from(fraction + (1 << 52)) << (exponent - 1),
+                };
+                count * times * sign
             }).sum();
-            let text = exact.to_string();
-            let expected: f64 = text.parse::<f64>().unwrap() * 2f64.powi(-120);
-            prop_assert_eq!(sum(&terms), expected);
+            let text = format!("{}e-1074", exact * BigInt::from(5).pow(1074));
+            prop_assert_eq!(sum(&terms), text.parse::<f64>().unwrap());
         }
     }
 }

@@ -43,21 +43,17 @@ impl Ordered {
         }
     }
 
-    fn there(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values().filter(|entry| entry.count > 0)
-    }
-
     /// All values in their order, each as often as it is there.
     fn all(&self) -> impl Iterator<Item = &[u8]> {
-        self.there().flat_map(|entry| (0..entry.count).map(|_| &*entry.value))
+        self.entries.values().flat_map(|entry| (0..entry.count).map(|_| &*entry.value))
     }
 
     pub(super) fn first(&self) -> Value {
-        self.there().next().map_or(Value::Null, |entry| Value::Bytes(entry.value.clone()))
+        self.entries.first_key_value().map_or(Value::Null, |(_, entry)| Value::Bytes(entry.value.clone()))
     }
 
     pub(super) fn last(&self) -> Value {
-        self.there().next_back().map_or(Value::Null, |entry| Value::Bytes(entry.value.clone()))
+        self.entries.last_key_value().map_or(Value::Null, |(_, entry)| Value::Bytes(entry.value.clone()))
     }
 
     /// Forgets all but the first.
@@ -112,5 +108,27 @@ impl Ordered {
     /// About the memory on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.entries.len() * size_of::<(Box<[u8]>, Entry)>() + self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_entries() {
+        let (mut places, mut values) = (Rows::default(), Rows::default());
+        for number in 0..2u8 {
+            places.push(&[number; 20]);
+            values.push(&[number; 3]);
+        }
+        let mut ordered = Ordered::default();
+        let mut take = |row, weight| {
+            ordered.take(&places, &values, row, weight);
+            ordered.heap_bytes()
+        };
+        let one = size_of::<(Box<[u8]>, Entry)>() + 23;
+        assert_eq!([take(0, 2), take(1, 1), take(0, -1), take(1, -1)], [one, 2 * one, 2 * one, one]);
+        assert_eq!(take(0, -1), 0);
     }
 }

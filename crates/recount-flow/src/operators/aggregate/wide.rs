@@ -64,6 +64,7 @@ fn limbs(value: i256) -> [u64; LIMBS - 1] {
 
 #[cfg(test)]
 mod tests {
+    use num_bigint::BigInt;
     use proptest::prelude::*;
 
     use super::*;
@@ -86,6 +87,10 @@ mod tests {
         assert_eq!(sum, Wide::default());
     }
 
+    fn of_bytes(bytes: &[u8]) -> BigInt {
+        BigInt::from_signed_bytes_le(bytes)
+    }
+
     proptest! {
         /// Narrow numbers are added as wide ones are.
         #[test]
@@ -99,11 +104,22 @@ mod tests {
         }
 
         #[test]
-        fn sums_are_those_of_integers(terms in prop::collection::vec((any::<i64>(), -1000i64..1000), 0..20)) {
+        fn sums_are_those_of_integers(
+            terms in prop::collection::vec((any::<(u128, i128)>(), any::<bool>(), any::<i64>()), 0..20),
+        ) {
+            // 2⁶³ numbers at most.
+            let terms = terms.into_iter().map(|(value, is_small, times)| (value, is_small, times / 20));
             let mut sum = Wide::default();
-            terms.iter().for_each(|(value, times)| sum.add(i256::from(*value), *times));
-            let expected: i128 = terms.iter().map(|(value, times)| i128::from(*value) * i128::from(*times)).sum();
-            prop_assert_eq!(sum.value(), Some(i256::from_i128(expected)));
+            let mut expected = BigInt::ZERO;
+            for ((low, high), is_small, times) in terms {
+                let value = if is_small { i256::from_i128(high) } else { i256::from_parts(low, high) };
+                sum.add(value, times);
+                expected += of_bytes(&value.to_le_bytes()) * times;
+                let bytes: Vec<u8> = sum.0.iter().flat_map(|limb| limb.to_le_bytes()).collect();
+                prop_assert_eq!(of_bytes(&bytes), expected.clone());
+                let fits = of_bytes(&i256::MIN.to_le_bytes()) <= expected && expected <= of_bytes(&i256::MAX.to_le_bytes());
+                prop_assert_eq!(sum.value().map(|sum| of_bytes(&sum.to_le_bytes())), fits.then(|| expected.clone()));
+            }
         }
     }
 }

@@ -86,29 +86,51 @@ impl Group {
 mod tests {
     use super::*;
 
-    #[test]
-    fn few_and_many_rows() {
+    fn row(number: usize) -> Vec<u8> {
+        format!("{number:04}").into_bytes()
+    }
+
+    /// A group of so many rows, which came from the last one to the first.
+    fn group(count: usize) -> Group {
         let mut group = Group::default();
-        let row = |number: usize| format!("{number:04}").into_bytes();
-        for number in (0..2 * FEW_MAX).rev() {
+        for number in (0..count).rev() {
             group.of(&row(number)).weight += 1;
             group.of(&row(number)).partners = number as i64;
         }
-        let all: Vec<(Vec<u8>, i64)> =
-            group.iter().map(|(row, known)| (row.to_vec(), known.partners)).collect();
-        let expected: Vec<(Vec<u8>, i64)> =
-            (0..2 * FEW_MAX).map(|number| (row(number), number as i64)).collect();
-        assert_eq!(all, expected);
-        assert_eq!(group.heap_bytes(), 2 * FEW_MAX * (size_of::<(Box<[u8]>, Known)>() + 4));
-        for number in 0..2 * FEW_MAX {
-            group.forget(&row(number));
-            assert_eq!(group.iter().count(), 2 * FEW_MAX - number, "it weighs something");
-            group.of(&row(number)).weight -= 1;
-            group.forget(&row(number));
+        group
+    }
+
+    fn bytes(count: usize) -> usize {
+        count * (size_of::<(Box<[u8]>, Known)>() + 4)
+    }
+
+    #[test]
+    fn few_and_many_rows() {
+        for count in [3, FEW_MAX, FEW_MAX + 1, 2 * FEW_MAX] {
+            let mut group = group(count);
+            let all: Vec<(Vec<u8>, i64)> =
+                group.iter().map(|(row, known)| (row.to_vec(), known.partners)).collect();
+            let expected: Vec<(Vec<u8>, i64)> =
+                (0..count).map(|number| (row(number), number as i64)).collect();
+            assert_eq!(all, expected);
+            for number in 0..count {
+                group.forget(&row(number));
+                group.forget(b"unknown");
+                let left = count - number;
+                assert_eq!((group.iter().count(), group.len()), (left, left), "it weighs something");
+                assert_eq!((group.heap_bytes(), group.is_empty()), (bytes(left), false));
+                group.of(&row(number)).weight -= 1;
+                group.forget(&row(number));
+            }
+            assert_eq!((group.is_empty(), group.heap_bytes()), (true, 0));
+            group.of(b"again").weight += 1;
+            assert_eq!(group.iter().map(|(row, _)| row).collect::<Vec<_>>(), [b"again"]);
         }
-        assert!(group.is_empty());
-        assert_eq!(group.heap_bytes(), 0);
-        group.of(b"again").weight += 1;
-        assert_eq!(group.iter().map(|(row, _)| row).collect::<Vec<_>>(), [b"again"]);
+    }
+
+    #[test]
+    fn many_rows_are_in_a_tree() {
+        let sizes = |count| (group(count).few.len(), group(count).many.len());
+        assert_eq!((sizes(FEW_MAX), sizes(FEW_MAX + 1)), ((64, 0), (0, 65)));
     }
 }
