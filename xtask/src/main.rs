@@ -17,6 +17,7 @@ mod real;
 mod rigs;
 mod run;
 mod sim;
+mod slt;
 mod test;
 mod tidy;
 mod written;
@@ -54,6 +55,8 @@ enum Task {
     Bench(bench::Arguments),
     /// A real bank's transactions, held against the bank's own figures
     Real(real::Arguments),
+    /// Queries that DataFusion publishes with their answers, ad hoc and as views over data that comes in epochs (curl, tar, crates.io, GitHub)
+    Slt(slt::Arguments),
     /// The real kernel: kill, EIO and ENOSPC at every call; failing disk; power cuts; full disk (root)
     Rigs(rigs::Arguments),
     /// Requests made from the OpenAPI description, valid and not, to a running server (Python 3, pip)
@@ -92,6 +95,7 @@ fn dispatch() -> anyhow::Result<()> {
         Some(Task::Nexmark(arguments)) => nexmark::run(&arguments),
         Some(Task::Bench(arguments)) => bench::run(&arguments),
         Some(Task::Real(arguments)) => real::run(&arguments),
+        Some(Task::Slt(arguments)) => slt::run(&arguments),
         Some(Task::Rigs(arguments)) => rigs::run(&arguments),
         Some(Task::Api(arguments)) => api::run(&arguments),
         Some(Task::Fuzz(arguments)) => fuzz::run(&arguments),

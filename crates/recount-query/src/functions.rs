@@ -27,6 +27,7 @@ mod widen;
 mod window_starts;
 
 pub(crate) use deviation::deviation;
+pub(crate) use exact::{constant_as_double, is_decimal};
 pub(crate) use round::quotients_under_round;
 pub(crate) use window_starts::WINDOW_STARTS;
 
@@ -116,6 +117,6 @@ impl ExprPlanner for Operators {
     }
 }
 
-fn is_float(data_type: &DataType) -> bool {
+pub(crate) fn is_float(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Float16 | DataType::Float32 | DataType::Float64)
 }

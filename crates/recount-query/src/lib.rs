@@ -38,6 +38,7 @@ mod functions;
 mod insert;
 mod kept;
 mod left_out;
+mod mixed;
 mod moment;
 mod names;
 mod narrow;

@@ -33,6 +33,7 @@ use crate::arrays::{UTC, timestamptz};
 use crate::constants::ForgetConstants;
 use crate::depth;
 use crate::functions::{self, Operators};
+use crate::mixed;
 use crate::push_down::PushDownWithCare;
 
 /// Rows in a batch.
@@ -106,13 +107,14 @@ impl Planner<'_> {
     /// The plan of a query.
     pub(crate) fn query(&self, mut query: Query) -> Result<LogicalPlan> {
         functions::quotients_under_round(&mut query);
+        mixed::doubles_in_values(&mut query);
         let planner = SqlToRel::new_with_options(self, self.parser_options());
         let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)))?;
         let only_reads =
             SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         depth::check(&plan)?;
         only_reads.verify_plan(&plan)?;
-        Ok(plan)
+        mixed::unmixed(plan)
     }
 
     /// The value of a constant expression; `None` if it is not constant.

@@ -138,7 +138,8 @@ impl Join {
         }
         let rows = self.sides[side].rows.encode(&delta.columns, delta.len());
         let keys: Vec<ArrayRef> = self.on.keys[side].iter().map(|&key| delta.columns[key].clone()).collect();
-        let is_null = |row: usize| keys.iter().any(|key| key.is_null(row));
+        // An array of nothing but nulls does not say so of each.
+        let is_null = |row: usize| keys.iter().any(|key| key.is_null(row) || key.data_type().is_null());
         let has_key = (0..delta.len()).map(|row| self.on.nulls_are_equal || !is_null(row)).collect();
         let keys = self.sides[side].keys.encode(&keys, delta.len());
         Ok(Coming { delta, rows, keys, has_key })

@@ -247,8 +247,10 @@ impl Lowering<'_> {
         }
         let (left_input, left_keys) = self.keyed(&keys, left.schema(), from)?;
         let (right_input, right_keys) = self.keyed(&other_keys, right.schema(), other)?;
-        let (left_schema, right_schema) =
-            (with_keys(left.schema(), &keys)?, with_keys(right.schema(), &other_keys)?);
+        let (left_schema, right_schema) = (
+            with_keys(left.schema(), &keys, "_keys")?,
+            with_keys(right.schema(), &other_keys, "_other_keys")?,
+        );
         let both = left_schema.join(&right_schema)?;
         let condition = filter.as_ref().map(|filter| self.evaluated(filter, &both)).transpose()?;
         let nulls_are_equal = *null_equality == NullEquality::NullEqualsNull;
@@ -342,7 +344,7 @@ impl Lowering<'_> {
         let only_comes = self.only_comes(from);
         let sorted: Vec<Expr> = expr.iter().map(|sort| sort.expr.clone()).collect();
         let (from, places) = self.keyed(&sorted, schema, from)?;
-        let given = with_keys(schema, &sorted)?;
+        let given = with_keys(schema, &sorted, "_keys")?;
         let order = places.into_iter().zip(expr).map(|(place, sort)| (place, order_of(sort))).collect();
         let top = operators::Top::new(types(&given), order, skip as u64, fetch, only_comes);
         let top = self.add(top.map_err(|data_type| no_order(&data_type))?, vec![from]);
@@ -433,15 +435,14 @@ impl Lowering<'_> {
     }
 }
 
-/// The schema of an input with its computed keys behind its columns.
-fn with_keys(schema: &DFSchema, keys: &[Expr]) -> Result<DFSchema> {
+/// The schema of an input with its computed keys behind its columns. The sides of a join give them different qualifiers.
+fn with_keys(schema: &DFSchema, keys: &[Expr], qualifier: &'static str) -> Result<DFSchema> {
     let mut fields: Vec<_> =
         schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone())).collect();
     for key in keys.iter().filter(|key| column_of(key, schema).is_none()) {
         let (_, field) = key.to_field(schema)?;
         let name = format!("_key_{}", fields.len());
-        let qualifier = Some("_keys".into());
-        fields.push((qualifier, Arc::new(field.as_ref().clone().with_name(name))));
+        fields.push((Some(qualifier.into()), Arc::new(field.as_ref().clone().with_name(name))));
     }
     DFSchema::new_with_metadata(fields, Default::default())
 }
@@ -556,6 +557,11 @@ fn windowed(
                     _ => return Err(instead(&format!("{name} by NULL"), "write a number")),
                 },
                 Some(_) => return Err(instead(&format!("{name} by what is no number"), "write a number")),
+            };
+            // NULL has no type of its own: it is of the default's.
+            let column = match column.get_type(schema)?.is_null() {
+                true => &column.clone().cast_to(&result, schema)?,
+                false => column,
             };
             let data_type = column.get_type(schema)?;
             let none = match rest.get(1) {

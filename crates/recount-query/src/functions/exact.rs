@@ -16,7 +16,7 @@ const DIGITS_MAX: u8 = 76;
 /// Most digits of one in 128 bits.
 const DIGITS_MAX_128: u8 = 38;
 
-pub(super) fn is_decimal(data_type: &DataType) -> bool {
+pub(crate) fn is_decimal(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn literal(expr: Expr) -> Expr {
 }
 
 /// A decimal constant as the floating point number nearest to it; anything else as it is.
-pub(super) fn constant_as_double(expr: Expr) -> Expr {
+pub(crate) fn constant_as_double(expr: Expr) -> Expr {
     match &expr {
         Expr::Literal(ScalarValue::Decimal128(Some(value), _, scale), metadata) => {
             match format!("{value}e{}", -i32::from(*scale)).parse() {
