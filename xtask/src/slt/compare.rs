@@ -59,7 +59,7 @@ fn shown(value: &Value, type_name: &str) -> String {
             _ => text.trim_end_matches('\n').replace('\0', "\\0"),
         },
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| nested(item)).collect();
+            let items: Vec<String> = items.iter().map(nested).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(fields) => {

@@ -234,15 +234,13 @@ fn open(tokens: &[Token<'_>]) -> bool {
         } else if token.is("UNION") || token.is("SELECT") {
             ordered.pop();
             ordered.push(false);
-        } else if (token.is("LIMIT") || token.is("OFFSET") || token.is("FETCH"))
-            && !a_column
-            && ordered.last() == Some(&false)
-        {
-            return true;
-        } else if ["RANDOM", "UUID", "NOW", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME"]
-            .iter()
-            .any(|word| token.is(word))
-        {
+        }
+        let takes_some = ["LIMIT", "OFFSET", "FETCH"].iter().any(|word| token.is(word));
+        let differs_each_time =
+            ["RANDOM", "UUID", "NOW", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME"]
+                .iter()
+                .any(|word| token.is(word));
+        if differs_each_time || takes_some && !a_column && ordered.last() == Some(&false) {
             return true;
         }
     }
