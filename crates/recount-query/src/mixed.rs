@@ -157,7 +157,7 @@ fn with_double(input: &LogicalPlan, column: usize) -> Result<LogicalPlan> {
 
 fn mixed(expr: &Expr) -> DataFusionError {
     DataFusionError::Plan(format!(
-        "{expr} beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other"
+        "a DOUBLE and a DECIMAL at {expr}: neither becomes the other by itself, CAST one of them to the type of the other"
     ))
 }
 

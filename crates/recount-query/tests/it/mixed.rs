@@ -38,14 +38,14 @@ fn a_double_keeps_its_digits_beside_constants() {
         true | false | false
         false | false | false
         false | false | false
-        > SELECT x FROM d UNION ALL SELECT 0.5 UNION ALL SELECT -1
+        > SELECT x FROM d UNION ALL SELECT 0.5 UNION ALL SELECT -1 ORDER BY 1
         x
-        0.5
+        -2.0
         -1.0
+        1e-20
+        0.5
         0.9294097332465232
         1.5
-        -2.0
-        1e-20
         > SELECT * FROM (VALUES (CAST('1e30' AS DOUBLE), 1), (0.1, 2.5), (-3, 4)) AS v (x, y)
         x | y
         1e30 | 1.0
@@ -59,7 +59,7 @@ fn a_double_keeps_its_digits_beside_constants() {
         "SELECT coalesce(x, 0.5), nullif(x, 1.5), greatest(x, 0.5), least(x, 0.5) FROM d",
         "SELECT CASE WHEN x > 1 THEN 2.5 ELSE x END, CASE x WHEN 1.5 THEN 'is' WHEN 0.929409733246523 THEN 'is not' END FROM d",
         "SELECT x IN (0.929409733246523, 1.5), x BETWEEN 0.929409733246523 AND 0.929409733246523, x IN (0.9294097332465232) FROM d",
-        "SELECT x FROM d UNION ALL SELECT 0.5 UNION ALL SELECT -1",
+        "SELECT x FROM d UNION ALL SELECT 0.5 UNION ALL SELECT -1 ORDER BY 1",
         "SELECT * FROM (VALUES (CAST('1e30' AS DOUBLE), 1), (0.1, 2.5), (-3, 4)) AS v (x, y)",
         "SELECT 0.9294097332465232 IN (SELECT x FROM d) AS found",
     ]));
@@ -71,17 +71,17 @@ fn a_decimal_of_a_column_is_refused_beside_a_double() {
     bench.execute("CREATE TOPIC d (x DOUBLE)");
     expect![[r#"
         > SELECT coalesce(x, amount) FROM d, transactions
-        error: transactions.amount beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other
+        error: a DOUBLE and a DECIMAL at transactions.amount: neither becomes the other by itself, CAST one of them to the type of the other
         > SELECT CASE WHEN true THEN amount ELSE x END FROM d, transactions
-        error: transactions.amount beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other
+        error: a DOUBLE and a DECIMAL at transactions.amount: neither becomes the other by itself, CAST one of them to the type of the other
         > SELECT x FROM d WHERE x IN (SELECT amount FROM transactions)
-        error: d.x beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other
+        error: a DOUBLE and a DECIMAL at d.x: neither becomes the other by itself, CAST one of them to the type of the other
         > SELECT amount FROM transactions WHERE amount IN (SELECT x FROM d)
-        error: transactions.amount beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other
+        error: a DOUBLE and a DECIMAL at transactions.amount: neither becomes the other by itself, CAST one of them to the type of the other
         > SELECT x FROM d UNION SELECT amount FROM transactions
-        error: transactions.amount beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other
+        error: a DOUBLE and a DECIMAL at transactions.amount: neither becomes the other by itself, CAST one of them to the type of the other
         > SELECT 1 FROM d JOIN (SELECT amount AS x FROM transactions) AS t USING (x)
-        error: d.x beside a DOUBLE: a DECIMAL never becomes a DOUBLE by itself, nor the other way, CAST one of them to the type of the other
+        error: a DOUBLE and a DECIMAL at d.x: neither becomes the other by itself, CAST one of them to the type of the other
         > SELECT coalesce(x, CAST(amount AS DOUBLE)) FROM d, transactions
         coalesce(x, CAST(amount AS DOUBLE))
     "#]].assert_eq(&bench.script(&[
