@@ -576,7 +576,7 @@ fn windowed(
             };
             let codec = RowCodec::new([data_type]).map_err(|data_type| no_order(&data_type))?;
             let none = codec.encode(&[none.to_array()?], 1);
-            let offset = if name == "lag" { offset } else { -offset };
+            let offset = if name == "lag" { offset } else { offset.saturating_neg() };
             WindowKind::Lag(place(column), offset, none.row(0).into())
         }
         (_, "first_value", [column]) => frame().map(|_| WindowKind::First(place(column)))?,
