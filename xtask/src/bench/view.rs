@@ -77,7 +77,8 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
     };
     let asked = |query: &'static str| -> Result<Vec<f64>> {
         let began = Instant::now();
-        client.borrow_mut().sql(&format!("SELECT count(*) FROM ({query}) AS q"))?;
+        // What nobody asks for would not be computed.
+        client.borrow_mut().sql(&format!("SELECT sum(balance), sum(n) FROM ({query}) AS q"))?;
         Ok(vec![events as f64 / began.elapsed().as_secs_f64()])
     };
     let sides = vec![
