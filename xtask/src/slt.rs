@@ -113,8 +113,7 @@ impl Line {
         refusals: &mut BTreeMap<String, usize>,
     ) -> Line {
         let list = plan.queries().count();
-        let queries = list + plan.left_out.iter().sum::<usize>();
-        let mut line = Line { name: name.to_owned(), queries, list, ..Line::default() };
+        let mut line = Line { name: name.to_owned(), queries: plan.all(), list, ..Line::default() };
         for one in asked {
             let mut differs = |what: &str, found: &str| {
                 let reason = known.reason(name, one.line);

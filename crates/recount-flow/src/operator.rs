@@ -51,6 +51,25 @@ pub struct Epoch {
     pub part_bytes: Option<usize>,
 }
 
+/// Bytes that a step of several appends makes, at most: it cannot give them in parts.
+const STEP_BYTES_MAX: usize = 64 << 20;
+
+impl Epoch {
+    /// About the bytes that a step makes before it gives a part.
+    pub(crate) fn bytes_max(&self) -> usize {
+        self.part_bytes.unwrap_or(STEP_BYTES_MAX)
+    }
+
+    /// Says that there is more of a step, which has to be of one append.
+    pub(crate) fn more(&self, out: &mut Out) -> Result<(), FlowError> {
+        if self.part_bytes.is_none() {
+            return Err(FlowError::TooLarge);
+        }
+        out.more = true;
+        Ok(())
+    }
+}
+
 /// What operators give.
 #[derive(Debug, Default)]
 pub struct Out {

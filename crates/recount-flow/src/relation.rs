@@ -68,11 +68,6 @@ impl Relation {
         rows
     }
 
-    /// How its rows are kept.
-    pub fn layout(&self) -> &RowLayout {
-        &self.layout
-    }
-
     /// Forgets all rows.
     pub fn clear(&mut self) {
         *self = Relation::new(RowLayout::clone(&self.layout));

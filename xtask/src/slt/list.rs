@@ -8,7 +8,6 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::plan::Plan;
-use super::rules::RULES;
 use crate::run;
 
 const LIST: &str = "xtask/src/slt/list.txt";
@@ -119,14 +118,6 @@ impl List {
             Ok((path.clone(), format!("{sum} {path}{counts}")))
         };
         data.chain(queries).map(line).collect()
-    }
-}
-
-impl Plan {
-    /// How many queries there are, in the list or not.
-    fn all(&self) -> usize {
-        debug_assert_eq!(self.left_out.len(), RULES);
-        self.queries().count() + self.left_out.iter().sum::<usize>()
     }
 }
 

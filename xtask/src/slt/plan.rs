@@ -79,6 +79,11 @@ impl Plan {
             _ => None,
         })
     }
+
+    /// How many queries there are, in the list or not.
+    pub(crate) fn all(&self) -> usize {
+        self.queries().count() + self.left_out.iter().sum::<usize>()
+    }
 }
 
 struct Walk<'a> {

@@ -84,8 +84,6 @@ struct Side {
     known: Table<Group>,
 }
 
-/// Bytes of the pairs of several appends, at most.
-const PAIR_BYTES_MAX: usize = 64 << 20;
 /// Of a pair beside its rows.
 const PAIR_BYTES: usize = 40;
 
@@ -297,8 +295,7 @@ impl Join {
     /// Joins some of what came, and gives it.
     fn part(&mut self, step: &mut Step, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
         let (coming, events) = (&step.coming, &step.events[step.done..]);
-        let bytes_max = epoch.part_bytes.unwrap_or(PAIR_BYTES_MAX);
-        let (pairs, count) = self.pair(coming, events, bytes_max);
+        let (pairs, count) = self.pair(coming, events, epoch.bytes_max());
         let events = &events[..count];
         step.done += count;
         let mut held = [Vec::new(), Vec::new()];
@@ -338,12 +335,8 @@ impl Operator for Join {
             self.forget(&step.coming);
             return Ok(());
         }
-        if epoch.part_bytes.is_none() {
-            return Err(FlowError::TooLarge);
-        }
-        out.more = true;
         self.step = Some(step);
-        Ok(())
+        epoch.more(out)
     }
 
     fn is_monotone(&self) -> bool {

@@ -17,9 +17,6 @@ use arrow_select::take::take;
 use crate::delta::Delta;
 use crate::operator::{Epoch, FlowError, Operator, Out};
 
-/// Bytes of the rows of several appends, at most.
-const BYTES_MAX: usize = 64 << 20;
-
 /// See the module.
 #[derive(Debug)]
 pub struct Unnest {
@@ -94,7 +91,7 @@ impl Operator for Unnest {
     }
 
     fn go_on(&mut self, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
-        let bytes_max = epoch.part_bytes.unwrap_or(BYTES_MAX);
+        let bytes_max = epoch.bytes_max();
         let mut bytes = 0;
         while let Some(mut coming) = self.coming.pop_front() {
             let first = coming.done;
@@ -104,12 +101,8 @@ impl Operator for Unnest {
             }
             out.push(self.unnested(&coming, first..coming.done)?);
             if coming.done < coming.counts.len() {
-                if epoch.part_bytes.is_none() {
-                    return Err(FlowError::TooLarge);
-                }
-                out.more = true;
                 self.coming.push_front(coming);
-                break;
+                return epoch.more(out);
             }
         }
         Ok(())
@@ -197,8 +190,7 @@ mod tests {
             }
             assert!(parts.contains(&count) && given == expected, "{part_bytes:?}: {count} parts");
         }
-        let many =
-            rows(0, &[(Some(BYTES_MAX as i64 / 20), 0), (Some(BYTES_MAX as i64 / 20), 0), (Some(1), 0)], 9);
+        let many = rows(0, &[(Some((64 << 20) / 20), 0), (Some((64 << 20) / 20), 0), (Some(1), 0)], 9);
         let epoch = Epoch { stamp: 9, ends: true, part_bytes: None };
         let stepped = Unnest::new(vec![1, 2]).step(vec![vec![many]], epoch, &mut Out::default());
         assert_eq!(stepped, Err(FlowError::TooLarge));

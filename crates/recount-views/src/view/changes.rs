@@ -81,7 +81,8 @@ impl Views {
         let head = self.inner().store.head();
         let mut held = live.at(head.0, &self.inner().patience())?;
         held.watch();
-        let (frozen, layout) = (held.frozen(), held.layout());
+        let frozen = held.frozen();
+        let layout = frozen.layout().clone();
         let (place, rows) = match after {
             Some(place) if place.position > head => {
                 return Err(ViewError::BadRequest(format!(

@@ -12,7 +12,6 @@ use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
 use recount_env::{Clock, block_on};
 use recount_flow::circuit::Stepped;
 use recount_flow::delta::Delta;
-use recount_flow::layout::RowLayout;
 use recount_flow::operator::FlowError;
 use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
@@ -433,11 +432,6 @@ impl Held<'_> {
     /// Its rows as they are now.
     pub(crate) fn frozen(&self) -> Frozen {
         self.state.rows.freeze()
-    }
-
-    /// How its rows are kept.
-    pub(crate) fn layout(&self) -> RowLayout {
-        self.state.rows.layout().clone()
     }
 
     /// Takes it to `wanted`.
