@@ -11,9 +11,11 @@
 use std::fmt::Debug;
 use std::mem::take;
 
+use crate::codec::Damaged;
 use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::Saved;
 
 /// Where an operator reads: a source, or another operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +188,26 @@ impl Circuit {
         }
     }
 
+    /// Adds the state of all operators, as of the end of an epoch, to what a restart goes on from. Keys begin with `start`.
+    pub fn save(&self, start: &[u8], saved: &mut Saved) {
+        for (number, node) in self.nodes.iter().enumerate() {
+            saved.begin(&[start, &(number as u32).to_be_bytes()].concat());
+            node.operator.save(saved);
+        }
+    }
+
+    /// Takes an entry, of which the key is told without `start`; before the first step, and in the order of keys.
+    pub fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        let (number, key) = key.split_first_chunk().ok_or(Damaged)?;
+        let node = self.nodes.get_mut(u32::from_be_bytes(*number) as usize).ok_or(Damaged)?;
+        node.operator.load(key, value)
+    }
+
+    /// Says that all entries were loaded.
+    pub fn loaded(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.operator.loaded());
+    }
+
     /// About the memory that all state takes.
     pub fn bytes(&self) -> usize {
         self.nodes.iter().map(|node| node.operator.bytes()).sum()
@@ -296,6 +318,8 @@ mod tests {
         fn bytes(&self) -> usize {
             0
         }
+
+        fn save(&self, _: &mut Saved) {}
     }
 
     /// Of one append; of several nothing may come in parts, as no part may be before an earlier append.
@@ -342,6 +366,37 @@ mod tests {
 
         fn bytes(&self) -> usize {
             0
+        }
+
+        fn save(&self, _: &mut Saved) {}
+    }
+
+    /// Entries of an operator are behind its number; what is of none is damaged.
+    #[test]
+    fn another_circuit_goes_on_from_what_was_saved() {
+        let circuit = || {
+            let mut circuit = Circuit::new();
+            let union = circuit.add(Box::new(Union), vec![Input::Source(0)]);
+            let distinct = || Box::new(Distinct::new(vec![DataType::Int64]).unwrap());
+            let first = circuit.add(distinct(), vec![union]);
+            circuit.add(distinct(), vec![first, union]);
+            circuit
+        };
+        let (mut one, mut other) = (circuit(), circuit());
+        assert_eq!(step(&mut one, vec![rows(&[1, 1, 2], 1)], 1), [1, 2]);
+        let mut saved = Saved::default();
+        one.save(b"o", &mut saved);
+        let weights: Vec<(&[u8], &[u8])> = saved.sorted().collect();
+        assert_eq!(weights.len(), 4);
+        assert!(weights.iter().all(|(key, _)| key.starts_with(b"o\0\0\0")));
+        for (key, value) in weights {
+            other.load(&key[1..], value).unwrap();
+        }
+        other.loaded();
+        assert_eq!(other.described()[2].keeps, Some((2, "rows")));
+        assert_eq!(step(&mut other, vec![rows(&[2, 3], 2)], 2), [3]);
+        for wrong in [&b"\0\0\0\x03row"[..], b"\0\0\0\0row", b"\0\0"] {
+            assert_eq!(other.load(wrong, &[2]), Err(Damaged));
         }
     }
 

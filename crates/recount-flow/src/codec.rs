@@ -14,6 +14,7 @@
 //! A column that is to sort the other way round has all of its bytes inverted. Nulls may come last instead: then a null is 02.
 //! Equal rows have equal bytes, and the other way round. These bytes are kept on disk: they never change.
 
+use std::mem::size_of;
 use std::ops::Range;
 
 use arrow_array::{Array, ArrayRef};
@@ -106,11 +107,21 @@ impl Rows {
 
     /// Adds one.
     pub fn push(&mut self, row: &[u8]) {
+        self.push_parts(&[row]);
+    }
+
+    /// Adds one that is given in parts.
+    pub(crate) fn push_parts(&mut self, parts: &[&[u8]]) {
         if self.bounds.is_empty() {
             self.bounds.push(0);
         }
-        self.bytes.extend_from_slice(row);
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
         self.bounds.push(self.bytes.len());
+    }
+
+    /// About the memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.capacity() + self.bounds.capacity() * size_of::<usize>()
     }
 
     /// The bytes of one.

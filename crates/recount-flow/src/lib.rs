@@ -17,4 +17,5 @@ pub mod moments;
 pub mod operator;
 pub mod operators;
 pub mod relation;
+pub mod saved;
 mod state;

@@ -7,6 +7,7 @@ use arrow_schema::ArrowError;
 use crate::codec::Damaged;
 use crate::delta::Delta;
 use crate::expr::Failure;
+use crate::saved::Saved;
 
 /// An incremental operator.
 ///
@@ -37,6 +38,17 @@ pub trait Operator: Debug + Send {
 
     /// About the memory that its state takes.
     fn bytes(&self) -> usize;
+
+    /// Adds its state, as of the end of an epoch, to what a restart goes on from.
+    fn save(&self, saved: &mut Saved);
+
+    /// Takes an entry that it saved; before its first step, and in the order of keys.
+    fn load(&mut self, _key: &[u8], _value: &[u8]) -> Result<(), Damaged> {
+        Err(Damaged)
+    }
+
+    /// Says that all entries that it saved were loaded.
+    fn loaded(&mut self) {}
 }
 
 /// In which epoch a step is.

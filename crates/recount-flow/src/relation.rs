@@ -7,6 +7,7 @@ use arrow_array::ArrayRef;
 use crate::codec::{Damaged, Rows};
 use crate::delta::Delta;
 use crate::layout::RowLayout;
+use crate::saved::{Reader, Saved, put_number};
 
 mod packed;
 mod tree;
@@ -59,13 +60,24 @@ impl Relation {
     pub fn add(&mut self, changes: &Delta) -> Rows {
         let rows = self.layout.encode(&changes.columns, changes.len());
         for (row, &weight) in rows.iter().zip(&changes.weights) {
-            let (before, more) = self.tree.change(row, weight);
-            let after = before + weight;
-            self.rows += weight;
-            self.negative = self.negative + u64::from(after < 0) - u64::from(before < 0);
-            self.bytes = self.bytes.saturating_add_signed(more);
+            self.change(row, weight);
         }
         rows
+    }
+
+    /// Takes a row that was saved; faster in the order of rows.
+    pub fn load(&mut self, row: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        let mut value = Reader(value);
+        self.change(row, value.number()?);
+        value.end()
+    }
+
+    fn change(&mut self, row: &[u8], weight: i64) {
+        let (before, more) = self.tree.change(row, weight);
+        let after = before + weight;
+        self.rows += weight;
+        self.negative = self.negative + u64::from(after < 0) - u64::from(before < 0);
+        self.bytes = self.bytes.saturating_add_signed(more);
     }
 
     /// Forgets all rows.
@@ -98,6 +110,17 @@ impl Frozen {
     /// How its rows are kept.
     pub fn layout(&self) -> &RowLayout {
         &self.layout
+    }
+
+    /// Adds the rows to what a restart goes on from, with how often each is there.
+    pub fn save(&self, saved: &mut Saved) {
+        let (mut at, mut value) = (self.tree.at(&[]), Vec::new());
+        while let Some((row, count)) = self.tree.row(&mut at) {
+            value.clear();
+            put_number(&mut value, count);
+            saved.push(row, &value);
+            at = at.next();
+        }
     }
 
     /// The rows, some at a time.

@@ -69,6 +69,11 @@ impl<V: Held> Table<V> {
         self.values.len()
     }
 
+    /// Keys and values, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        self.values.iter().map(|(key, value)| (&**key, value))
+    }
+
     /// The values, in no order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.values.iter().map(|(_, value)| value)

@@ -214,7 +214,7 @@ impl Engine {
             names::resolve(&mut query, cuts, &find)?
         };
         let notices = Notices::default();
-        let mut planner = Planner { state: &state, sources: HashMap::new() };
+        let mut planner = Planner::new(&state, HashMap::new());
         let mut timed = Vec::new();
         for Named { key, relation, clauses } in named {
             timed.push((key, relation, moments::evaluate(&planner, clauses).await?));
@@ -239,7 +239,7 @@ impl Engine {
             past.extend(source.is_past_of_topic(at.position).then(|| source.clone()));
             sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
         }
-        planner = Planner { state: &state, sources };
+        planner = Planner::new(&state, sources);
         let plan = planner.query(query).map_err(|error| self.error(error))?;
         drop(planner);
         Ok(Planned { state, plan, notices, past, at: at.position, pinned })

@@ -26,6 +26,7 @@ mod answer;
 mod arrays;
 mod cells;
 mod constants;
+mod dependencies;
 mod depth;
 mod dialect;
 mod engine;

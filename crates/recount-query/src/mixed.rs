@@ -17,6 +17,7 @@ use sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
+use crate::dependencies;
 use crate::functions::{constant_as_double, is_decimal, is_float};
 
 /// Functions whose arguments are of one type.
@@ -33,7 +34,8 @@ pub(crate) fn unmixed(plan: LogicalPlan) -> Result<LogicalPlan> {
             Ok(expr.update_data(|expr| name.restore(expr)))
         })?
         .map_data(of_node)?
-        .map_data(LogicalPlan::recompute_schema)
+        .map_data(LogicalPlan::recompute_schema)?
+        .map_data(dependencies::of_node)
     })?;
     Ok(unmixed.data)
 }

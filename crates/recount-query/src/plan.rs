@@ -15,10 +15,13 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
+use datafusion::optimizer::eliminate_join::EliminateJoin;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -31,6 +34,7 @@ use sqlparser::ast::{self, Query};
 
 use crate::arrays::{UTC, timestamptz};
 use crate::constants::ForgetConstants;
+use crate::dependencies::{DerivedRelations, OnDerived};
 use crate::depth;
 use crate::functions::{self, Operators};
 use crate::mixed;
@@ -79,11 +83,18 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         .collect()
 }
 
-/// DataFusion's rules for what, but for one.
+/// DataFusion's rules for what, but for those that take more for granted than there is.
 fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let careful: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(PushDownWithCare::default());
-    let rules = Optimizer::new().rules.into_iter();
-    rules.map(|rule| if rule.name() == careful.name() { careful.clone() } else { rule }).collect()
+    let careful: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        Arc::new(PushDownWithCare::default()),
+        Arc::new(OnDerived(OptimizeProjections::new())),
+        Arc::new(OnDerived(ReplaceDistinctWithAggregate::new())),
+        Arc::new(OnDerived(EliminateJoin::new())),
+    ];
+    let instead = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
+        careful.iter().find(|careful| careful.name() == rule.name()).cloned().unwrap_or(rule)
+    };
+    Optimizer::new().rules.into_iter().map(instead).collect()
 }
 
 /// The session of one statement, which began at `now`.
@@ -100,10 +111,19 @@ pub(crate) fn of_statement(session: &SessionState, now: Time) -> SessionState {
 pub(crate) struct Planner<'a> {
     pub(crate) state: &'a SessionState,
     /// Its relations, by key.
-    pub(crate) sources: HashMap<String, Arc<dyn TableSource>>,
+    sources: HashMap<String, Arc<dyn TableSource>>,
+    of_relations: [Arc<dyn RelationPlanner>; 1],
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// One that finds these relations.
+    pub(crate) fn new(
+        state: &'a SessionState,
+        sources: HashMap<String, Arc<dyn TableSource>>,
+    ) -> Planner<'a> {
+        Planner { state, sources, of_relations: [Arc::new(DerivedRelations::default())] }
+    }
+
     /// The plan of a query.
     pub(crate) fn query(&self, mut query: Query) -> Result<LogicalPlan> {
         functions::quotients_under_round(&mut query);
@@ -172,6 +192,10 @@ impl ContextProvider for Planner<'_> {
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        &self.of_relations
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {

@@ -138,6 +138,7 @@ fn kept(store: &Store, views: &Views) -> (Vec<Field>, Vec<ArrayRef>) {
         ("behind", numbers(known.iter().map(|(.., status)| head.saturating_sub(status.position)))),
         ("per_second", optional(known.iter().map(|(.., status)| status.per_second))),
         ("bytes", numbers(known.iter().map(|(.., status)| status.bytes as u64))),
+        ("snapshot", optional(known.iter().map(|(.., status)| status.kept))),
         ("errors", numbers(known.iter().map(|(.., status)| status.errors))),
         ("unfit_events", numbers(known.iter().map(|(.., status)| status.unfit))),
         ("error", texts(known.iter().map(|(.., status)| failed(status)))),

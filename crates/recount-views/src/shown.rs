@@ -172,6 +172,7 @@ pub fn view_json(info: &ViewInfo, status: &ViewStatus, head: u64) -> serde_json:
         "eventsPerSecond": status.per_second,
         "secondsLeft": seconds_left(behind, status.per_second),
         "bytes": status.bytes,
+        "snapshot": status.kept,
         "errors": status.errors,
         "unfitEvents": status.unfit,
         "error": status.failed.as_ref().map(ToString::to_string),

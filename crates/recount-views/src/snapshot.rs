@@ -1,4 +1,4 @@
-//! Snapshots: the rows of an entity at a position, in files, so that they need not be folded again from the first event.
+//! Snapshots: the rows of an entity, or what a view keeps, at a position, in files, so that nothing is folded again from the first event.
 //!
 //! ```text
 //!  snapshots/{entity:010}-{version:010}-{position:020}.manifest      what it is; written last
@@ -10,7 +10,10 @@
 //!  manifest.rs   what a snapshot is of
 //!  plan_hash.rs  whether its rows are those that would be folded now
 //!  schedule.rs   when one is taken, and which are kept
-//!  folder.rs     the directory: names, writing, removing
+//!  folder.rs     those of entities: names, writing, removing
+//!  of_view.rs    the same of views
+//!  directory.rs  files that appear whole
+//!  lines.rs      manifests as text
 //! ```
 //!
 //! They are derived and disposable: what is damaged, gone, or of another plan is folded again. The bytes depend on the
@@ -24,8 +27,11 @@ use recount_entity::lookup::LookupTable;
 use recount_entity::table::{Frozen, SavedRow};
 use recount_types::column::{Form, Value};
 
+mod directory;
 mod folder;
+mod lines;
 mod manifest;
+mod of_view;
 mod part;
 mod plan_hash;
 mod row;
@@ -33,6 +39,7 @@ pub(crate) mod schedule;
 
 pub(crate) use folder::{Snapshots, Wanted};
 pub(crate) use manifest::Manifest;
+pub(crate) use of_view::{ViewManifest, ViewSnapshot, ViewSnapshots};
 pub(crate) use plan_hash::plan_hash;
 
 use part::Part;

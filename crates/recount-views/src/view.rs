@@ -26,6 +26,7 @@ use crate::views::plan;
 mod all;
 mod changes;
 mod entity;
+mod keep;
 mod live;
 mod recent;
 
@@ -140,6 +141,12 @@ pub trait Source: Debug + Send {
     /// What it reads, in words.
     fn name(&self) -> String;
 
+    /// Where a view goes on from what it saved at a position: comes nearer to where the changes behind it begin; whether it is there.
+    fn resume(&mut self, position: u64) -> Result<bool, ViewError>;
+
+    /// Says how many events did not fit up to where it resumes, as far as it does not know that itself.
+    fn left_out(&mut self, unfit: u64);
+
     /// Begins with the changes at positions in (`after`, `until`], which are whole appends.
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError>;
 
@@ -196,6 +203,8 @@ pub struct ViewStatus {
     pub errors: u64,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
+    /// Up to where it need not be read again after a restart.
+    pub kept: Option<u64>,
     /// How many positions it comes nearer to the head in a second, if it is behind and that is known.
     pub per_second: Option<u64>,
     /// Why it does not go on.

@@ -21,7 +21,7 @@ use crate::key_text;
 use crate::live::{Beside, Live, Status};
 use crate::lock;
 use crate::replica::{Confines, Plan, Replica, Source};
-use crate::snapshot::{Snapshots, plan_hash};
+use crate::snapshot::{Snapshots, ViewSnapshots, plan_hash};
 use crate::view::{Compiler, Feeds, KnownViews, NoCompiler, views_still_fit};
 
 /// How entities are kept.
@@ -65,6 +65,7 @@ pub(crate) struct Inner {
     seed: u64,
     pub(crate) budget: Arc<Budget>,
     pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) view_snapshots: Arc<ViewSnapshots>,
     /// Plans the queries of views.
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) known: Mutex<Known>,
@@ -132,7 +133,9 @@ impl Views {
     pub fn open_with(store: Store, env: Env, settings: Settings, compiler: Arc<dyn Compiler>) -> Views {
         let seed = u64::from_le_bytes(env.random());
         let budget = Budget::new(settings.entity_bytes);
-        let snapshots = Snapshots::new(env.clone(), store.root().join("snapshots"), store.id());
+        let (path, id) = (store.root().join("snapshots"), store.id());
+        let snapshots = Snapshots::new(env.clone(), path.clone(), id);
+        let view_snapshots = ViewSnapshots::new(env.clone(), path, id);
         let inner = Inner {
             store,
             env,
@@ -140,6 +143,7 @@ impl Views {
             seed,
             budget,
             snapshots: Arc::new(snapshots),
+            view_snapshots: Arc::new(view_snapshots),
             compiler,
             known: Mutex::default(),
             wake: Arc::new(Signal::new()),
@@ -158,7 +162,9 @@ impl Views {
         self.inner.wake.notify();
         let live: Vec<_> = lock(&self.inner.known).live.values().cloned().collect();
         live.iter().for_each(|live| live.keep_on_closing());
+        self.inner.keep_views_on_closing();
         self.inner.snapshots.close();
+        self.inner.view_snapshots.close();
     }
 
     /// Runs a statement that defines something: a topic or an entity.
@@ -479,6 +485,7 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
         let catalogue = held.store.catalogue();
         if !followed.as_ref().is_some_and(|followed| Arc::ptr_eq(followed, &catalogue)) {
             held.snapshots.retain(&|id, version| is_there(&catalogue, id, version));
+            held.view_snapshots.retain(&|id| catalogue.view_by_id(id).is_some());
             followed = Some(catalogue);
         }
         for live in all {
@@ -490,13 +497,7 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
             }
             live.keep_taken();
         }
-        let views: Vec<_> = lock(&held.known).views.live.values().cloned().collect();
-        for view in views {
-            match view.epoch(head) {
-                Ok(behind) => more |= behind,
-                Err(error) => tracing::debug!(view = %view.info.name, %error, "does not go on"),
-            }
-        }
+        more |= held.views_come_nearer(head);
         held.switch(head);
         let idle = !more && held.store.head().0 == head;
         drop(held);

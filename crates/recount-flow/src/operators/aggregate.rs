@@ -1,17 +1,18 @@
 //! GROUP BY: a row for each group, of functions of its rows. Without columns to group by there is one row, always.
 //!
 //! Rule: a group's row before an append goes, its row after it comes, unless both are the same. State: of each group how many rows it
-//! has and what each function keeps. A group of which a function has no value has no row, and fails instead.
+//! has and what each function keeps, saved by the group's key. A group of which a function has no value has no row, and fails instead.
 
 use std::collections::VecDeque;
 use std::mem::size_of;
 
 use arrow_schema::DataType;
 
-use crate::codec::{RowCodec, Rows};
+use crate::codec::{Damaged, RowCodec, Rows};
 use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::{Reader, Saved, put_number};
 
 mod call;
 mod exact;
@@ -240,6 +241,42 @@ impl Operator for Aggregate {
 
     fn bytes(&self) -> usize {
         self.groups.bytes() + self.touched.capacity() * size_of::<Touched>()
+    }
+
+    fn save(&self, saved: &mut Saved) {
+        let mut value = Vec::new();
+        for number in self.groups.numbers() {
+            let (group, kept) = self.groups.group(number);
+            value.clear();
+            put_number(&mut value, group.rows);
+            kept.iter().for_each(|kept| kept.save(&mut value));
+            saved.push(group.key(), &value);
+        }
+        if self.began && self.groups.len() == 0 && self.width == 0 {
+            // The row of no rows.
+            value.clear();
+            put_number(&mut value, 0);
+            saved.push(&[], &value);
+        }
+    }
+
+    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        self.began = true;
+        let mut value = Reader(value);
+        let rows = value.number()?;
+        if rows == 0 && self.width > 0 {
+            return Err(Damaged);
+        }
+        if rows != 0 {
+            let begun = self.calls.iter().map(|call| call.begin(&self.types));
+            let kept = begun.map(|begun| begun.loaded(&mut value)).collect::<Result<Vec<Kept>, Damaged>>()?;
+            let (number, was_there) = self.groups.number(key, kept.into_iter());
+            if was_there {
+                return Err(Damaged);
+            }
+            self.groups.group_mut(number).rows = rows;
+        }
+        value.end()
     }
 }
 

@@ -1,14 +1,15 @@
 //! DISTINCT, UNION: each row once.
 //!
-//! Rule: a row comes when its weight becomes positive, and goes when it stops to be. State: the weight of each row.
+//! Rule: a row comes when its weight becomes positive, and goes when it stops to be. State: the weight of each row, saved by the row.
 //!
 //! While an epoch lasts a weight may be negative, because a row goes before it comes; what is told of that adds up to nothing.
 
 use arrow_schema::DataType;
 
-use crate::codec::RowCodec;
+use crate::codec::{Damaged, RowCodec};
 use crate::delta::Delta;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::{Reader, Saved, put_number};
 use crate::state::Table;
 
 /// See the module.
@@ -67,5 +68,21 @@ impl Operator for Distinct {
 
     fn bytes(&self) -> usize {
         self.weights.bytes()
+    }
+
+    fn save(&self, saved: &mut Saved) {
+        let mut value = Vec::new();
+        for (row, weight) in self.weights.iter() {
+            value.clear();
+            put_number(&mut value, *weight);
+            saved.push(row, &value);
+        }
+    }
+
+    fn load(&mut self, row: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        let mut value = Reader(value);
+        let weight = value.number()?;
+        self.weights.edit(row, || weight, |_| ());
+        value.end()
     }
 }

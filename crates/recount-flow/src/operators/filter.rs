@@ -9,6 +9,7 @@ use arrow_array::cast::AsArray;
 use crate::delta::Delta;
 use crate::expr::{Expr, evaluate};
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::Saved;
 
 /// See the module.
 #[derive(Debug)]
@@ -46,4 +47,6 @@ impl Operator for Filter {
     fn bytes(&self) -> usize {
         0
     }
+
+    fn save(&self, _: &mut Saved) {}
 }

@@ -1,7 +1,7 @@
 //! JOIN: rows of both sides whose keys are equal, and for which a condition holds.
 //!
 //! Rule of an inner join: `ΔO = ΔL ⋈ R + L′ ⋈ ΔR`, append by append, where `L′` has what came to the left with the append already. State:
-//! the rows of each side by key.
+//! the rows of each side by key; saved so, with how often each is there and how many partners it has.
 //!
 //! A row of a side that is kept (the left one of a left join, both of a full one) is given with nulls as long as it has no partner;
 //! semi and anti joins give a row of the left as long as it has one, or has none. So of each such row is kept how many partners it has.
@@ -18,15 +18,16 @@ use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_schema::DataType;
 
 use super::given::Given;
-use crate::codec::{RowCodec, Rows};
+use crate::codec::{Damaged, RowCodec, Rows};
 use crate::delta::Delta;
 use crate::expr::{Expr, Failure, evaluate};
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::{Reader, Saved, put_bytes, put_number};
 use crate::state::Table;
 
 mod group;
 
-use group::Group;
+use group::{Group, Known};
 
 /// Which rows a join gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,6 +362,33 @@ impl Operator for Join {
 
     fn bytes(&self) -> usize {
         self.sides.iter().map(|side| side.known.bytes()).sum()
+    }
+
+    fn save(&self, saved: &mut Saved) {
+        let (mut entry, mut value) = (Vec::new(), Vec::new());
+        for (number, side) in self.sides.iter().enumerate() {
+            for (key, group) in side.known.iter() {
+                for (row, known) in group.iter() {
+                    entry.clear();
+                    entry.push(number as u8);
+                    put_bytes(&mut entry, key);
+                    entry.extend_from_slice(row);
+                    value.clear();
+                    put_number(&mut value, known.weight);
+                    put_number(&mut value, known.partners);
+                    saved.push(&entry, &value);
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        let (number, rest) = key.split_first().ok_or(Damaged)?;
+        let side = self.sides.get_mut(usize::from(*number)).ok_or(Damaged)?;
+        let (mut rest, mut value) = (Reader(rest), Reader(value));
+        let (key, weight, partners) = (rest.bytes()?, value.number()?, value.number()?);
+        side.known.edit(key, Group::default, |group| *group.of(rest.0) = Known { weight, partners });
+        value.end()
     }
 }
 

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::mem::size_of;
 
+use crate::codec::Damaged;
+use crate::saved::{Reader, Saved, put_bytes, put_number};
+
 /// A row, behind what it is sorted by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -90,6 +93,28 @@ impl Ordered {
         for (place, _) in self.rows.split_off(&first) {
             self.bytes -= place.bytes();
         }
+    }
+
+    /// Adds the rows to what a restart goes on from, behind some bytes: what each is sorted by, and the row; how often.
+    pub(super) fn save(&self, start: &[u8], saved: &mut Saved) {
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        for (place, count) in &self.rows {
+            key.clear();
+            key.extend_from_slice(start);
+            put_bytes(&mut key, &place.key);
+            key.extend_from_slice(&place.row);
+            value.clear();
+            put_number(&mut value, *count);
+            saved.push(&key, &value);
+        }
+    }
+
+    /// Takes a row that was saved.
+    pub(super) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        let (mut key, mut value) = (Reader(key), Reader(value));
+        let sorted_by = key.bytes()?;
+        self.change(sorted_by, key.0, value.number()?);
+        value.end()
     }
 
     /// How many different ones there are.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::delta::Delta;
 use crate::expr::{Expr, evaluate};
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::Saved;
 
 /// See the module.
 #[derive(Debug)]
@@ -42,4 +43,6 @@ impl Operator for Project {
     fn bytes(&self) -> usize {
         0
     }
+
+    fn save(&self, _: &mut Saved) {}
 }

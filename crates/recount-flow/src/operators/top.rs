@@ -12,9 +12,10 @@ use arrow_schema::DataType;
 
 use super::given::Given;
 use super::ordered::Ordered;
-use crate::codec::{Order, RowCodec, sort_keys};
+use crate::codec::{Damaged, Order, RowCodec, sort_keys};
 use crate::delta::Delta;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::Saved;
 
 /// See the module.
 #[derive(Debug)]
@@ -124,6 +125,18 @@ impl Operator for Top {
 
     fn bytes(&self) -> usize {
         self.rows.bytes()
+    }
+
+    fn save(&self, saved: &mut Saved) {
+        self.rows.save(&[], saved);
+    }
+
+    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        self.rows.load(key, value)
+    }
+
+    fn loaded(&mut self) {
+        self.shown = self.first();
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::delta::Delta;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::Saved;
 
 /// See the module. Its inputs have the same types.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,4 +27,6 @@ impl Operator for Union {
     fn bytes(&self) -> usize {
         0
     }
+
+    fn save(&self, _: &mut Saved) {}
 }

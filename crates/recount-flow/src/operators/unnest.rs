@@ -16,6 +16,7 @@ use arrow_select::take::take;
 
 use crate::delta::Delta;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::Saved;
 
 /// See the module.
 #[derive(Debug)]
@@ -119,6 +120,8 @@ impl Operator for Unnest {
     fn bytes(&self) -> usize {
         0
     }
+
+    fn save(&self, _: &mut Saved) {}
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! Rule: what an append may change of a partition is computed as it was and as it is: the rows from the first one on that came or went, and
 //! those before it that look so far ahead. What they were goes, what they are comes, and what is the same stays. State: the rows of each
 //! partition, in order, and for some of them what is to be known of all rows before, so that nothing is computed from the first row on.
-//! Rows that the order leaves equal are ordered by all of their columns.
+//! Rows that the order leaves equal are ordered by all of their columns. Saved are the rows, by partition; what is before some of them is found
+//! again when their partition changes.
 
 use std::collections::BTreeMap;
 use std::mem::{replace, take};
@@ -15,10 +16,11 @@ use arrow_schema::DataType;
 use super::aggregate::{Value, column};
 use super::given::Given;
 use super::ordered::{Ordered, Place};
-use crate::codec::{Order, RowCodec, sort_keys};
+use crate::codec::{Damaged, Order, RowCodec, sort_keys};
 use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
+use crate::saved::{Reader, Saved, put_bytes};
 use crate::state::{Held, Table};
 
 mod function;
@@ -341,6 +343,21 @@ impl Operator for Window {
 
     fn bytes(&self) -> usize {
         self.partitions.bytes()
+    }
+
+    fn save(&self, saved: &mut Saved) {
+        let mut start = Vec::new();
+        for (partition, of) in self.partitions.iter() {
+            start.clear();
+            put_bytes(&mut start, partition);
+            of.rows.save(&start, saved);
+        }
+    }
+
+    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+        let mut key = Reader(key);
+        let partition = key.bytes()?;
+        self.partitions.edit(partition, Partition::default, |of| of.rows.load(key.0, value))
     }
 }
 

@@ -50,6 +50,14 @@ impl view::Source for TopicChanges {
         format!("topic {}: {}", self.scan.topic.name, columns.join(", "))
     }
 
+    fn resume(&mut self, _: u64) -> Result<bool, ViewError> {
+        Ok(true)
+    }
+
+    fn left_out(&mut self, unfit: u64) {
+        self.unfit = unfit;
+    }
+
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
         self.misfits.clear();
         let name = &self.scan.topic.name;

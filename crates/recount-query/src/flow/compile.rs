@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Dependency;
 use datafusion::datasource::source_as_provider;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use recount_flow::layout::RowLayout;
@@ -21,6 +22,7 @@ use super::lower::{Lowered, Scanned, lower};
 use super::rewrite::rewrite;
 use crate::answer::Notices;
 use crate::arrays;
+use crate::dependencies;
 use crate::entities::described;
 use crate::error::QueryError;
 use crate::moment::Moment;
@@ -81,7 +83,7 @@ impl QueryCompiler {
         };
         let columns = fields.iter().map(column).collect::<Option<Vec<_>>>();
         let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
-        let layout = RowLayout::new(&types, &key(&rewritten));
+        let layout = RowLayout::new(&types, &key(rewritten).map_err(failed)?);
         let (Some(columns), Ok(layout)) = (columns, layout) else {
             return Err(QueryError::Invalid(
                 "the columns of the view have types that are not kept".to_owned(),
@@ -106,15 +108,15 @@ impl QueryCompiler {
     }
 }
 
-/// The columns of a result that tell its rows apart, as far as the plan shows it: what it is grouped by. Should it be wrong, rows with one key
-/// are only more.
-fn key(plan: &LogicalPlan) -> Vec<usize> {
+/// The columns of a result that tell its rows apart, as far as the plan shows it: what it is grouped by.
+fn key(plan: LogicalPlan) -> Result<Vec<usize>, DataFusionError> {
+    let plan = dependencies::derived(plan)?;
     let width = plan.schema().fields().len();
     let known = plan.schema().functional_dependencies().iter();
     let tells_apart = known.filter(|known| {
         known.mode == Dependency::Single && (0..width).all(|column| known.target_indices.contains(&column))
     });
-    tells_apart.map(|known| known.source_indices.clone()).min_by_key(Vec::len).unwrap_or_default()
+    Ok(tells_apart.map(|known| known.source_indices.clone()).min_by_key(Vec::len).unwrap_or_default())
 }
 
 /// Whether no row goes again: events are for ever, rows of entities are not.

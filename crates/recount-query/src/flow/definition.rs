@@ -120,7 +120,7 @@ pub(crate) fn define(
         let source = Arc::new(Source { relation, moment, store, notices, stopped });
         sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
     }
-    let planner = Planner { state, sources };
+    let planner = Planner::new(state, sources);
     let failed = |error: DataFusionError| QueryError::from_datafusion(error, 0);
     let plan = planner.query(*query).map_err(failed)?;
     drop(planner);

@@ -45,6 +45,13 @@ impl view::Source for EntityChanges {
         self.name.clone()
     }
 
+    fn resume(&mut self, position: u64) -> Result<bool, ViewError> {
+        self.feed.resume(position)
+    }
+
+    /// The entity knows it itself.
+    fn left_out(&mut self, _: u64) {}
+
     fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
         self.feed.begin(after, until)
     }

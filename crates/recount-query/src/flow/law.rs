@@ -34,6 +34,7 @@ fn cases(first: u64, count: u64) {
 /// The same in databases.
 fn databases(first: u64, count: u64) {
     each(" in a database", first, count, database::case);
+    println!("{} restarts from snapshots", database::RESUMED.load(std::sync::atomic::Ordering::Relaxed));
 }
 
 /// Runs cases; the first one that differs ends it.

@@ -18,6 +18,7 @@ use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use crate::dependencies::OnDerived;
 use crate::push_down::PushDownWithCare;
 
 /// Rules that say the same in another way; none looks at statistics.
@@ -35,7 +36,7 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         Arc::new(EliminateFilter::new()),
         Arc::new(PropagateEmptyRelation::new()),
         Arc::new(PushDownWithCare::default()),
-        Arc::new(OptimizeProjections::new()),
+        Arc::new(OnDerived(OptimizeProjections::new())),
     ]
 }
 

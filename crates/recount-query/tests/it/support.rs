@@ -38,6 +38,7 @@ pub(crate) const BANK: &str =
 
 /// A database and its engine.
 pub(crate) struct Bench {
+    pub(crate) env: Env,
     pub(crate) store: Store,
     engine: Engine,
     clock: Arc<ManualClock>,
@@ -72,7 +73,7 @@ impl Bench {
     pub(crate) fn reopened(statements: &[&str], snapshot_events: u64) -> (Bench, Views) {
         let (env, clock) = new_env();
         let settings = recount_views::Settings { snapshot_events, ..recount_views::Settings::default() };
-        let (bench, views) = Bench::opened(&env, clock.clone(), settings.clone());
+        let (bench, views) = Bench::opened(&env, clock, settings.clone());
         for sql in statements {
             if views.execute(sql).is_err() {
                 bench.answer(sql).unwrap();
@@ -81,9 +82,21 @@ impl Bench {
         for entity in views.entities() {
             bench.sql(&format!("SELECT * FROM {}", entity.name));
         }
+        bench.reopen(views, settings, |_| {})
+    }
+
+    /// Closes the database, and opens it again; `between` sees its files.
+    pub(crate) fn reopen(
+        self,
+        views: Views,
+        settings: recount_views::Settings,
+        between: impl FnOnce(&Env),
+    ) -> (Bench, Views) {
+        let (env, clock) = (self.env.clone(), self.clock.clone());
         views.close();
-        block_on(bench.store.close()).unwrap();
-        drop((bench, views));
+        block_on(self.store.close()).unwrap();
+        drop((self, views));
+        between(&env);
         Bench::opened(&env, clock, settings)
     }
 
@@ -109,7 +122,7 @@ impl Bench {
         let store = block_on(open).unwrap();
         let engine = Engine::new(store.clone(), relations(&store), settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        Bench { store, engine, clock, runtime, session: SessionSettings::default() }
+        Bench { env: env.clone(), store, engine, clock, runtime, session: SessionSettings::default() }
     }
 
     /// A bank with three transactions, recorded on the first three days of 2024.

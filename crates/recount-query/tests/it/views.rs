@@ -1,7 +1,7 @@
 //! Views: declared, kept up to date, asked as of any moment, and all that is said of those that cannot be.
 
 use expect_test::expect;
-use recount_env::block_on;
+use recount_env::{Env, block_on};
 use recount_query::{Outcome, SessionSettings, Settings, Sql, Stopped};
 use recount_store::{AppendRequest, EventWrite};
 use recount_types::{NewEvent, TopicName};
@@ -18,6 +18,7 @@ const BALANCES: &str = "CREATE MATERIALIZED VIEW balances AS
 pub(crate) struct Bank {
     bench: Bench,
     sql: Sql,
+    views: Views,
 }
 
 impl Bank {
@@ -25,9 +26,16 @@ impl Bank {
         Bank::of(Bench::with_entities())
     }
 
-    fn of((bench, views): (Bench, Views)) -> Bank {
-        let sql = Sql::new(bench.store.clone(), views, Settings::default()).unwrap();
-        Bank { bench, sql }
+    pub(crate) fn of((bench, views): (Bench, Views)) -> Bank {
+        let sql = Sql::new(bench.store.clone(), views.clone(), Settings::default()).unwrap();
+        Bank { bench, sql, views }
+    }
+
+    /// Closed, and opened again; `between` sees its files.
+    pub(crate) fn reopen(self, settings: recount_views::Settings, between: impl FnOnce(&Env)) -> Bank {
+        let Bank { bench, sql, views } = self;
+        drop(sql);
+        Bank::of(bench.reopen(views, settings, between))
     }
 
     pub(crate) fn run(&self, statement: &str) -> String {
@@ -141,8 +149,8 @@ fn a_view_is_what_its_query_is() {
         balance | balance | amount
         80.00 | 80.00 | -20.00
         > SHOW VIEWS
-        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 833 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 833 | NULL | 0 | 0 | 
         > EXPLAIN SELECT balance FROM balances
         plan
         Scan: balances, whole, as of position 6, kept up to date; 1 of 3 columns decoded: [balance]
@@ -337,8 +345,8 @@ fn what_cannot_be_a_view() {
         count(*)
         0
         > SHOW VIEWS
-        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 0 | 6 | 0 | NULL | 0 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 0 | 6 | 0 | NULL | 0 | NULL | 0 | 0 | 
     "#]].assert_eq(&said);
 }
 
@@ -467,10 +475,10 @@ fn rows_that_cannot_be_computed() {
         2 | 4.00 | 1
         3 | 0.00 | 1
         > SHOW VIEWS
-        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 903 | 0 | 0 | 
-        inverse | accountid BIGINT, i DECIMAL(16,12) | live | 3 | 8 | 0 | NULL | 248 | 1 | 0 | 
-        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 671 | 2 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 903 | NULL | 0 | 0 | 
+        inverse | accountid BIGINT, i DECIMAL(16,12) | live | 3 | 8 | 0 | NULL | 248 | NULL | 1 | 0 | 
+        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 671 | NULL | 2 | 0 | 
         > INSERT INTO transactions VALUES (1, 10, '2023-12-04T00:00:00Z'), (3, 1, '2023-12-04T00:00:00Z')
         inserted | position
         2 | 10
@@ -573,9 +581,9 @@ fn events_that_do_not_fit_a_column_that_came_later() {
         2 | 7
         notice: of view w, events that do not fit their topic's columns are left out: see t_errors
         > SHOW VIEWS
-        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        v | a INT | live | 2 | 6 | 0 | NULL | 80 | 0 | 0 | 
-        w | a INT, b INT | live | 1 | 6 | 0 | NULL | 74 | 0 | 1 | 
+        name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
+        v | a INT | live | 2 | 6 | 0 | NULL | 80 | NULL | 0 | 0 | 
+        w | a INT, b INT | live | 1 | 6 | 0 | NULL | 74 | NULL | 0 | 1 | 
     "#]]
     .assert_eq(&said);
 }
@@ -708,9 +716,9 @@ fn a_view_is_there_again_after_a_restart() {
         n | n
         2 | 2
         > SHOW VIEWS
-        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 798 | 0 | 0 | 
-        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 548 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 798 | NULL | 0 | 0 | 
+        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 548 | NULL | 0 | 0 | 
     "#]]
     .assert_eq(&said);
 }
@@ -902,9 +910,9 @@ fn a_view_is_replaced() {
         one | n
         1 | 4
         > SHOW VIEWS
-        name | columns | state | rows | position | behind | per_second | bytes | errors | unfit_events | error
-        large | n BIGINT | live | 1 | 11 | 0 | NULL | 548 | 0 | 0 | 
-        other | one BIGINT | live | 1 | 11 | 0 | NULL | 73 | 0 | 0 | 
+        name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
+        large | n BIGINT | live | 1 | 11 | 0 | NULL | 548 | NULL | 0 | 0 | 
+        other | one BIGINT | live | 1 | 11 | 0 | NULL | 73 | NULL | 0 | 0 | 
     "#]].assert_eq(&said);
     let statements = [
         BANK,

@@ -6,17 +6,16 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use recount_entity::fold::Fold;
 use recount_entity::key::Key;
-use recount_env::{Env, OpenMode, Signal, block_on};
+use recount_env::{Env, block_on};
 use recount_types::{EntityId, Position};
 
+use super::directory::Directory;
 use super::manifest::{BYTES_MAX, Manifest};
 use super::part::{Part, PartWriter, Seal};
 use super::schedule::{Candidate, superfluous};
@@ -25,13 +24,10 @@ use crate::lock;
 
 /// So many snapshots are held open, with their indexes.
 const OPEN_MAX: usize = 64;
-/// Pause after each stretch of output, so that appends find the disk and a core free.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// The snapshots of a database.
 pub(crate) struct Snapshots {
-    env: Env,
-    path: PathBuf,
+    directory: Directory,
     database: [u8; 16],
     /// What is there, once it was looked at; with those that are open.
     known: Mutex<Option<BTreeMap<Name, Option<Arc<Snapshot>>>>>,
@@ -93,8 +89,7 @@ impl Snapshots {
     /// Those under `path`, which need not exist.
     pub(crate) fn new(env: Env, path: PathBuf, database: [u8; 16]) -> Snapshots {
         Snapshots {
-            env,
-            path,
+            directory: Directory { env, path },
             database,
             known: Mutex::default(),
             writing: Mutex::default(),
@@ -189,7 +184,7 @@ impl Snapshots {
         self.names();
         let manifest = &taken.manifest;
         let name = Name { entity: manifest.entity, version: manifest.version, position: manifest.position };
-        self.create_directory().await?;
+        self.directory.create().await?;
         let written = self.write_files(name, taken).await;
         if let Err(error) = written {
             self.remove_files(name).await;
@@ -230,21 +225,12 @@ impl Snapshots {
             for (key, values) in rows {
                 bytes.clear();
                 row::put_looked_up(&mut bytes, values);
-                self.push(&mut writer, &key, &bytes).await?;
+                writer.push(&key, &bytes).await?;
             }
-            parts.push(self.finish(writer, name, number).await?);
+            parts.push(writer.finish().await?);
         }
         manifest.parts = parts;
-        let path = self.path.join(name.manifest());
-        let temporary = temporary(&path);
-        let failed = |doing| move |error: std::io::Error| io(doing, &path, &error);
-        let file =
-            self.env.files.open(&temporary, OpenMode::CreateNew).await.map_err(failed.clone()("create"))?;
-        file.write_at(0, &manifest.encode()).await.map_err(failed.clone()("write"))?;
-        file.sync_data().await.map_err(failed.clone()("sync"))?;
-        let to = self.path.join(name.manifest());
-        self.env.files.rename(&temporary, &to).await.map_err(failed.clone()("name"))?;
-        self.sync_directory().await
+        self.directory.write(&name.manifest(), &manifest.encode()).await
     }
 
     /// Writes the rows; what is found out about them goes into the manifest.
@@ -269,13 +255,13 @@ impl Snapshots {
             }
             bytes.clear();
             row::put_row(&mut bytes, &row, state);
-            self.push(&mut writer, row.key.as_bytes(), &bytes).await?;
+            writer.push(row.key.as_bytes(), &bytes).await?;
         }
         manifest.valid_from = match latest.peek() {
             Some(Reverse(time)) if latest.len() > LATE_ROWS_MAX => *time,
             _ => i64::MIN,
         };
-        self.finish(writer, name, 0).await
+        writer.finish().await
     }
 
     async fn writer(
@@ -283,25 +269,8 @@ impl Snapshots {
         name: Name,
         manifest: &Manifest,
         number: usize,
-    ) -> Result<PartWriter, SnapshotError> {
-        let path = temporary(&self.path.join(name.part(number)));
-        // Of an attempt that failed.
-        let _ = self.env.files.remove(&path).await;
-        PartWriter::create(&self.env, &path, seal(manifest, number)).await
-    }
-
-    async fn push(&self, writer: &mut PartWriter, key: &[u8], value: &[u8]) -> Result<(), SnapshotError> {
-        if writer.push(key, value).await? {
-            self.env.tasks.wait(&Signal::new(), 0, Some(PAUSE)).await;
-        }
-        Ok(())
-    }
-
-    async fn finish(&self, writer: PartWriter, name: Name, number: usize) -> Result<u64, SnapshotError> {
-        let bytes = writer.finish().await?;
-        let to = self.path.join(name.part(number));
-        let renamed = self.env.files.rename(&temporary(&to), &to).await;
-        renamed.map_err(|error| io("name", &to, &error)).map(|()| bytes)
+    ) -> Result<PartWriter<'_>, SnapshotError> {
+        PartWriter::create(&self.directory, &name.part(number), seal(manifest, number)).await
     }
 
     async fn thin(&self, name: Name, plan: &[u8; 32], interval: u64) {
@@ -343,25 +312,18 @@ impl Snapshots {
     }
 
     async fn read(&self, name: Name) -> Result<Snapshot, SnapshotError> {
-        let path = self.path.join(name.manifest());
-        let failed = |doing| move |error: std::io::Error| io(doing, &self.path.join(name.manifest()), &error);
+        let path = self.directory.path.join(name.manifest());
         let damaged = |what: String| SnapshotError::Damaged { file: path.clone(), offset: 0, what };
-        let file = self.env.files.open(&path, OpenMode::Read).await.map_err(failed("open"))?;
-        let len = file.len().await.map_err(failed("look at"))?;
-        if len > BYTES_MAX {
-            return Err(damaged(format!("has {len} bytes, more than a manifest can have")));
-        }
-        let mut bytes = vec![0; len as usize];
-        let read = file.read_at(0, &mut bytes).await.map_err(failed("read"))?;
-        let manifest = Manifest::decode(&bytes[..read]).map_err(damaged)?;
+        let bytes = self.directory.read(&name.manifest(), BYTES_MAX).await?;
+        let manifest = Manifest::decode(&bytes).map_err(damaged)?;
         let found = Name { entity: manifest.entity, version: manifest.version, position: manifest.position };
         if found != name || manifest.database != self.database || manifest.parts.is_empty() {
             return Err(damaged("is of something else than its name says".to_owned()));
         }
         let mut parts = Vec::new();
         for (number, &bytes) in manifest.parts.iter().enumerate() {
-            let path = self.path.join(name.part(number));
-            parts.push(Part::open(&self.env, &path, seal(&manifest, number), bytes).await?);
+            let seal = seal(&manifest, number);
+            parts.push(Part::open(&self.directory, &name.part(number), seal, bytes).await?);
         }
         Ok(Snapshot { manifest, parts })
     }
@@ -385,7 +347,7 @@ impl Snapshots {
 
     /// What is in the directory; what a crash left there is removed.
     async fn look(&self) -> Vec<Name> {
-        let files = self.env.files.list(&self.path).await.unwrap_or_default();
+        let files = self.directory.files().await;
         let names: Vec<Name> = files
             .iter()
             .filter_map(|file| Name::of_file(file).filter(|name| name.manifest() == *file))
@@ -394,7 +356,7 @@ impl Snapshots {
             Name::of_file(file).is_some_and(|name| file.ends_with(".tmp") || !names.contains(&name))
         };
         for file in files.iter().filter(is_left_over).filter(|_| !self.is_closed()) {
-            let _ = self.env.files.remove(&self.path.join(file)).await;
+            self.directory.remove(file).await;
         }
         names
     }
@@ -411,25 +373,11 @@ impl Snapshots {
         if self.is_closed() {
             return;
         }
-        let _ = self.env.files.remove(&self.path.join(name.manifest())).await;
-        let files = self.env.files.list(&self.path).await.unwrap_or_default();
+        self.directory.remove(&name.manifest()).await;
+        let files = self.directory.files().await;
         for file in files.iter().filter(|file| Name::of_file(file) == Some(name)) {
-            let _ = self.env.files.remove(&self.path.join(file)).await;
+            self.directory.remove(file).await;
         }
-    }
-
-    async fn create_directory(&self) -> Result<(), SnapshotError> {
-        match self.env.files.create_dir(&self.path).await {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-            created => created.map_err(|error| io("create the directory of", &self.path, &error))?,
-        }
-        let parent = self.path.parent().unwrap_or(Path::new(""));
-        self.env.files.sync_dir(parent).await.map_err(|error| io("sync the directory of", parent, &error))
-    }
-
-    async fn sync_directory(&self) -> Result<(), SnapshotError> {
-        let synced = self.env.files.sync_dir(&self.path).await;
-        synced.map_err(|error| io("sync the directory of", &self.path, &error))
     }
 }
 
@@ -455,17 +403,4 @@ fn seal(manifest: &Manifest, number: usize) -> Seal {
         crc = crc32c::crc32c_append(crc, &position.to_le_bytes());
     }
     Seal(crc32c::crc32c_append(crc, &(number as u32).to_le_bytes()))
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    PathBuf::from(name)
-}
-
-fn io(doing: &'static str, path: &Path, error: &std::io::Error) -> SnapshotError {
-    if error.kind() == ErrorKind::NotFound {
-        return SnapshotError::Gone { file: path.to_owned() };
-    }
-    SnapshotError::Io { doing, file: path.to_owned(), error: error.to_string() }
 }

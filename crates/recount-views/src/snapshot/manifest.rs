@@ -22,9 +22,9 @@
 //!  crc32c 1a2b3c4d
 //! ```
 
-use std::str::FromStr;
-
 use recount_types::EntityId;
+
+use super::lines::{Reader, Writer, hex, number};
 
 /// The version of this form, and of the parts'.
 const VERSION: &str = "1";
@@ -56,87 +56,62 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Its bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let Manifest { entity, version, position, last, append_time, closing, events, events_before, .. } =
-            self;
-        let Manifest { unfit, rows, stopped, lookup_time, valid_from, .. } = self;
-        let mut text = format!(
-            "recount snapshot {VERSION}\ndatabase {}\nentity {entity}\nversion {version}\nposition {position}\nlast {last}\n\
-             append_time {append_time}\nplan {}\nclosing {closing}\nevents {events}\nevents_before {events_before}\n\
-             unfit {unfit}\nrows {rows}\nstopped {stopped}\nlookup_time {lookup_time}\nvalid_from {valid_from}\n",
-            hex(&self.database),
-            hex(&self.plan),
-        );
-        self.skipped.iter().for_each(|position| text += &format!("skipped {position}\n"));
-        self.parts.iter().for_each(|bytes| text += &format!("part {bytes}\n"));
-        text += &format!("crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()));
-        text.into_bytes()
+        let mut lines = Writer::new();
+        lines.line("recount snapshot", VERSION);
+        lines.line("database", hex(&self.database));
+        lines.line("entity", self.entity);
+        lines.line("version", self.version);
+        lines.line("position", self.position);
+        lines.line("last", self.last);
+        lines.line("append_time", self.append_time);
+        lines.line("plan", hex(&self.plan));
+        lines.line("closing", self.closing);
+        lines.line("events", self.events);
+        lines.line("events_before", self.events_before);
+        lines.line("unfit", self.unfit);
+        lines.line("rows", self.rows);
+        lines.line("stopped", self.stopped);
+        lines.line("lookup_time", self.lookup_time);
+        lines.line("valid_from", self.valid_from);
+        self.skipped.iter().for_each(|position| lines.line("skipped", position));
+        self.parts.iter().for_each(|bytes| lines.line("part", bytes));
+        lines.finish()
     }
 
     /// Reads it.
     pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, String> {
-        let text = std::str::from_utf8(bytes).map_err(|_| "is not text")?;
-        let body = text.strip_suffix('\n').ok_or("does not end with its checksum line")?;
-        let (lines, last) = text.split_at(body.rfind('\n').map_or(0, |at| at + 1));
-        if last != format!("crc32c {:08x}\n", crc32c::crc32c(lines.as_bytes())) {
-            return Err("fails its checksum".to_owned());
-        }
-        let mut lines = lines.lines().peekable();
-        let mut line = |name: &str| {
-            let rest = lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            rest.map(str::to_owned).ok_or_else(|| format!("has no line {name:?} where it belongs"))
-        };
-        if line("recount snapshot")? != VERSION {
+        let mut lines = Reader::new(bytes)?;
+        if lines.line("recount snapshot")? != VERSION {
             return Err("is of an unknown version".to_owned());
         }
         let mut manifest = Manifest {
-            database: unhex(&line("database")?)?,
-            entity: EntityId(number(&line("entity")?)?),
-            version: number(&line("version")?)?,
-            position: number(&line("position")?)?,
-            last: number(&line("last")?)?,
-            append_time: number(&line("append_time")?)?,
-            plan: unhex(&line("plan")?)?,
-            closing: number(&line("closing")?)?,
-            events: number(&line("events")?)?,
-            events_before: number(&line("events_before")?)?,
-            unfit: number(&line("unfit")?)?,
-            rows: number(&line("rows")?)?,
-            stopped: number(&line("stopped")?)?,
-            lookup_time: number(&line("lookup_time")?)?,
-            valid_from: number(&line("valid_from")?)?,
+            database: lines.hex("database")?,
+            entity: EntityId(lines.number("entity")?),
+            version: lines.number("version")?,
+            position: lines.number("position")?,
+            last: lines.number("last")?,
+            append_time: lines.number("append_time")?,
+            plan: lines.hex("plan")?,
+            closing: lines.number("closing")?,
+            events: lines.number("events")?,
+            events_before: lines.number("events_before")?,
+            unfit: lines.number("unfit")?,
+            rows: lines.number("rows")?,
+            stopped: lines.number("stopped")?,
+            lookup_time: lines.number("lookup_time")?,
+            valid_from: lines.number("valid_from")?,
             skipped: Vec::new(),
             parts: Vec::new(),
         };
-        for line in lines {
-            match line.split_once(' ') {
-                Some(("skipped", position)) if manifest.parts.is_empty() => {
-                    manifest.skipped.push(number(position)?);
-                }
-                Some(("part", bytes)) => manifest.parts.push(number(bytes)?),
-                _ => return Err(format!("has an unknown line {line:?}")),
-            }
+        while let Some(position) = lines.another("skipped") {
+            manifest.skipped.push(number(position)?);
         }
+        while let Some(bytes) = lines.another("part") {
+            manifest.parts.push(number(bytes)?);
+        }
+        lines.end()?;
         Ok(manifest)
     }
-}
-
-/// A value in its one spelling.
-fn number<T: FromStr + ToString>(text: &str) -> Result<T, String> {
-    let value = text.parse::<T>().ok().filter(|value| value.to_string() == text);
-    value.ok_or_else(|| format!("has {text:?} where a number belongs"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex<const N: usize>(text: &str) -> Result<[u8; N], String> {
-    let mut out = [0; N];
-    for (at, byte) in out.iter_mut().enumerate() {
-        let pair = text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        *byte = pair.ok_or("has too few hexadecimal digits")?;
-    }
-    if hex(&out) == text { Ok(out) } else { Err("has other than hexadecimal digits".to_owned()) }
 }
 
 #[cfg(test)]

@@ -13,13 +13,15 @@
 //!
 //! Integers are little-endian. The identity makes bytes of another part, another snapshot or another place not pass.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use recount_env::{Env, File, OpenMode};
+use recount_env::{File, OpenMode, Signal};
 use recount_types::varint::{put_u64, take_u64};
 
 use super::SnapshotError;
+use super::directory::{Directory, failed, temporary};
 
 /// A block is closed when it has so many bytes.
 const BLOCK_BYTES: usize = 8 << 10;
@@ -27,9 +29,11 @@ const CRC_BYTES: usize = 4;
 const FOOTER_BYTES: usize = 3 * 8 + CRC_BYTES;
 /// Written, and synced, so many bytes at a time: no sync has much to do, and disturbs nobody's append.
 const WRITE_BYTES: usize = 1 << 20;
+/// Pause after each stretch of output, so that appends find the disk and a core free.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Who is told keys and values; what it says is wrong with them is damage.
-type Tell<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), String> + Send + 'a;
+pub(crate) type Tell<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), String> + Send + 'a;
 
 /// What the seals of a part say that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +45,10 @@ impl Seal {
     }
 }
 
-/// A part being written, under a temporary name.
-pub(super) struct PartWriter {
+/// A part being written, under a temporary name until it is whole.
+pub(super) struct PartWriter<'a> {
+    directory: &'a Directory,
+    name: String,
     file: Arc<dyn File>,
     path: PathBuf,
     seal: Seal,
@@ -57,13 +63,23 @@ pub(super) struct PartWriter {
     is_empty: bool,
 }
 
-impl PartWriter {
-    /// Begins a part at `path`, which is to be a temporary name.
-    pub(super) async fn create(env: &Env, path: &Path, seal: Seal) -> Result<PartWriter, SnapshotError> {
-        let file = env.files.open(path, OpenMode::CreateNew).await.map_err(|e| failed("create", path, &e))?;
+impl<'a> PartWriter<'a> {
+    /// Begins the part that is to be the file `name`.
+    pub(super) async fn create(
+        directory: &'a Directory,
+        name: &str,
+        seal: Seal,
+    ) -> Result<PartWriter<'a>, SnapshotError> {
+        let path = temporary(&directory.path.join(name));
+        let files = &directory.env.files;
+        // Of an attempt that failed.
+        let _ = files.remove(&path).await;
+        let file = files.open(&path, OpenMode::CreateNew).await.map_err(|e| failed("create", &path, &e))?;
         Ok(PartWriter {
+            directory,
             file,
-            path: path.to_owned(),
+            name: name.to_owned(),
+            path,
             seal,
             written: 0,
             pending: Vec::new(),
@@ -76,8 +92,8 @@ impl PartWriter {
         })
     }
 
-    /// Adds an entry, whose key is greater than the one before. True if it is time to let others go first.
-    pub(super) async fn push(&mut self, key: &[u8], value: &[u8]) -> Result<bool, SnapshotError> {
+    /// Adds an entry, whose key is greater than the one before. Lets others go first now and then.
+    pub(super) async fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), SnapshotError> {
         assert!(self.is_empty || key > self.last_key.as_slice(), "keys of a part ascend");
         let shared = if self.block.is_empty() {
             self.first_key = key.to_vec();
@@ -94,17 +110,18 @@ impl PartWriter {
         self.last_key.extend_from_slice(key);
         self.is_empty = false;
         if self.block.len() < BLOCK_BYTES {
-            return Ok(false);
+            return Ok(());
         }
         self.close_block();
         if self.pending.len() < WRITE_BYTES {
-            return Ok(false);
+            return Ok(());
         }
         self.write().await?;
-        Ok(true)
+        self.directory.env.tasks.wait(&Signal::new(), 0, Some(PAUSE)).await;
+        Ok(())
     }
 
-    /// Ends it, durably; its length in bytes.
+    /// Ends it, durably and under its name; its length in bytes.
     pub(super) async fn finish(mut self) -> Result<u64, SnapshotError> {
         if !self.block.is_empty() {
             self.close_block();
@@ -117,6 +134,7 @@ impl PartWriter {
         }
         self.put(&footer);
         self.write().await?;
+        self.directory.name(&self.name).await?;
         Ok(self.written)
     }
 
@@ -167,11 +185,17 @@ struct Block {
 
 impl Part {
     /// Opens a part of `bytes` bytes: reads its footer and its index.
-    pub(super) async fn open(env: &Env, path: &Path, seal: Seal, bytes: u64) -> Result<Part, SnapshotError> {
-        let file = env.files.open(path, OpenMode::Read).await.map_err(|e| failed("open", path, &e))?;
-        let mut part =
-            Part { file, path: path.to_owned(), seal, bytes, blocks: Vec::new(), keys: Vec::new() };
-        let found = part.file.len().await.map_err(|error| failed("look at", path, &error))?;
+    pub(super) async fn open(
+        directory: &Directory,
+        name: &str,
+        seal: Seal,
+        bytes: u64,
+    ) -> Result<Part, SnapshotError> {
+        let path = directory.path.join(name);
+        let file = directory.env.files.open(&path, OpenMode::Read).await;
+        let file = file.map_err(|error| failed("open", &path, &error))?;
+        let mut part = Part { file, path, seal, bytes, blocks: Vec::new(), keys: Vec::new() };
+        let found = part.file.len().await.map_err(|error| failed("look at", &part.path, &error))?;
         let footer_at = bytes.checked_sub(FOOTER_BYTES as u64).filter(|_| found == bytes);
         let footer_at = footer_at
             .ok_or_else(|| part.damaged(0, format!("has {found} bytes where {bytes} were written")))?;
@@ -289,13 +313,6 @@ pub(super) fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (taken, after) = rest.split_at_checked(len)?;
     *rest = after;
     Some(taken)
-}
-
-fn failed(doing: &'static str, path: &Path, error: &std::io::Error) -> SnapshotError {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return SnapshotError::Gone { file: path.to_owned() };
-    }
-    SnapshotError::Io { doing, file: path.to_owned(), error: error.to_string() }
 }
 
 #[cfg(test)]

@@ -24,11 +24,16 @@ pub(crate) fn mark_positions(interval: u64) -> u64 {
 
 /// Whether a snapshot is taken at a mark: between the mark before and this one an interval ended.
 pub(crate) fn is_due(events_before: u64, events: u64, rows: u64, interval: u64) -> bool {
+    let wide = widened(rows, interval);
+    events_before / wide < events / wide
+}
+
+/// How many events an interval has with so many rows.
+pub(crate) fn widened(rows: u64, interval: u64) -> u64 {
     // Doubled, and not grown little by little, so that intervals end where wider ones do.
     let interval = interval.max(1);
     let times = (EVENTS_PER_ROW * rows).div_ceil(interval).max(1).next_power_of_two();
-    let wide = interval.saturating_mul(times);
-    events_before / wide < events / wide
+    interval.saturating_mul(times)
 }
 
 /// Whether one is worth taking when the database is closed: so much is to be folded again otherwise.

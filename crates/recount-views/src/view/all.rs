@@ -69,7 +69,7 @@ impl Inner {
         let topics = read.topics(catalogue);
         let of = (view.id, view.name.clone(), view.text.clone(), topics);
         let with = (self.store.clone(), self.env.clock.clone(), self.budget.share());
-        Ok(LiveView::new(of, read, (Box::new(make), compiled), with))
+        Ok(LiveView::new(of, read, (Box::new(make), compiled), with, self.view_snapshots.clone()))
     }
 
     fn ground(&self, catalogue: &Arc<Catalogue>) -> Ground {
@@ -89,6 +89,35 @@ impl Inner {
         }
         let why = known.views.broken.get(&view.id).map_or("it was only just declared", String::as_str);
         Err(ViewError::BadRequest(format!("view {name} cannot be read: {why}")))
+    }
+
+    fn live_views(&self) -> Vec<Arc<LiveView>> {
+        lock(&self.known).views.live.values().cloned().collect()
+    }
+
+    /// Takes every view nearer to the head, and keeps beside what is due; whether there is more to do.
+    pub(crate) fn views_come_nearer(&self, head: u64) -> bool {
+        let mut more = false;
+        for view in self.live_views() {
+            match view.epoch(head) {
+                Ok(behind) => more |= behind,
+                Err(error) => tracing::debug!(view = %view.info.name, %error, "does not go on"),
+            }
+            if let Some(taken) = view.taken(self.settings.snapshot_events, false) {
+                let keep = async move { view.keep(&taken) };
+                self.env.tasks.spawn("recount-view-snapshot", Box::pin(keep));
+            }
+        }
+        more
+    }
+
+    /// Keeps what would have to be read again.
+    pub(crate) fn keep_views_on_closing(&self) {
+        for view in self.live_views() {
+            if let Some(taken) = view.taken(self.settings.snapshot_events, true) {
+                view.keep(&taken);
+            }
+        }
     }
 
     /// Declares a view.

@@ -103,6 +103,24 @@ impl EntityFeed {
         &self.of.plan.bound.columns
     }
 
+    /// Comes nearer to where the changes behind a position begin; whether it is there.
+    pub fn resume(&mut self, position: u64) -> Result<bool, ViewError> {
+        self.until = position;
+        if self.replica.position < position {
+            self.come_nearer()?;
+            return Ok(false);
+        }
+        let frozen = block_on(self.replica.freeze())?;
+        let mut number = 0;
+        while let Some(page) = frozen.page(number) {
+            for (row, _) in page {
+                note_stopped(&mut self.stopped, &row);
+            }
+            number += 1;
+        }
+        Ok(true)
+    }
+
     /// Begins with the changes in (`after`, `until`], which are whole appends; with all rows, if it is before the first event.
     pub fn begin(&mut self, after: u64, until: u64) -> Result<(), ViewError> {
         self.until = until;
@@ -130,10 +148,7 @@ impl EntityFeed {
                 && let Some(of_page) = frozen.page(*page)
             {
                 for (row, state) in of_page {
-                    if let Some(stopped) = row.stopped {
-                        let why = (stopped.position, stopped.reason.clone());
-                        self.stopped.insert(row.key.to_key(), why);
-                    }
+                    note_stopped(&mut self.stopped, &row);
                     let values = self.of.shown(&row, state);
                     let came = |values| RowChange { stamp: self.until, weight: 1, values };
                     rows.extend(values.map(came));
@@ -218,6 +233,13 @@ impl EntityFeed {
         });
         let stopped = self.stopped.len() * STOPPED_BYTES;
         self.memory.set(self.found.len() * row + texts.sum::<usize>() + stopped)
+    }
+}
+
+/// Notes a key that stopped.
+fn note_stopped(all: &mut BTreeMap<Key, (u64, String)>, row: &Row<'_>) {
+    if let Some(stopped) = row.stopped {
+        all.insert(row.key.to_key(), (stopped.position, stopped.reason.clone()));
     }
 }
 

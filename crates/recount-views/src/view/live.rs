@@ -6,6 +6,7 @@
 
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
@@ -17,6 +18,7 @@ use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
+use super::keep::{self, Start};
 use super::recent::{OfEpoch, Recent, RowChanged};
 use super::{Compiled, Errors, Explained, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
@@ -25,6 +27,7 @@ use crate::feed::rounded_down;
 use crate::live::RETRY_US;
 use crate::lock;
 use crate::pace::Pace;
+use crate::snapshot::ViewSnapshots;
 
 /// Positions in an epoch, if no append is longer.
 const EPOCH_POSITIONS: u64 = 4096;
@@ -45,14 +48,21 @@ pub(crate) struct LiveView {
     pub(crate) info: ViewInfo,
     /// What it reads.
     pub(crate) read: WhatIsRead,
-    store: Store,
+    pub(super) store: Store,
     clock: Arc<dyn Clock>,
     make: Make,
-    state: FairMutex<State>,
+    pub(super) state: FairMutex<State>,
     /// How it was after the last part, for those who only look.
     shown: Mutex<ViewStatus>,
     failed: Mutex<Option<Failed>>,
     pace: Mutex<Pace>,
+    pub(super) snapshots: Arc<ViewSnapshots>,
+    /// Its circuit, as a text.
+    pub(super) circuit: String,
+    /// A snapshot of it is being written.
+    pub(super) is_writing: AtomicBool,
+    /// The position of its snapshot; 0 = there is none.
+    pub(super) kept: AtomicU64,
 }
 
 /// Why a view does not go on.
@@ -65,25 +75,29 @@ struct Failed {
 }
 
 /// What an epoch changes.
-struct State {
+pub(super) struct State {
     /// None after a failure: it begins anew.
-    compiled: Option<Compiled>,
-    rows: Relation,
-    position: u64,
+    pub(super) compiled: Option<Compiled>,
+    pub(super) rows: Relation,
+    pub(super) position: u64,
+    pub(super) start: Start,
     first: Option<First>,
+    /// How many rows it read that are in no snapshot, and with how many one may be due.
+    pub(super) unsaved: u64,
+    pub(super) due_at: u64,
     /// The last changes, once somebody follows them.
-    recent: Option<Recent>,
+    pub(super) recent: Option<Recent>,
     /// Those of the epoch that is under way.
     of_epoch: OfEpoch,
     /// Positions in an epoch: fewer where so many appends made too much at once.
     epoch_positions: u64,
     /// Where and why rows and groups could not be computed, and how many.
-    errors: Arc<Errors>,
+    pub(super) errors: Arc<Errors>,
     /// How many in all.
     error_count: i64,
     /// Of the reasons.
     error_bytes: usize,
-    memory: Share,
+    pub(super) memory: Share,
 }
 
 /// The first epoch, under way.
@@ -101,7 +115,9 @@ impl LiveView {
         read: WhatIsRead,
         (make, compiled): (Make, Compiled),
         (store, clock, memory): (Store, Arc<dyn Clock>, Share),
+        snapshots: Arc<ViewSnapshots>,
     ) -> LiveView {
+        let circuit = keep::described(&compiled);
         let (columns, key) = (compiled.columns.clone(), compiled.layout.key().to_vec());
         let info = ViewInfo { name, columns, key, topics, text };
         let rows = Relation::new(compiled.layout.clone());
@@ -112,7 +128,10 @@ impl LiveView {
             compiled,
             rows,
             position,
+            start: Start::Unknown,
             first,
+            unsaved: 0,
+            due_at: 0,
             recent: None,
             of_epoch: OfEpoch::new(),
             epoch_positions,
@@ -123,7 +142,23 @@ impl LiveView {
         };
         let (state, shown) = (FairMutex::new(state), Mutex::default());
         let (failed, pace) = (Mutex::new(None), Mutex::default());
-        LiveView { id, info, read, store, clock, make, state, shown, failed, pace }
+        let (is_writing, kept) = (AtomicBool::new(false), AtomicU64::new(0));
+        LiveView {
+            id,
+            info,
+            read,
+            store,
+            clock,
+            make,
+            state,
+            shown,
+            failed,
+            pace,
+            snapshots,
+            circuit,
+            is_writing,
+            kept,
+        }
     }
 
     /// One epoch, or a part of the first one, towards `wanted`; true if there is more to do.
@@ -157,7 +192,8 @@ impl LiveView {
     pub(crate) fn status(&self) -> ViewStatus {
         let shown = lock(&self.shown).clone();
         let failed = lock(&self.failed).as_ref().map(|failed| failed.error.clone());
-        ViewStatus { per_second: lock(&self.pace).per_second(), failed, ..shown }
+        let kept = Some(self.kept.load(Ordering::Relaxed)).filter(|position| *position > 0);
+        ViewStatus { per_second: lock(&self.pace).per_second(), failed, kept, ..shown }
     }
 
     fn step(&self, state: &mut State, wanted: u64) -> Result<(), ViewError> {
@@ -204,7 +240,9 @@ impl LiveView {
             state.compiled = Some(made);
         }
         if state.position == 0 {
-            state.first_part(wanted)?;
+            if !self.resume(state)? {
+                state.first_part(wanted)?;
+            }
         } else {
             let until = self.end_of_epoch(state, wanted)?;
             state.live(&self.store, until)?;
@@ -241,7 +279,7 @@ impl LiveView {
 impl State {
     /// A part of the first epoch, which ends at what was wanted when it began.
     fn first_part(&mut self, wanted: u64) -> Result<(), ViewError> {
-        let State { compiled, first, .. } = self;
+        let State { compiled, first, unsaved, .. } = self;
         let Some(compiled) = compiled else { return Ok(()) };
         let under_way = match *first {
             Some(first) => first,
@@ -260,6 +298,7 @@ impl State {
                 read.end(until)?;
                 match next {
                     Some(mut rows) => {
+                        *unsaved += rows.len() as u64;
                         rows.stamps.fill(until);
                         changes[source].push(rows);
                     }
@@ -303,9 +342,12 @@ impl State {
             changes.push(of_source);
         }
         compiled.sources.iter_mut().try_for_each(|source| source.end(until))?;
-        let changes =
-            changes.into_iter().map(|rows| rows.into_iter().map(|rows| rows.until(until)).collect());
-        self.run(changes.collect(), until, true)?;
+        let changes: Vec<Vec<Delta>> = changes
+            .into_iter()
+            .map(|rows| rows.into_iter().map(|rows| rows.until(until)).collect())
+            .collect();
+        self.unsaved += changes.iter().flatten().map(|rows| rows.len() as u64).sum::<u64>();
+        self.run(changes, until, true)?;
         self.position = until;
         self.check()?;
         if let Some(recent) = &mut self.recent {
@@ -340,20 +382,25 @@ impl State {
             }
         }
         for (operator, failure) in stepped.failures {
-            self.error_count += failure.weight;
-            let errors = Arc::make_mut(&mut self.errors);
-            let bytes = failure.reason.len() + REASON_BYTES;
-            let at = (operator, failure.reason);
-            match errors.get_mut(&at).map(|count| (*count + failure.weight, count)) {
-                Some((0, _)) => {
-                    self.error_bytes -= bytes;
-                    errors.remove(&at);
-                }
-                Some((after, count)) => *count = after,
-                None => {
-                    self.error_bytes += bytes;
-                    errors.insert(at, failure.weight);
-                }
+            self.fail(operator, failure.reason, failure.weight);
+        }
+    }
+
+    /// So many more rows or groups could not be computed for a reason.
+    pub(super) fn fail(&mut self, operator: usize, reason: String, weight: i64) {
+        self.error_count += weight;
+        let errors = Arc::make_mut(&mut self.errors);
+        let bytes = reason.len() + REASON_BYTES;
+        let at = (operator, reason);
+        match errors.get_mut(&at).map(|count| (*count + weight, count)) {
+            Some((0, _)) => {
+                self.error_bytes -= bytes;
+                errors.remove(&at);
+            }
+            Some((after, count)) => *count = after,
+            None => {
+                self.error_bytes += bytes;
+                errors.insert(at, weight);
             }
         }
     }
@@ -365,10 +412,11 @@ impl State {
         Ok(())
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.compiled = None;
         self.rows.clear();
-        (self.position, self.first) = (0, None);
+        (self.position, self.first, self.unsaved) = (0, None, 0);
+        self.start = Start::Unknown;
         self.of_epoch.clear();
         self.errors = Arc::default();
         (self.error_count, self.error_bytes) = (0, 0);
@@ -376,7 +424,7 @@ impl State {
         let _ = self.memory.set(0);
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let circuit = self.compiled.as_ref().map_or(0, |compiled| compiled.circuit.bytes());
         let recent = self.recent.as_ref().map_or(0, Recent::bytes);
         self.rows.bytes() + circuit + self.error_bytes + recent
@@ -389,6 +437,7 @@ impl State {
             bytes: self.bytes(),
             errors: u64::try_from(self.error_count).unwrap_or(0),
             unfit: self.unfit(),
+            kept: None,
             per_second: None,
             failed: None,
         }

@@ -13,8 +13,9 @@ use super::exact::ExactSum;
 use super::ordered::Ordered;
 use super::value::Value;
 use super::wide::Wide;
-use crate::codec::{Order, RowCodec, Rows, sort_keys};
+use crate::codec::{Damaged, Order, RowCodec, Rows, sort_keys};
 use crate::moments::{Deviation, Moments};
+use crate::saved::{Reader, put_bytes, put_number};
 
 /// A function of the rows of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -340,6 +341,45 @@ impl Kept {
         }
     }
 
+    /// Appends it to what a restart goes on from.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        match self {
+            Kept::Count(count) => put_number(out, *count),
+            Kept::Exact(sum, count) => {
+                put_bytes(out, &sum.to_bytes());
+                put_number(out, *count);
+            }
+            Kept::Doubles(sum, count) => {
+                sum.save(out);
+                put_number(out, *count);
+            }
+            Kept::Moments(moments, _) => put_bytes(out, &moments.to_bytes()),
+            Kept::Values(values) => save_values(values, out),
+            Kept::Truths(yes, no) => [yes, no].into_iter().for_each(|count| put_number(out, *count)),
+            Kept::Ordered(ordered) => ordered.save(out),
+            Kept::Distinct(seen, kept) => {
+                save_values(seen, out);
+                kept.save(out);
+            }
+        }
+    }
+
+    /// What was saved of the same call.
+    pub(super) fn loaded(self, from: &mut Reader<'_>) -> Result<Kept, Damaged> {
+        Ok(match self {
+            Kept::Count(_) => Kept::Count(from.number()?),
+            Kept::Exact(..) => Kept::Exact(Wide::from_bytes(from.bytes()?).ok_or(Damaged)?, from.number()?),
+            Kept::Doubles(..) => Kept::Doubles(ExactSum::load(from)?, from.number()?),
+            Kept::Moments(_, scale) => {
+                Kept::Moments(Box::new(Moments::from_bytes(from.bytes()?).ok_or(Damaged)?), scale)
+            }
+            Kept::Values(_) => Kept::Values(load_values(from)?),
+            Kept::Truths(..) => Kept::Truths(from.number()?, from.number()?),
+            Kept::Ordered(_) => Kept::Ordered(Ordered::load(from)?),
+            Kept::Distinct(_, kept) => Kept::Distinct(load_values(from)?, Box::new(kept.loaded(from)?)),
+        })
+    }
+
     /// Bytes on the heap.
     pub(in crate::operators) fn heap_bytes(&self) -> usize {
         match self {
@@ -379,6 +419,18 @@ fn count(values: &mut Values, bytes: Option<&Rows>, row: usize, weight: i64) -> 
             (0, weight)
         }
     }
+}
+
+fn save_values(values: &Values, out: &mut Vec<u8>) {
+    put_number(out, values.len() as i64);
+    for (value, count) in values {
+        put_bytes(out, value);
+        put_number(out, *count);
+    }
+}
+
+fn load_values(from: &mut Reader<'_>) -> Result<Values, Damaged> {
+    (0..from.count()?).map(|_| Ok((from.bytes()?.into(), from.number()?))).collect()
 }
 
 /// About what a tree of so many values takes; their texts are counted as short ones.

@@ -3,6 +3,9 @@
 //! A double is an integer of 53 bits times a power of two, which is at least 2⁻¹⁰⁷⁴. The sum is one integer, a count of 2⁻¹⁰⁷⁴,
 //! in digits of 32 bits; it is rounded when somebody wants it.
 
+use crate::codec::Damaged;
+use crate::saved::{Reader, put_number};
+
 /// Digits: up to 2¹⁰²⁴, and 2⁶³ of the greatest.
 const DIGITS: usize = 68;
 const DIGIT_BITS: usize = 32;
@@ -75,6 +78,29 @@ impl ExactSum {
             (*digit, carry) = (value & 0xFFFF_FFFF, value >> DIGIT_BITS);
         }
         self.digits[DIGITS - 1] += carry;
+    }
+
+    /// Appends it to what a restart goes on from: the same of the same numbers, in whatever order they came.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        let mut sum = self.clone();
+        sum.carry();
+        let digits = &*sum.digits;
+        let first = digits.iter().position(|digit| *digit != 0).unwrap_or(0);
+        let end = digits.iter().rposition(|digit| *digit != 0).map_or(first, |last| last + 1);
+        let bounds = [first as i64, end as i64];
+        let others = [sum.nan, sum.infinite, sum.minus_infinite];
+        bounds.iter().chain(&digits[first..end]).chain(&others).for_each(|number| put_number(out, *number));
+    }
+
+    /// What was saved.
+    pub(super) fn load(from: &mut Reader<'_>) -> Result<ExactSum, Damaged> {
+        let mut sum = ExactSum::new();
+        let (first, end) = (from.count()?, from.count()?);
+        for digit in sum.digits.get_mut(first..end).ok_or(Damaged)? {
+            *digit = from.number()?;
+        }
+        (sum.nan, sum.infinite, sum.minus_infinite) = (from.number()?, from.number()?, from.number()?);
+        Ok(sum)
     }
 
     /// The double that is nearest to the sum; of two that are equally near the even one.
@@ -209,6 +235,28 @@ mod tests {
         ]
     }
 
+    fn saved(sum: &ExactSum) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        sum.save(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn the_bytes_of_a_sum() {
+        let mut sum = ExactSum::new();
+        assert_eq!(saved(&sum), [0, 0, 0, 0, 0]);
+        sum.add(5e-324, 3);
+        sum.add(f64::NAN, 1);
+        sum.add(f64::NEG_INFINITY, 2);
+        assert_eq!(saved(&sum), [0, 2, 6, 2, 0, 4], "one digit, which is 3");
+        let loaded = ExactSum::load(&mut Reader(&saved(&sum))).unwrap();
+        assert_eq!(saved(&loaded), saved(&sum));
+        // Digits that there are not, or the other way round.
+        for wrong in [[0, 200, 2], [4, 2, 2]] {
+            assert_eq!(ExactSum::load(&mut Reader(&wrong)), Err(Damaged));
+        }
+    }
+
     proptest! {
         #[test]
         fn sums_are_those_of_integers(
@@ -220,6 +268,13 @@ mod tests {
                 turned.rotate_left(order.index(terms.len()));
             }
             prop_assert_eq!(sum(&terms).to_bits(), sum(&turned).to_bits());
+            let [mut one, mut other] = [ExactSum::new(), ExactSum::new()];
+            terms.iter().for_each(|(value, times)| one.add(*value, *times));
+            turned.iter().for_each(|(value, times)| other.add(*value, *times));
+            prop_assert_eq!(saved(&one), saved(&other));
+            let loaded = ExactSum::load(&mut Reader(&saved(&one))).unwrap();
+            prop_assert_eq!(loaded.value().to_bits(), one.value().to_bits());
+            prop_assert_eq!(saved(&loaded), saved(&one));
             // In counts of 2⁻¹⁰⁷⁴ every double is an integer; in decimal digits it is that times 5¹⁰⁷⁴.
             let exact: BigInt = terms.iter().map(|&(value, times)| {
                 let (bits, sign) = (value.to_bits(), if value < 0.0 { -1 } else { 1 });

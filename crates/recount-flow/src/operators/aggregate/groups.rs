@@ -96,6 +96,11 @@ impl Groups {
         &mut self.chunks[number as usize / CHUNK].groups[number as usize % CHUNK]
     }
 
+    /// The numbers of all groups, in no order.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.index.iter().map(|(_, number)| *number)
+    }
+
     /// What one call keeps of a group.
     pub(super) fn kept_mut(&mut self, number: u32, call: usize) -> &mut Kept {
         &mut self.chunks[number as usize / CHUNK].kept[number as usize % CHUNK * self.calls + call]

@@ -7,7 +7,8 @@ use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
 
 use super::value::Value;
-use crate::codec::{RowCodec, Rows};
+use crate::codec::{Damaged, RowCodec, Rows};
+use crate::saved::{Reader, put_bytes, put_number};
 
 /// Values by their place: the columns that they are ordered by, then the value itself, so that equal places are equal values.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +104,27 @@ impl Ordered {
             }
         }
         Ok(joined.map_or(Value::Null, Value::Text))
+    }
+
+    /// Appends it to what a restart goes on from.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        put_number(out, self.entries.len() as i64);
+        for (place, entry) in &self.entries {
+            put_bytes(out, place);
+            put_bytes(out, &entry.value);
+            put_number(out, entry.count);
+        }
+    }
+
+    /// What was saved.
+    pub(super) fn load(from: &mut Reader<'_>) -> Result<Ordered, Damaged> {
+        let mut ordered = Ordered::default();
+        for _ in 0..from.count()? {
+            let (place, value, count) = (from.bytes()?, from.bytes()?, from.number()?);
+            ordered.bytes += place.len() + value.len();
+            ordered.entries.insert(place.into(), Entry { value: value.into(), count });
+        }
+        Ok(ordered)
     }
 
     /// About the memory on the heap.

@@ -46,6 +46,25 @@ impl Wide {
         }
     }
 
+    /// Its bytes in two's complement, the lowest first, as few as there have to be.
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.0.iter().flat_map(|limb| limb.to_le_bytes()).collect();
+        while let [.., below, top] = bytes.as_slice()
+            && *top == extension(*below)
+        {
+            bytes.pop();
+        }
+        bytes
+    }
+
+    /// From what [`Wide::to_bytes`] gave.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Wide> {
+        let mut all = [extension(*bytes.last()?); LIMBS * 8];
+        all.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let mut limbs = all.as_chunks().0.iter().map(|limb| u64::from_le_bytes(*limb));
+        Some(Wide(std::array::from_fn(|_| limbs.next().unwrap_or_default())))
+    }
+
     /// The sum, if it has at most 256 bits.
     pub(super) fn value(self) -> Option<i256> {
         let [a, b, c, d, top] = self.0;
@@ -54,6 +73,11 @@ impl Wide {
         let extension = if high < 0 { u64::MAX } else { 0 };
         (top == extension).then(|| i256::from_parts(low, high))
     }
+}
+
+/// What all bytes above one are, if they say no more than its sign.
+fn extension(byte: u8) -> u8 {
+    if byte & 0x80 == 0 { 0 } else { 0xFF }
 }
 
 /// The limbs of a magnitude, which may be 2²⁵⁵.
@@ -89,6 +113,25 @@ mod tests {
 
     fn of_bytes(bytes: &[u8]) -> BigInt {
         BigInt::from_signed_bytes_le(bytes)
+    }
+
+    #[test]
+    fn the_bytes_of_a_sum() {
+        let sum = |value: i64| {
+            let mut sum = Wide::default();
+            sum.add(i256::from(value), 1);
+            sum
+        };
+        let cases: [(i64, &[u8]); 6] =
+            [(0, &[0]), (-1, &[0xFF]), (127, &[127]), (128, &[128, 0]), (-128, &[128]), (-129, &[127, 0xFF])];
+        for (value, bytes) in cases {
+            assert_eq!((sum(value).to_bytes(), Wide::from_bytes(bytes)), (bytes.to_vec(), Some(sum(value))));
+        }
+        let mut widest = Wide::default();
+        widest.add(i256::MIN, i64::MAX);
+        assert_eq!(Wide::from_bytes(&widest.to_bytes()), Some(widest));
+        assert_eq!((Wide::from_bytes(&[]), Wide::from_bytes(&[1; 41])), (None, None));
+        assert!(Wide::from_bytes(&[1; 40]).is_some());
     }
 
     proptest! {

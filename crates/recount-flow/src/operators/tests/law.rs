@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::naive::{Row, aggregate, columns, distinct, join, row, top, types, window};
 use super::*;
+use crate::codec::Damaged;
+use crate::saved::Saved;
 
 /// A row that came or went, with its input, how often, and the append.
 type Change = (usize, Row, i64, u64);
@@ -21,7 +23,12 @@ struct Given {
     /// In how many steps an append comes that has an epoch of its own, in turn.
     steps: Vec<usize>,
     part_bytes: usize,
+    /// After which epochs operators begin anew with what was saved, in turn.
+    restarts: Vec<bool>,
 }
+
+/// Makes an operator.
+type Make<'a> = &'a dyn Fn() -> Box<dyn Operator>;
 
 fn given() -> impl Strategy<Value = Given> {
     let row = (prop::option::of(0..2i64), 0..5i64);
@@ -29,9 +36,10 @@ fn given() -> impl Strategy<Value = Given> {
     let append = prop::collection::vec((0..2usize, row, weight), 1..8);
     let appends = (prop::collection::vec(append, 1..6), any::<bool>());
     let cuts = prop::collection::vec(1..4usize, 1..4);
-    (appends, cuts.clone(), cuts, prop_oneof![Just(0), Just(200), Just(1 << 20)]).prop_map(
-        |((appends, ends_empty), epochs, steps, part_bytes)| {
-            let mut given = Given { appends: Vec::new(), epochs, steps, part_bytes };
+    let restarts = prop::collection::vec(any::<bool>(), 1..4);
+    (appends, cuts.clone(), cuts, prop_oneof![Just(0), Just(200), Just(1 << 20)], restarts).prop_map(
+        |((appends, ends_empty), epochs, steps, part_bytes, restarts)| {
+            let mut given = Given { appends: Vec::new(), epochs, steps, part_bytes, restarts };
             let mut there: BTreeMap<(usize, Row), i64> = BTreeMap::new();
             let mut append = |changes: Vec<(usize, Row, i64)>, there: &mut BTreeMap<_, i64>| {
                 let stamp = given.appends.len() as u64 * 3 + 5;
@@ -86,8 +94,31 @@ fn deltas(changes: &[Change], input: usize) -> Vec<Delta> {
 /// What an operator gives: how often a row came, by append.
 type Sums = BTreeMap<u64, BTreeMap<String, i64>>;
 
-fn run(given: &Given, operator: &mut dyn Operator, inputs: usize) -> Sums {
-    let mut sums = Sums::new();
+/// What an operator saves.
+fn entries(operator: &dyn Operator) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut saved = Saved::default();
+    operator.save(&mut saved);
+    saved.sorted().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+}
+
+/// An operator that goes on from what another one has saved; what it saves itself is the same.
+fn restarted(operator: &dyn Operator, make: Make<'_>) -> Box<dyn Operator> {
+    let saved = entries(operator);
+    let mut other = make();
+    for (key, value) in &saved {
+        other.load(key, value).unwrap();
+        let cut = value.split_last().map_or(&value[..], |(_, rest)| rest);
+        assert_eq!(make().load(key, cut), Err(Damaged), "{}", operator.name());
+        assert_eq!(make().load(key, &[value, &[0][..]].concat()), Err(Damaged), "{}", operator.name());
+    }
+    other.loaded();
+    assert_eq!((entries(&*other), other.keeps()), (saved, operator.keeps()), "{}", operator.name());
+    other
+}
+
+/// What an operator gives, and the one that did last.
+fn run(given: &Given, make: Make<'_>, inputs: usize) -> (Sums, Box<dyn Operator>) {
+    let (mut sums, mut operator) = (Sums::new(), make());
     let (mut appends, mut number) = (&given.appends[..], 0);
     while !appends.is_empty() {
         let count = given.epochs[number % given.epochs.len()].min(appends.len());
@@ -116,8 +147,11 @@ fn run(given: &Given, operator: &mut dyn Operator, inputs: usize) -> Sums {
                 add(&mut sums, &out, changes[0].3..=stamp);
             }
         }
+        if given.restarts[number % given.restarts.len()] {
+            operator = restarted(&*operator, make);
+        }
     }
-    sums
+    (sums, operator)
 }
 
 /// Adds what was given in an epoch with these stamps.
@@ -141,12 +175,15 @@ fn add(sums: &mut Sums, out: &Out, stamps: std::ops::RangeInclusive<u64>) {
 /// Runs an operator, and compares what it gave with what its definition makes of the inputs, as of each append.
 fn holds(
     given: &Given,
-    operator: &mut dyn Operator,
+    make: Make<'_>,
     inputs: usize,
     definition: impl Fn([&[Row]; 2]) -> Vec<String>,
     kept: impl Fn([&[Row]; 2]) -> Option<usize>,
 ) -> Result<(), TestCaseError> {
-    let sums = run(given, operator, inputs);
+    let (sums, operator) = run(given, make, inputs);
+    let one_by_one = Given { epochs: vec![1], steps: vec![1], restarts: vec![false], ..given.clone() };
+    let (_, other) = run(&one_by_one, make, inputs);
+    prop_assert_eq!(entries(&*operator), entries(&*other), "what {} saves", operator.name());
     let mut sum: BTreeMap<String, i64> = BTreeMap::new();
     for append in &given.appends {
         let stamp = append[0].3;
@@ -243,18 +280,19 @@ proptest! {
         let fails = |number: i64| format!("fails: {}", odd(number).unwrap_err());
         let project = |row: &Row| odd(row.1).map_or_else(|_| fails(row.1), |value| format!("{value} {}", row.1));
         let all = |[rows, _]: [&[Row]; 2]| rows.iter().map(project).collect();
-        holds(&given, &mut Project::new(exprs()), 1, all, |_| None)?;
+        holds(&given, &|| Box::new(Project::new(exprs())), 1, all, |_| None)?;
         let filter = |one: &Row| match odd(one.1) {
             Ok(value) => (value > -2).then(|| row(one)),
             Err(_) => Some(fails(one.1)),
         };
         let some = |[rows, _]: [&[Row]; 2]| rows.iter().filter_map(filter).collect();
-        let above = IsAboveZero(Of(|value| odd(value).map(|odd| odd + 2)));
-        holds(&given, &mut Filter::new(Arc::new(above)), 1, some, |_| None)?;
+        let above = || IsAboveZero(Of(|value| odd(value).map(|odd| odd + 2)));
+        holds(&given, &|| Box::new(Filter::new(Arc::new(above()))), 1, some, |_| None)?;
         let both = |rows: [&[Row]; 2]| rows.concat().iter().map(row).collect();
-        holds(&given, &mut Union, 2, both, |_| None)?;
+        holds(&given, &|| Box::new(Union), 2, both, |_| None)?;
         let each_once = |[rows, _]: [&[Row]; 2]| distinct(rows);
-        holds(&given, &mut Distinct::new(types()).unwrap(), 1, each_once, |[rows, _]| Some(different(rows)))?;
+        let make = || -> Box<dyn Operator> { Box::new(Distinct::new(types()).unwrap()) };
+        holds(&given, &make, 1, each_once, |[rows, _]| Some(different(rows)))?;
     }
 
     #[test]
@@ -264,26 +302,32 @@ proptest! {
         skip in 0..3usize,
         fetch in prop_oneof![0..4usize, Just(usize::MAX)],
     ) {
-        let mut operator = Top::new(types(), vec![order], skip as u64, fetch as u64, false).unwrap();
+        let make = || -> Box<dyn Operator> {
+            Box::new(Top::new(types(), vec![order], skip as u64, fetch as u64, false).unwrap())
+        };
         let definition = |[rows, _]: [&[Row]; 2]| top(rows, order, skip, fetch);
-        holds(&given, &mut operator, 1, definition, |[rows, _]| Some(different(rows)))?;
+        holds(&given, &make, 1, definition, |[rows, _]| Some(different(rows)))?;
     }
 
     #[test]
     fn of_groups(given in given()) {
         for by_key in [false, true] {
-            let mut operator = Aggregate::new(types(), usize::from(by_key), naive::calls()).unwrap();
+            let make = || -> Box<dyn Operator> {
+                Box::new(Aggregate::new(types(), usize::from(by_key), naive::calls()).unwrap())
+            };
             let definition = |[rows, _]: [&[Row]; 2]| aggregate(rows, by_key);
-            holds(&given, &mut operator, 1, definition, |[rows, _]| Some(keys(rows, by_key)))?;
+            holds(&given, &make, 1, definition, |[rows, _]| Some(keys(rows, by_key)))?;
         }
     }
 
     #[test]
     fn of_windows(given in given(), by_key in any::<bool>(), order in orders()) {
         let partition = if by_key { vec![0] } else { vec![] };
-        let mut operator = Window::new(types(), partition, vec![order], functions()).unwrap();
+        let make = || -> Box<dyn Operator> {
+            Box::new(Window::new(types(), partition.clone(), vec![order], functions()).unwrap())
+        };
         let definition = |[rows, _]: [&[Row]; 2]| window(rows, by_key, order, &functions());
-        holds(&given, &mut operator, 1, definition, |[rows, _]| Some(keys(rows, by_key)))?;
+        holds(&given, &make, 1, definition, |[rows, _]| Some(keys(rows, by_key)))?;
     }
 
     #[test]
@@ -294,9 +338,11 @@ proptest! {
         has_condition in any::<bool>(),
     ) {
         for kind in JOINS {
-            let condition = has_condition.then(|| Arc::new(Alike) as Arc<dyn Expr>);
-            let on = On { keys: [keys.clone(), keys.clone()], nulls_are_equal, condition };
-            let mut operator = Join::new(kind, on, [types(), types()]).unwrap();
+            let make = || -> Box<dyn Operator> {
+                let condition = has_condition.then(|| Arc::new(Alike) as Arc<dyn Expr>);
+                let on = On { keys: [keys.clone(), keys.clone()], nulls_are_equal, condition };
+                Box::new(Join::new(kind, on, [types(), types()]).unwrap())
+            };
             let is_null = |row: &Row| keys.contains(&0) && row.0.is_none() || keys.contains(&2) && row.1 == 0;
             let has_key = |row: &Row| nulls_are_equal || !is_null(row);
             let equal = |a: &Row, b: &Row| {
@@ -308,7 +354,7 @@ proptest! {
                 let with_key = rows.map(|rows| rows.iter().filter(|row| has_key(row)).copied().collect::<Vec<_>>());
                 Some(with_key.iter().map(|rows| different(rows)).sum())
             };
-            holds(&given, &mut operator, 2, |rows| join(kind, rows, equal, holds_for), kept)?;
+            holds(&given, &make, 2, |rows| join(kind, rows, equal, holds_for), kept)?;
         }
     }
 }

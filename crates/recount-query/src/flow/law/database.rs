@@ -5,10 +5,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use recount_env::memory::memory_env;
-use recount_env::{Env, block_on};
+use recount_env::{Env, OpenMode, block_on};
 use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
 use recount_types::{NewEvent, TopicName};
 use recount_views::{Settings as OfViews, Views};
@@ -61,27 +62,72 @@ struct Bench {
     env: Env,
     open: Option<(Store, Views, Sql)>,
     runtime: tokio::runtime::Runtime,
+    /// For what must not change cases.
+    chance: Chance,
 }
 
+/// Queries of more operators are of fewer rows.
+const OPERATORS_FEW: usize = 5;
+
+/// How often a view went on from a snapshot.
+pub(super) static RESUMED: AtomicU64 = AtomicU64::new(0);
+
 impl Bench {
-    fn new() -> Bench {
+    fn new(seed: u64) -> Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let mut bench = Bench { env: memory_env(), open: None, runtime };
+        let mut bench = Bench { env: memory_env(), open: None, runtime, chance: Chance::new(!seed) };
         bench.reopen();
         bench
     }
 
+    /// Closes the database and opens it again. Views may have saved much, little or nothing, and something may have become of that.
     fn reopen(&mut self) {
         if let Some((store, views, _)) = self.open.take() {
             views.close();
             block_on(store.close()).unwrap();
         }
+        if self.chance.one_in(4) {
+            self.damage_a_snapshot();
+        }
+        let snapshot_events = self.chance.one_of(&[1, 3, 10, 1 << 20]);
         let open = Store::open(self.env.clone(), Path::new("/db"), OpenOptions::default());
         let store = block_on(open).unwrap();
         let compiler = Arc::new(QueryCompiler::default());
-        let views = Views::open_with(store.clone(), self.env.clone(), OfViews::default(), compiler);
+        let settings = OfViews { snapshot_events, ..OfViews::default() };
+        let views = Views::open_with(store.clone(), self.env.clone(), settings, compiler);
         let sql = Sql::new(store.clone(), views.clone(), Settings::default()).unwrap();
         self.open = Some((store, views, sql));
+    }
+
+    /// Changes a byte of a file of a view, or removes one.
+    fn damage_a_snapshot(&mut self) {
+        let directory = Path::new("/db/snapshots");
+        let files = block_on(self.env.files.list(directory)).unwrap_or_default();
+        let files: Vec<String> = files.into_iter().filter(|file| file.starts_with("view-")).collect();
+        if files.is_empty() {
+            return;
+        }
+        let path = directory.join(self.chance.one_of(&files));
+        block_on(async {
+            let file = self.env.files.open(&path, OpenMode::ReadWrite).await.unwrap();
+            let length = file.len().await.unwrap();
+            if length == 0 || self.chance.one_in(4) {
+                self.env.files.remove(&path).await.unwrap();
+                return;
+            }
+            let at = self.chance.below(length);
+            let mut byte = [0];
+            file.read_at(at, &mut byte).await.unwrap();
+            file.write_at(at, &[byte[0] ^ 0x10]).await.unwrap();
+        });
+    }
+
+    /// Counts a view that went on from a snapshot.
+    fn count_resumed(&self) {
+        let status = self.open().1.view_status("v");
+        if status.is_ok_and(|status| status.kept.is_some()) {
+            RESUMED.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn open(&self) -> &(Store, Views, Sql) {
@@ -142,7 +188,10 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
     let relation = Maker { chance: &mut chance, tables, made: 0 }.query(depth);
     let names: Vec<String> = (0..relation.width()).map(|number| format!("c{number}")).collect();
     let create = format!("CREATE MATERIALIZED VIEW v ({}) AS {}", names.join(", "), relation.written());
-    let mut bench = Bench::new();
+    if std::env::var_os("RECOUNT_LAW_CASE").is_some() {
+        println!("{create}");
+    }
+    let mut bench = Bench::new(seed);
     let of_entities: Vec<bool> = (0..tables).map(|_| chance.one_in(3)).collect();
     for table in 0..tables {
         declare(&bench, &mut chance, table, &of_entities);
@@ -156,8 +205,9 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
         if number == declared {
             bench.rows(&create).map_err(|why| Ended::Refused(of_view(&why)))?;
         }
-        // Several at once have several positions, and are one epoch or more.
-        for _ in 0..1 + chance.below(3) {
+        // Several at once have several positions, and are one epoch or more; but many joins of many rows take long.
+        let at_once = 1 + chance.below(3);
+        for _ in 0..if relation.node.operators() > OPERATORS_FEW { 1 } else { at_once } {
             let count = 1 + chance.below(4);
             let one = |_| (chance.below(tables as u64) as usize, Row::any(&mut chance));
             let changes: Vec<(usize, Row)> = (0..count).map(one).collect();
@@ -166,7 +216,8 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
         if number < declared {
             continue;
         }
-        if chance.one_in(6) {
+        let is_reopened = chance.one_in(6);
+        if is_reopened {
             bench.reopen();
         }
         let at = bench.head();
@@ -179,6 +230,9 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
             Err(why) => return Err(Ended::Refused(format!("the query itself: {why}"))),
         };
         let mut kept = bench.rows("SELECT * FROM v").map_err(differs)?;
+        if is_reopened {
+            bench.count_resumed();
+        }
         if relation.may_fail() {
             kept.retain(|row| !row.starts_with("notice: of view v, "));
         }

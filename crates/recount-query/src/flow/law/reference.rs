@@ -1,6 +1,5 @@
 //! What DataFusion makes of a query.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -16,6 +15,7 @@ use sqlparser::ast::Statement;
 use sqlparser::parser::Parser;
 
 use super::table::Shown;
+use crate::dependencies::OnDerived;
 use crate::dialect::DIALECT;
 use crate::plan::{self, Planner};
 use crate::windows;
@@ -56,7 +56,7 @@ impl Reference {
     pub(super) async fn rows_of(&self, plan: &LogicalPlan) -> Result<Vec<RecordBatch>> {
         // The rules without which its planner knows no way, or leaves a sort out that a LIMIT needs.
         let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
-            vec![Arc::new(ReplaceDistinctWithAggregate::new()), Arc::new(PushDownLimit::new())];
+            vec![Arc::new(OnDerived(ReplaceDistinctWithAggregate::new())), Arc::new(PushDownLimit::new())];
         let plan = Optimizer::with_rules(rules).optimize(plan.clone(), &self.state, |_, _| {})?;
         let physical = self.state.query_planner().create_physical_plan(&plan, &self.state).await?;
         collect(physical, self.state.task_ctx()).await
@@ -68,7 +68,7 @@ fn planned(sql: &str, state: &SessionState, tables: &[Arc<Shown>]) -> Result<Log
         let source: Arc<dyn TableSource> = provider_as_source(table.clone());
         (name(number), source)
     });
-    let planner = Planner { state, sources: sources.collect::<HashMap<_, _>>() };
+    let planner = Planner::new(state, sources.collect());
     let mut statements = Parser::parse_sql(&DIALECT, sql).unwrap();
     let Some(Statement::Query(mut query)) = statements.pop() else { panic!("{sql} is no query") };
     windows::expand(&mut query).map_err(DataFusionError::from)?;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use recount_flow::circuit::Stepped;
+use recount_flow::circuit::{Circuit, Stepped};
 use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
 use recount_flow::operator::FlowError;
+use recount_flow::saved::Saved;
 
 use super::chance::Chance;
 use super::coverage::Coverage;
@@ -65,10 +66,12 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
     assert!(depth == 0 || relation.node.operators() > 0 || sql.starts_with("SELECT * FROM"));
     coverage.add(&relation.node);
     // So small that joins give every row by itself, or as large as it usually is.
-    let lowered = match seed % 3 {
+    let in_parts = |lowered: Lowered| match seed % 3 {
         0 => Lowered { circuit: lowered.circuit.with_part_bytes(1), ..lowered },
         _ => lowered,
     };
+    let lowered = in_parts(lowered);
+    let again = || lower(&rewritten, &reference.state, &|_| only_comes).map(in_parts).map_err(refused);
     let mut run = Run::new(lowered, may_fail, &sql, rewritten.display_indent().to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut next = 0;
@@ -77,7 +80,13 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
     run.bootstrap(&appends[..first], first as u64, &mut chance)?;
     let mut checks = vec![(first, run.total.clone())];
     next += first;
+    // At some ends of epochs the circuit is another one, which goes on from what that one has saved; at least once.
+    let (mut restarts, mut restarted) = (Chance::new(!seed), false);
     while next < appends.len() {
+        if restarts.one_in(3) || !restarted {
+            run.restart(again()?);
+            restarted = true;
+        }
         let count = (1 + chance.below(4) as usize).min(appends.len() - next);
         checks.extend(run.epoch(&appends[next..next + count], next)?);
         next += count;
@@ -132,7 +141,17 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
         );
         return Err(run.differs(appends.len(), &how));
     }
+    if !only_comes && entries(&anew.lowered.circuit) != entries(&run.lowered.circuit) {
+        return Err(run.differs(appends.len(), "what it saves is not what it would have saved anew"));
+    }
     Ok(())
+}
+
+/// What a circuit saves.
+fn entries(circuit: &Circuit) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut saved = Saved::default();
+    circuit.save(&[], &mut saved);
+    saved.sorted().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
 }
 
 /// What is appended: rows come, and some of those that are there go.
@@ -209,6 +228,16 @@ impl Run {
         let codec = RowCodec::new(types).unwrap();
         let (total, failures) = (Rows::new(), BTreeMap::new());
         Run { lowered, codec, sql: sql.to_owned(), plan, total, may_fail, failures }
+    }
+
+    /// Goes on with another circuit of the same plan, which begins with what this one has saved.
+    fn restart(&mut self, mut lowered: Lowered) {
+        for (key, value) in entries(&self.lowered.circuit) {
+            lowered.circuit.load(&key, &value).unwrap();
+        }
+        lowered.circuit.loaded();
+        assert_eq!(entries(&lowered.circuit), entries(&self.lowered.circuit));
+        self.lowered = lowered;
     }
 
     /// The first epoch: all changes with one stamp, some at a time.

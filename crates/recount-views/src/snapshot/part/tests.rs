@@ -1,18 +1,24 @@
 //! Tests of parts: golden bytes, entries that come back, changed bytes that do not pass.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use expect_test::expect;
 use proptest::prelude::*;
-use recount_env::{block_on, memory};
+use recount_env::{Env, block_on, memory};
 
 use super::*;
 
 const SEAL: Seal = Seal(7);
 
+fn directory(env: &Env) -> Directory {
+    Directory { env: env.clone(), path: PathBuf::new() }
+}
+
 fn written(env: &Env, path: &str, entries: &BTreeMap<Vec<u8>, Vec<u8>>) -> u64 {
+    let directory = directory(env);
     block_on(async {
-        let mut writer = PartWriter::create(env, Path::new(path), SEAL).await.unwrap();
+        let mut writer = PartWriter::create(&directory, path, SEAL).await.unwrap();
         for (key, value) in entries {
             writer.push(key, value).await.unwrap();
         }
@@ -21,7 +27,7 @@ fn written(env: &Env, path: &str, entries: &BTreeMap<Vec<u8>, Vec<u8>>) -> u64 {
 }
 
 fn opened(env: &Env, path: &str, bytes: u64) -> Result<Part, SnapshotError> {
-    block_on(Part::open(env, Path::new(path), SEAL, bytes))
+    block_on(Part::open(&directory(env), path, SEAL, bytes))
 }
 
 fn all(part: &Part) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, SnapshotError> {
@@ -123,7 +129,7 @@ fn no_changed_byte_passes() {
         );
     }
     put(&env, "other", &bytes);
-    let of_another = block_on(Part::open(&env, Path::new("other"), Seal(8), len));
+    let of_another = block_on(Part::open(&directory(&env), "other", Seal(8), len));
     assert!(matches!(of_another, Err(SnapshotError::Damaged { .. })));
     let gone = opened(&env, "nothing", len).map(|_| ());
     assert_eq!(gone, Err(SnapshotError::Gone { file: "nothing".into() }));
