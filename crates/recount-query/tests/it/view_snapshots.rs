@@ -99,6 +99,9 @@ fn files(env: &Env) -> Vec<PathBuf> {
     of_views.map(|file| Path::new("/db/snapshots").join(file)).collect()
 }
 
+/// What becomes of a file.
+type Change = dyn Fn(&Env, &Path);
+
 /// What is damaged, or cut, is left out and removed, and the view is as it was.
 #[test]
 fn a_snapshot_that_is_damaged_is_not_used() {
@@ -111,7 +114,7 @@ fn a_snapshot_that_is_damaged_is_not_used() {
         });
     };
     let remove = |env: &Env, path: &Path| block_on(env.files.remove(path)).unwrap();
-    let changes: [(&str, &dyn Fn(&Env, &Path)); 2] = [("flipped", &flip), ("removed", &remove)];
+    let changes: [(&str, &Change); 2] = [("flipped", &flip), ("removed", &remove)];
     for (what, change) in changes {
         for ending in ["part", "manifest"] {
             let bank = bank();
