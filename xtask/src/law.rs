@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// DuckDB judges what was kept at the end of each case
     #[arg(long, requires = "views")]
     duckdb: bool,
+    /// Kill a database with views so often, at any moment, and compare them afterwards
+    #[arg(long, requires = "views", conflicts_with_all = ["cases", "from", "case", "duckdb"])]
+    kills: Option<u64>,
 }
 
 const JUDGE: &str = "xtask/src/law_judge.py";
@@ -51,8 +54,25 @@ const ENTITIES: [&str; 12] = [
 const VIEWS: [&str; 8] =
     ["--quiet", "--workspace", "--lib", "--", "--ignored", "--exact", "flow::law::law_many", "--nocapture"];
 
+/// The same, of a database that is killed.
+const KILLS: [&str; 9] = [
+    "--quiet",
+    "--workspace",
+    "--test",
+    "it",
+    "--",
+    "--ignored",
+    "--exact",
+    "kills::kills_many",
+    "--nocapture",
+];
+
 /// Builds the tests and runs the law.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(kills) = arguments.kills {
+        let mut command = run::cargo(["test", "--locked"]);
+        return run::loud(command.args(KILLS).env("RECOUNT_KILLS", kills.to_string()));
+    }
     let mut command = run::cargo(["test", "--locked"]);
     command.args(if arguments.views { &VIEWS[..] } else { &ENTITIES });
     match arguments.case {

@@ -12,6 +12,7 @@ mod explain;
 mod formats;
 mod inserts;
 mod joined_views;
+mod kills;
 mod misfits;
 mod mixed;
 mod precedence;
