@@ -23,6 +23,7 @@ use crate::replica::{Confines, Plan, Replica};
 use crate::snapshot::Snapshots;
 use crate::views::plan;
 
+mod ahead;
 mod all;
 mod changes;
 mod entity;

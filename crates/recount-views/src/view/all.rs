@@ -68,7 +68,7 @@ impl Inner {
         let read = WhatIsRead::of(catalogue, view);
         let topics = read.topics(catalogue);
         let of = (view.id, view.name.clone(), view.text.clone(), topics);
-        let with = (self.store.clone(), self.env.clock.clone(), self.budget.share());
+        let with = (self.store.clone(), self.env.clone(), self.budget.share());
         Ok(LiveView::new(of, read, (Box::new(make), compiled), with, self.view_snapshots.clone()))
     }
 

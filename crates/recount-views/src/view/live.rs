@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
-use recount_env::{Clock, block_on};
+use recount_env::{Env, Tasks, block_on};
 use recount_flow::circuit::Stepped;
 use recount_flow::delta::Delta;
 use recount_flow::operator::FlowError;
@@ -18,6 +18,7 @@ use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
+use super::ahead::{self, Ahead};
 use super::keep::{self, Start};
 use super::recent::{OfEpoch, Recent, RowChanged};
 use super::{Compiled, Errors, Explained, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
@@ -49,7 +50,7 @@ pub(crate) struct LiveView {
     /// What it reads.
     pub(crate) read: WhatIsRead,
     pub(super) store: Store,
-    clock: Arc<dyn Clock>,
+    env: Env,
     make: Make,
     pub(super) state: FairMutex<State>,
     /// How it was after the last part, for those who only look.
@@ -82,6 +83,8 @@ pub(super) struct State {
     pub(super) position: u64,
     pub(super) start: Start,
     first: Option<First>,
+    /// What is read of the first epoch meanwhile.
+    ahead: Option<Ahead>,
     /// How many rows it read that are in no snapshot, and with how many one may be due.
     pub(super) unsaved: u64,
     pub(super) due_at: u64,
@@ -114,7 +117,7 @@ impl LiveView {
         (id, name, text, topics): (ViewId, TopicName, String, Vec<TopicName>),
         read: WhatIsRead,
         (make, compiled): (Make, Compiled),
-        (store, clock, memory): (Store, Arc<dyn Clock>, Share),
+        (store, env, memory): (Store, Env, Share),
         snapshots: Arc<ViewSnapshots>,
     ) -> LiveView {
         let circuit = keep::described(&compiled);
@@ -130,6 +133,7 @@ impl LiveView {
             position,
             start: Start::Unknown,
             first,
+            ahead: None,
             unsaved: 0,
             due_at: 0,
             recent: None,
@@ -148,7 +152,7 @@ impl LiveView {
             info,
             read,
             store,
-            clock,
+            env,
             make,
             state,
             shown,
@@ -197,7 +201,7 @@ impl LiveView {
     }
 
     fn step(&self, state: &mut State, wanted: u64) -> Result<(), ViewError> {
-        let now = self.clock.boottime_us();
+        let now = self.env.clock.boottime_us();
         let mut pause = RETRY_US;
         if let Some(failed) = &*lock(&self.failed) {
             if now < failed.again {
@@ -229,7 +233,7 @@ impl LiveView {
         } else if state.position >= wanted {
             *lock(&self.failed) = None;
         }
-        lock(&self.pace).ends(self.clock.boottime_us(), state.position, state.position >= wanted);
+        lock(&self.pace).ends(self.env.clock.boottime_us(), state.position, state.position >= wanted);
         *lock(&self.shown) = state.status();
         done
     }
@@ -241,7 +245,7 @@ impl LiveView {
         }
         if state.position == 0 {
             if !self.resume(state)? {
-                state.first_part(wanted)?;
+                state.first_part(wanted, &self.env.tasks)?;
             }
         } else {
             let until = self.end_of_epoch(state, wanted)?;
@@ -278,8 +282,8 @@ impl LiveView {
 
 impl State {
     /// A part of the first epoch, which ends at what was wanted when it began.
-    fn first_part(&mut self, wanted: u64) -> Result<(), ViewError> {
-        let State { compiled, first, unsaved, .. } = self;
+    fn first_part(&mut self, wanted: u64, tasks: &Arc<dyn Tasks>) -> Result<(), ViewError> {
+        let State { compiled, first, ahead, unsaved, .. } = self;
         let Some(compiled) = compiled else { return Ok(()) };
         let under_way = match *first {
             Some(first) => first,
@@ -294,10 +298,13 @@ impl State {
         let ends = match compiled.sources.get_mut(source) {
             None => true,
             Some(read) => {
-                let next = read.next()?;
-                read.end(until)?;
+                let next = match ahead.take() {
+                    Some(ahead) => ahead.end(read)?,
+                    None => ahead::next(&mut **read, until)?,
+                };
                 match next {
                     Some(mut rows) => {
+                        *ahead = Some(Ahead::begin(tasks, read, until));
                         *unsaved += rows.len() as u64;
                         rows.stamps.fill(until);
                         changes[source].push(rows);
@@ -416,7 +423,7 @@ impl State {
         self.compiled = None;
         self.rows.clear();
         (self.position, self.first, self.unsaved) = (0, None, 0);
-        self.start = Start::Unknown;
+        (self.start, self.ahead) = (Start::Unknown, None);
         self.of_epoch.clear();
         self.errors = Arc::default();
         (self.error_count, self.error_bytes) = (0, 0);
