@@ -59,8 +59,16 @@ impl Relation {
     /// Adds changes, and gives their rows as bytes. Between the changes of an epoch a row may have gone more often than it came.
     pub fn add(&mut self, changes: &Delta) -> Rows {
         let rows = self.layout.encode(&changes.columns, changes.len());
-        for (row, &weight) in rows.iter().zip(&changes.weights) {
-            self.change(row, weight);
+        let mut number = 0;
+        while let Some(&weight) = changes.weights.get(number) {
+            // What a row was, and what it is: most changes are such pairs.
+            let is_pair = weight == -1 && changes.weights.get(number + 1) == Some(&1);
+            if is_pair && self.tree.replace(rows.row(number), rows.row(number + 1)) {
+                number += 2;
+                continue;
+            }
+            self.change(rows.row(number), weight);
+            number += 1;
         }
         rows
     }

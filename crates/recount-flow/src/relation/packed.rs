@@ -50,6 +50,12 @@ impl Packed {
         self.ends[place..].iter_mut().for_each(|end| *end += row.len());
     }
 
+    /// Puts a row in the place of one that is as long.
+    pub(super) fn overwrite(&mut self, place: usize, row: &[u8]) {
+        let range = self.range(place);
+        self.bytes[range].copy_from_slice(row);
+    }
+
     pub(super) fn remove(&mut self, place: usize) {
         let range = self.range(place);
         let length = range.len();

@@ -163,4 +163,45 @@ proptest! {
             prop_assert_eq!(&found, &expected);
         }
     }
+
+    /// One row goes and another comes, which may take its place: as in a map, whatever is between them, or there already, or not.
+    #[test]
+    fn a_row_takes_the_place_of_another(
+        there in prop::collection::vec((0i64..1500, 1i64..3), 0..1500),
+        pairs in prop::collection::vec((3i64..1500, -3i64..4, any::<bool>()), 1..600),
+    ) {
+        let mut relation = relation();
+        let mut map = BTreeMap::<i64, i64>::new();
+        // Of two lengths: a row may take the place of one that is as long only.
+        let text = |value: i64| format!("{value:05}{}", "x".repeat(usize::from(value % 7 == 0)));
+        let mut texts = Relation::new(RowLayout::new(&[DataType::Utf8], &[]).unwrap());
+        let moved = pairs.iter().flat_map(|&(old, by, is_pair)| {
+            let going = (old, -1);
+            if is_pair { vec![going, (old + by, 1)] } else { vec![(old + by, 1), going] }
+        });
+        let changes: Vec<(i64, i64)> = there.iter().copied().chain(moved).collect();
+        let copy = relation.freeze();
+        for changes in changes.chunks(400) {
+            relation.add(&delta(changes));
+            let of: StringArray = changes.iter().map(|(value, _)| Some(text(*value))).collect();
+            let (weights, stamps) = (changes.iter().map(|change| change.1).collect(), vec![1; changes.len()]);
+            texts.add(&Delta { columns: vec![Arc::new(of)], weights, stamps });
+            changes.iter().for_each(|(value, weight)| *map.entry(*value).or_default() += weight);
+            map.retain(|_, count| *count != 0);
+            let rows = map.values().sum::<i64>().max(0);
+            for (relation, of) in [(&relation, "numbers"), (&texts, "texts")] {
+                prop_assert_eq!(relation.rows() as i64, rows, "{}", of);
+                prop_assert_eq!(relation.is_negative(), map.values().any(|count| *count < 0), "{}", of);
+                prop_assert_eq!(relation.bytes(), relation.tree.counted() - Tree::default().counted(), "{}", of);
+            }
+            let expected: Vec<i64> = map.iter().flat_map(|(value, count)| (0..*count).map(|_| *value)).collect();
+            prop_assert_eq!(super::tests::rows(relation.freeze()), &expected[..]);
+            let (mut batches, mut found) = (texts.freeze().batches(), Vec::new());
+            while let Some((columns, _)) = batches.next_rows().unwrap() {
+                found.extend(columns[0].as_string::<i32>().iter().map(|text| text.unwrap().to_owned()));
+            }
+            prop_assert_eq!(found, expected.iter().map(|value| text(*value)).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(super::tests::rows(copy), Vec::<i64>::new());
+    }
 }

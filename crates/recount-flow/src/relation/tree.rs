@@ -172,6 +172,26 @@ impl Tree {
         (before, more + top.bytes() as isize)
     }
 
+    /// Puts a row in the place of another, if that can be done without moving any: both are as long, that one is there once, and they are
+    /// between the same rows of a page. Whether it was done.
+    pub(super) fn replace(&mut self, old: &[u8], new: &[u8]) -> bool {
+        let of_chunk = self.0.of(old);
+        let chunk = &self.0.below[of_chunk];
+        let of_page = chunk.of(old);
+        let page = &chunk.below[of_page];
+        let Ok(place) = page.rows.search(old) else { return false };
+        let last = page.rows.len() - 1;
+        if old.len() != new.len() || page.counts[place] != 1 || place == 0 || place == last {
+            return false;
+        }
+        if page.rows.row(place - 1) >= new || page.rows.row(place + 1) <= new {
+            return false;
+        }
+        let chunk = Arc::make_mut(&mut Arc::make_mut(&mut self.0).below[of_chunk]);
+        Arc::make_mut(&mut chunk.below[of_page]).rows.overwrite(place, new);
+        true
+    }
+
     /// The first row that is not before one.
     pub(super) fn at(&self, row: &[u8]) -> At {
         let chunk = self.0.of(row);

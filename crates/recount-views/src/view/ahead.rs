@@ -1,7 +1,7 @@
 //! Reading ahead: while a view takes some events in, the next ones are read beside.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use recount_env::Tasks;
 use recount_flow::delta::Delta;
@@ -10,11 +10,21 @@ use recount_flow::operator::FlowError;
 use super::Source;
 use crate::error::ViewError;
 
-/// What a source gave.
+/// What a source gave; `None` = there is no more.
 pub(super) type Given = Result<Option<Delta>, ViewError>;
 
-/// A source that reads its next changes beside.
-pub(super) struct Ahead(Receiver<(Box<dyn Source>, Given)>);
+/// Changes that were read and not taken yet, at most.
+const READ_AHEAD: usize = 2;
+
+/// A source that is read beside, to its end.
+pub(super) struct Ahead(Receiver<Read>);
+
+/// What is read.
+enum Read {
+    Rows(Delta),
+    /// It ended, or failed.
+    End(Box<dyn Source>, Result<(), ViewError>),
+}
 
 /// What stands in its place meanwhile.
 #[derive(Debug)]
@@ -24,33 +34,40 @@ pub(super) struct Away {
     stopped: Option<(u64, ViewError)>,
 }
 
-/// The next changes of a source, which ends at a position.
-pub(super) fn next(source: &mut dyn Source, until: u64) -> Given {
-    let next = source.next()?;
-    source.end(until)?;
-    Ok(next)
-}
-
 impl Ahead {
-    /// Takes a source away.
+    /// Takes a source away, which is to be read up to a position.
     pub(super) fn begin(tasks: &Arc<dyn Tasks>, source: &mut Box<dyn Source>, until: u64) -> Ahead {
         let away = Away { name: source.name(), unfit: source.unfit(), stopped: source.stopped() };
         let mut source = std::mem::replace(source, Box::new(away));
-        let (sender, receiver) = channel();
+        let (sender, receiver) = sync_channel(READ_AHEAD);
         let read = async move {
-            let given = next(&mut *source, until);
-            // Nobody may wait for it any more.
-            let _ = sender.send((source, given));
+            let ended = loop {
+                match source.next().and_then(|rows| source.end(until).map(|()| rows)) {
+                    Ok(Some(rows)) => {
+                        if sender.send(Read::Rows(rows)).is_err() {
+                            // Nobody waits for it any more.
+                            return;
+                        }
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            let _ = sender.send(Read::End(source, ended));
         };
         tasks.spawn("recount-view-reads", Box::pin(read));
         Ahead(receiver)
     }
 
-    /// Puts the source back, and gives what it read; waits for it.
-    pub(super) fn end(self, place: &mut Box<dyn Source>) -> Given {
-        let (source, given) = self.0.recv().map_err(|_| FlowError::Panicked)?;
-        *place = source;
-        given
+    /// The next changes; waits for them. At the end the source is back in its place.
+    pub(super) fn next(&self, place: &mut Box<dyn Source>) -> Given {
+        match self.0.recv().map_err(|_| FlowError::Panicked)? {
+            Read::Rows(rows) => Ok(Some(rows)),
+            Read::End(source, ended) => {
+                *place = source;
+                ended.map(|()| None)
+            }
+        }
     }
 }
 

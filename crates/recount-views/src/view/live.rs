@@ -18,7 +18,7 @@ use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
-use super::ahead::{self, Ahead};
+use super::ahead::Ahead;
 use super::keep::{self, Start};
 use super::recent::{OfEpoch, Recent, RowChanged};
 use super::{Compiled, Errors, Explained, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
@@ -298,18 +298,14 @@ impl State {
         let ends = match compiled.sources.get_mut(source) {
             None => true,
             Some(read) => {
-                let next = match ahead.take() {
-                    Some(ahead) => ahead.end(read)?,
-                    None => ahead::next(&mut **read, until)?,
-                };
-                match next {
+                let reading = ahead.get_or_insert_with(|| Ahead::begin(tasks, read, until));
+                match reading.next(read)? {
                     Some(mut rows) => {
-                        *ahead = Some(Ahead::begin(tasks, read, until));
                         *unsaved += rows.len() as u64;
                         rows.stamps.fill(until);
                         changes[source].push(rows);
                     }
-                    None => *first = Some(First { until, source: source + 1 }),
+                    None => (*first, *ahead) = (Some(First { until, source: source + 1 }), None),
                 }
                 false
             }
