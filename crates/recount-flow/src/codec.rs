@@ -94,6 +94,13 @@ pub fn sort_keys(columns: &[(ArrayRef, Order)], rows: usize) -> Rows {
     encode::rows(columns.iter().map(|(array, order)| (array, *order)), rows)
 }
 
+/// Appends a count as the value of a column of 64 bits, without a sign or with one.
+pub(crate) fn put_count(row: &mut Vec<u8>, count: u64, data_type: &DataType) {
+    let sign = if *data_type == DataType::UInt64 { 0 } else { 1 << 63 };
+    row.push(1);
+    row.extend_from_slice(&(count ^ sign).to_be_bytes());
+}
+
 impl Rows {
     /// How many there are.
     pub fn len(&self) -> usize {

@@ -13,10 +13,10 @@ use std::ops::Bound;
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
-use super::aggregate::{Value, column};
+use super::aggregate::{Kept, Value, column};
 use super::given::Given;
 use super::ordered::{Ordered, Place};
-use crate::codec::{Damaged, Order, RowCodec, sort_keys};
+use crate::codec::{Damaged, Order, RowCodec, put_count, sort_keys};
 use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
@@ -45,6 +45,8 @@ pub struct Window {
     reach: Option<(usize, usize)>,
     /// What is kept of all rows before one is small enough to be noted.
     is_noted: bool,
+    /// All functions number rows: their values are not looked at.
+    is_of_numbers: bool,
     partitions: Table<Partition>,
     /// The partitions that an append touched, as long as more of it may come.
     touched: Vec<Box<[u8]>>,
@@ -97,6 +99,7 @@ impl Window {
         let reach = functions.iter().map(WindowFunction::reach);
         let reach = reach.reduce(|one, other| Some((one?.0.max(other?.0), one?.1.max(other?.1))));
         let is_noted = functions.iter().all(WindowFunction::keeps_little);
+        let is_of_numbers = functions.iter().all(WindowFunction::is_number);
         let keys = RowCodec::new(partition.iter().map(|&column| types[column].clone()))?;
         let codec = RowCodec::new(types)?;
         Ok(Window {
@@ -107,6 +110,7 @@ impl Window {
             functions,
             reach: reach.unwrap_or_default(),
             is_noted,
+            is_of_numbers,
             partitions: Table::new(),
             touched: Vec::new(),
             append: 1,
@@ -146,6 +150,10 @@ impl Window {
         let (from, before) = partition.nearest(from);
         let places: Vec<&Place> = partition.rows.from(from).collect();
         let Some(first) = partition.rows.first().filter(|_| !places.is_empty()) else { return Ok(shown) };
+        if self.is_of_numbers {
+            shown.rows = self.numbered(&places, &before, notes);
+            return Ok(shown);
+        }
         let (behind, _) = self.reach.unwrap_or_default();
         let context = partition.rows.last_before(from, behind);
         let peers = peers(&places);
@@ -164,11 +172,7 @@ impl Window {
             function.values(&rest, kept, &mut kept_then)
         });
         let results: Vec<Vec<Result<Value, String>>> = results.collect::<Result<_, FlowError>>()?;
-        for (&row, kept) in noted.iter().zip(kept_then) {
-            let of_places = rest.peers[..row].chunk_by(|one, other| one == other).count();
-            let before = Before { rows: before.rows + row, places: before.places + of_places, kept };
-            notes.insert(places[row].key.clone(), before);
-        }
+        note(&places, &rest.peers, &before, noted.iter().copied().zip(kept_then), notes);
         let failed = |row: usize| results.iter().find_map(|values| values[row].as_ref().err());
         let mut good = Vec::new();
         for row in 0..places.len() {
@@ -187,6 +191,33 @@ impl Window {
             *shown.rows.entry(row.into()).or_default() += 1;
         }
         Ok(shown)
+    }
+
+    /// The rows at places behind some others, each with its numbers, as often as it is there; and what is to be noted.
+    fn numbered(
+        &self,
+        places: &[&Place],
+        before: &Before,
+        notes: &mut BTreeMap<Box<[u8]>, Before>,
+    ) -> BTreeMap<Box<[u8]>, i64> {
+        let peers = peers(places);
+        let noted = self.noted(&peers);
+        note(places, &peers, before, noted.into_iter().map(|row| (row, Vec::new())), notes);
+        let (mut rows, mut of_places) = (BTreeMap::new(), before.places);
+        for (row, (place, (first, _))) in places.iter().zip(&peers).enumerate() {
+            of_places += usize::from(row == *first);
+            let mut bytes = place.row.to_vec();
+            for WindowFunction { kind, result } in &self.functions {
+                let number = match kind {
+                    WindowKind::DenseRank => of_places,
+                    WindowKind::Rank => before.rows + first + 1,
+                    _ => before.rows + row + 1,
+                };
+                put_count(&mut bytes, number as u64, result);
+            }
+            *rows.entry(bytes.into()).or_default() += 1;
+        }
+        rows
     }
 
     /// Gives what an append changed.
@@ -358,6 +389,21 @@ impl Operator for Window {
         let mut key = Reader(key);
         let partition = key.bytes()?;
         self.partitions.edit(partition, Partition::default, |of| of.rows.load(key.0, value))
+    }
+}
+
+/// Notes what is before some rows, with what aggregates keep of it.
+fn note(
+    places: &[&Place],
+    peers: &[(usize, usize)],
+    before: &Before,
+    noted: impl Iterator<Item = (usize, Vec<Kept>)>,
+    notes: &mut BTreeMap<Box<[u8]>, Before>,
+) {
+    for (row, kept) in noted {
+        let of_places = peers[..row].chunk_by(|one, other| one == other).count();
+        let before = Before { rows: before.rows + row, places: before.places + of_places, kept };
+        notes.insert(places[row].key.clone(), before);
     }
 }
 

@@ -95,6 +95,12 @@ impl WindowFunction {
         }
     }
 
+    /// Whether it is the number of a row, or of its place.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.kind, WindowKind::RowNumber | WindowKind::Rank | WindowKind::DenseRank)
+            && matches!(self.result, DataType::UInt64 | DataType::Int64)
+    }
+
     /// Whether what is kept of rows for it stays small however many they are.
     pub(super) fn keeps_little(&self) -> bool {
         !matches!(&self.kind, WindowKind::Aggregate(call, _) if call.grows_in_frame())

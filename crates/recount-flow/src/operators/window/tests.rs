@@ -35,8 +35,8 @@ fn call(function: Function, result: DataType) -> Call {
     }
 }
 
-/// Functions that look back, ahead, and at everything before; then those that look at everything, and that keep everything.
-fn kinds() -> [Vec<WindowKind>; 5] {
+/// Functions that look back, ahead, and at everything before; then those that look at everything, and that keep everything; at last numbers alone.
+fn kinds() -> [Vec<WindowKind>; 6] {
     let total = || call(Function::Sum, DataType::Decimal128(19, 0));
     let sums = |frame| WindowKind::Aggregate(total(), frame);
     let least = WindowKind::Aggregate(call(Function::Min, TYPES[2].clone()), Frame::Rows);
@@ -51,6 +51,7 @@ fn kinds() -> [Vec<WindowKind>; 5] {
         [&numbers[..], &[sums(Frame::Whole), last, least]].concat(),
         vec![near[0].clone(), WindowKind::RowNumber],
         vec![WindowKind::Rank, WindowKind::Aggregate(counted, Frame::Rows), sums(Frame::Rows)],
+        numbers[..3].to_vec(),
     ]
 }
 
@@ -146,8 +147,9 @@ fn rows_around_one_that_is_noted() {
 /// Rows that come last in the order cost what a few rows cost, however many are before them.
 #[test]
 fn what_is_before_is_noted() {
-    let [numbers, near, whole, back, distinct] = kinds();
-    for (kinds, is_noted) in [(numbers, true), (near, true), (whole, false), (back, true), (distinct, false)]
+    let [numbers, near, whole, back, distinct, alone] = kinds();
+    for (kinds, is_noted) in
+        [(numbers, true), (near, true), (whole, false), (back, true), (distinct, false), (alone, true)]
     {
         let mut live = window(&kinds);
         let rows: Vec<(i64, i64, i64, i64)> = (0..2000).map(|row| (1, -row, row % 7, 1)).collect();
