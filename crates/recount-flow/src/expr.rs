@@ -35,6 +35,10 @@ pub(crate) struct Evaluated {
 
 /// Computes expressions for each row.
 pub(crate) fn evaluate(exprs: &[Arc<dyn Expr>], rows: Delta) -> Result<Evaluated, ArrowError> {
+    // Of no rows there is nothing to compute: a constant that cannot be fails all the same, and no half of nothing is less.
+    if rows.is_empty() {
+        return Ok(Evaluated { rows, values: Vec::new(), failures: Vec::new() });
+    }
     let computed = exprs.iter().map(|expr| expr.evaluate(&rows.columns, rows.len()));
     if let Ok(values) = computed.collect::<Result<Vec<_>, _>>() {
         return Ok(Evaluated { rows, values, failures: Vec::new() });
@@ -81,5 +85,32 @@ impl Found<'_> {
                 self.halve(first + half, count - half);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fails;
+
+    impl Expr for Fails {
+        fn evaluate(&self, _: &[ArrayRef], _: usize) -> Result<ArrayRef, String> {
+            Err("it cannot be".to_owned())
+        }
+    }
+
+    /// A constant that cannot be computed fails for a batch without rows, too: it was halved without end, until the stack overflowed and the
+    /// process ended. Found by the law of views in a database (case 1008075).
+    #[test]
+    fn of_no_rows_nothing_fails() {
+        let exprs: Vec<Arc<dyn Expr>> = vec![Arc::new(Fails)];
+        let evaluated = evaluate(&exprs, Delta::default()).unwrap();
+        assert!(evaluated.rows.is_empty() && evaluated.values.is_empty() && evaluated.failures.is_empty());
+        let one = Delta { columns: Vec::new(), weights: vec![2], stamps: vec![7] };
+        let evaluated = evaluate(&exprs, one).unwrap();
+        let failure = Failure { weight: 2, stamp: 7, reason: "it cannot be".to_owned() };
+        assert_eq!((evaluated.rows.len(), evaluated.failures), (0, vec![failure]));
     }
 }
