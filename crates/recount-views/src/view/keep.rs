@@ -53,16 +53,18 @@ pub(crate) struct Taken {
 }
 
 /// What is kept, hashed: the entries of one plan mean nothing to another.
-fn plan_hash(text: &str, read: &WhatIsRead, compiled: &str) -> [u8; 32] {
+fn plan_hash(text: &str, read: &WhatIsRead, circuit: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
     let version = env!("CARGO_PKG_VERSION");
-    let of = format!("{version}\n{}\n{text}\n{read:?}\n{compiled}", saved::VERSION);
-    *blake3::hash(of.as_bytes()).as_bytes()
+    hasher.update(format!("{version}\n{}\n{text}\n{read:?}\n", saved::VERSION).as_bytes());
+    *hasher.update(circuit).finalize().as_bytes()
 }
 
-/// A circuit before its first step, as a text that says all of it.
-pub(super) fn described(compiled: &Compiled) -> String {
+/// A circuit before its first step, all of it hashed.
+pub(super) fn circuit_hash(compiled: &Compiled) -> [u8; 32] {
     let sources: Vec<String> = compiled.sources.iter().map(|source| source.name()).collect();
-    format!("{sources:?}\n{:?}\n{:?}", compiled.layout, compiled.circuit)
+    let of = format!("{sources:?}\n{:?}\n{:?}", compiled.layout, compiled.circuit);
+    *blake3::hash(of.as_bytes()).as_bytes()
 }
 
 /// Whether the journal has the events that a snapshot was made of. It may be an older copy, or have lost its tail, and have gone on with

@@ -58,8 +58,8 @@ pub(crate) struct LiveView {
     failed: Mutex<Option<Failed>>,
     pace: Mutex<Pace>,
     pub(super) snapshots: Arc<ViewSnapshots>,
-    /// Its circuit, as a text.
-    pub(super) circuit: String,
+    /// Its circuit, hashed.
+    pub(super) circuit: [u8; 32],
     /// A snapshot of it is being written.
     pub(super) is_writing: AtomicBool,
     /// The position of its snapshot; 0 = there is none.
@@ -120,7 +120,7 @@ impl LiveView {
         (store, env, memory): (Store, Env, Share),
         snapshots: Arc<ViewSnapshots>,
     ) -> LiveView {
-        let circuit = keep::described(&compiled);
+        let circuit = keep::circuit_hash(&compiled);
         let (columns, key) = (compiled.columns.clone(), compiled.layout.key().to_vec());
         let info = ViewInfo { name, columns, key, topics, text };
         let rows = Relation::new(compiled.layout.clone());

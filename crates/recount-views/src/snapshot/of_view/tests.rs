@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use expect_test::expect;
-use recount_env::{OpenMode, memory};
+use recount_env::memory;
 
 use super::*;
 
@@ -55,22 +55,11 @@ fn files(env: &Env) -> Vec<String> {
 }
 
 fn read(env: &Env, file: &str) -> Vec<u8> {
-    let path = Path::new("/db/snapshots").join(file);
-    block_on(async {
-        let file = env.files.open(&path, OpenMode::Read).await.unwrap();
-        let mut bytes = vec![0; file.len().await.unwrap() as usize];
-        file.read_at(0, &mut bytes).await.unwrap();
-        bytes
-    })
+    block_on(snapshots(env).directory.read(file, u64::MAX)).unwrap()
 }
 
 fn put(env: &Env, file: &str, bytes: &[u8]) {
-    let path = Path::new("/db/snapshots").join(file);
-    block_on(async {
-        let _ = env.files.remove(&path).await;
-        let file = env.files.open(&path, OpenMode::CreateNew).await.unwrap();
-        file.write_at(0, bytes).await.unwrap();
-    });
+    block_on(snapshots(env).directory.write(file, bytes)).unwrap();
 }
 
 #[test]

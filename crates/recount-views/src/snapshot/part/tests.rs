@@ -42,12 +42,7 @@ fn all(part: &Part) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, SnapshotError> {
 }
 
 fn bytes_of(env: &Env, path: &str) -> Vec<u8> {
-    block_on(async {
-        let file = env.files.open(Path::new(path), OpenMode::Read).await.unwrap();
-        let mut bytes = vec![0; file.len().await.unwrap() as usize];
-        file.read_at(0, &mut bytes).await.unwrap();
-        bytes
-    })
+    block_on(directory(env).read(path, u64::MAX)).unwrap()
 }
 
 fn put(env: &Env, path: &str, bytes: &[u8]) {
