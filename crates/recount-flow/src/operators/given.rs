@@ -19,6 +19,11 @@ impl Given {
         self.stamps.push(stamp);
     }
 
+    /// Of the rows.
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
     /// All of them, which are of this shape.
     pub(super) fn delta(self, codec: &RowCodec) -> Result<Delta, Damaged> {
         let columns = codec.decode(self.rows.iter())?;

@@ -1,28 +1,48 @@
-//! Rows in an order, each with how often it is there. Those that the order leaves equal are ordered by all of their columns.
+//! Rows in an order, each with how often it is there: few of them in a row, many in a tree. Those that the order leaves equal are ordered by all
+//! of their columns.
 
 use std::collections::BTreeMap;
 use std::iter::repeat_n;
-use std::mem::size_of;
+use std::mem::{size_of, take};
 
 use crate::codec::Damaged;
 use crate::saved::{Reader, Saved, put_bytes, put_number};
 
+/// More are kept in a tree.
+const FEW_MAX: usize = 32;
+
 /// A row, behind what it is sorted by.
+///
+/// That begins no other, so that the bytes of both sort as they do one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    pub(super) key: Box<[u8]>,
-    pub(super) row: Box<[u8]>,
+    bytes: Box<[u8]>,
+    /// Bytes that it is sorted by.
+    key: u32,
 }
 
 impl Place {
-    /// About the memory that it takes, and its count.
-    pub(super) fn bytes(&self) -> usize {
-        size_of::<(Place, i64)>() + self.key.len() + self.row.len()
+    pub(super) fn new(key: &[u8], row: &[u8]) -> Place {
+        Place { bytes: [key, row].concat().into(), key: key.len() as u32 }
     }
 
-    /// Before all rows that are sorted so.
-    fn before(key: &[u8]) -> Place {
-        Place { key: key.into(), row: Box::default() }
+    /// What it is sorted by.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.bytes[..self.key as usize]
+    }
+
+    pub(super) fn row(&self) -> &[u8] {
+        &self.bytes[self.key as usize..]
+    }
+
+    /// About the memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<(Place, i64)>() + self.bytes.len()
+    }
+
+    /// Whether it is before another.
+    fn is_before(&self, key: &[u8], row: &[u8]) -> bool {
+        (self.key(), self.row()) < (key, row)
     }
 }
 
@@ -34,82 +54,139 @@ fn repeated<'a>((place, count): (&'a Place, &i64)) -> impl Iterator<Item = &'a P
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
-    rows: BTreeMap<Place, i64>,
+    few: Vec<(Place, i64)>,
+    /// Where all of them are once there were many.
+    many: BTreeMap<Place, i64>,
     bytes: usize,
+    /// How often rows are there, all together.
+    count: i64,
 }
 
 impl Ordered {
-    /// A row came or went.
+    /// Adds to how often a row is there.
     pub(super) fn change(&mut self, key: &[u8], row: &[u8], weight: i64) {
-        let place = Place { key: key.into(), row: row.into() };
+        self.count += weight;
+        let place = if self.many.is_empty() {
+            match self.few.binary_search_by(|(place, _)| (place.key(), place.row()).cmp(&(key, row))) {
+                Ok(at) => {
+                    self.few[at].1 += weight;
+                    if self.few[at].1 == 0 {
+                        self.bytes -= self.few.remove(at).0.bytes();
+                    }
+                    return;
+                }
+                Err(at) => {
+                    let place = Place::new(key, row);
+                    self.bytes += place.bytes();
+                    if self.few.len() < FEW_MAX {
+                        if self.few.is_empty() {
+                            // Often it stays alone.
+                            self.few.reserve_exact(1);
+                        }
+                        self.few.insert(at, (place, weight));
+                        return;
+                    }
+                    self.many = take(&mut self.few).into_iter().collect();
+                    self.many.insert(place, weight);
+                    return;
+                }
+            }
+        } else {
+            Place::new(key, row)
+        };
         let bytes = place.bytes();
-        match self.rows.get_mut(&place) {
+        match self.many.get_mut(&place) {
             Some(count) => {
                 *count += weight;
                 if *count == 0 {
-                    self.rows.remove(&place);
+                    self.many.remove(&place);
                     self.bytes -= bytes;
                 }
             }
             None => {
-                self.rows.insert(place, weight);
+                self.many.insert(place, weight);
                 self.bytes += bytes;
             }
         }
     }
 
-    /// The rows in their order; those that go before they come are there no time.
+    fn all(&self) -> impl Iterator<Item = (&Place, &i64)> {
+        self.few.iter().map(|(place, count)| (place, count)).chain(&self.many)
+    }
+
+    /// Where in the row those begin that are not before what is sorted by `key`.
+    fn few_from(&self, key: &[u8]) -> usize {
+        self.few.partition_point(|(place, _)| place.key() < key)
+    }
+
+    /// The rows, and how often each is there.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, u64)> {
-        self.rows.iter().map(|(place, count)| (place, (*count).max(0) as u64))
+        self.all().map(|(place, count)| (place, (*count).max(0) as u64))
     }
 
-    /// The same from a place in the order on, each as often as it is there.
+    /// The rows from some place in the order on, each as often as it is there.
     pub(super) fn from(&self, key: &[u8]) -> impl Iterator<Item = &Place> {
-        self.rows.range(Place::before(key)..).flat_map(repeated)
+        let few = self.few[self.few_from(key)..].iter().map(|(place, count)| (place, count));
+        few.chain(self.many.range(Place::new(key, &[])..)).flat_map(repeated)
     }
 
-    /// The last ones before a place in the order, so many at most, each as often as it is there.
+    /// The last so many rows before some place in the order, each as often as it is there, in order.
     pub(super) fn last_before(&self, key: &[u8], count: usize) -> Vec<&Place> {
-        let mut last: Vec<&Place> =
-            self.rows.range(..Place::before(key)).rev().flat_map(repeated).take(count).collect();
+        let few = self.few[..self.few_from(key)].iter().map(|(place, count)| (place, count)).rev();
+        let many = self.many.range(..Place::new(key, &[])).rev();
+        let mut last: Vec<&Place> = few.chain(many).flat_map(repeated).take(count).collect();
         last.reverse();
         last
     }
 
-    /// The first one that is there.
+    /// The first row.
     pub(super) fn first(&self) -> Option<&Place> {
-        self.rows.iter().find(|(_, count)| **count > 0).map(|(place, _)| place)
+        self.all().find(|(_, count)| **count > 0).map(|(place, _)| place)
     }
 
-    /// Forgets all but the first ones, so many, each as often as it is there.
+    /// Whether a row is behind the first so many, and so for ever if no row goes.
+    pub(super) fn is_behind(&self, first: u64, key: &[u8], row: &[u8]) -> bool {
+        if self.count < i64::try_from(first).unwrap_or(i64::MAX) {
+            return false;
+        }
+        self.last().is_some_and(|(last, _)| last.is_before(key, row))
+    }
+
+    fn last(&self) -> Option<(&Place, i64)> {
+        let last = self.many.last_key_value().or(self.few.last().map(|(place, count)| (place, count)));
+        last.map(|(place, count)| (place, *count))
+    }
+
+    /// Forgets what is behind the first so many rows, each as often as it is there; none goes.
     pub(super) fn truncate(&mut self, count: u64) {
-        let mut before = 0;
-        let behind = self.rows.iter().find(|(_, count_of)| {
-            let is_behind = before >= count;
-            before += (**count_of).max(0) as u64;
-            is_behind
-        });
-        let Some(first) = behind.map(|(place, _)| place.clone()) else { return };
-        for (place, _) in self.rows.split_off(&first) {
-            self.bytes -= place.bytes();
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        loop {
+            let last = self.last().map_or(0, |(_, of_last)| of_last);
+            // Without it there must be enough.
+            if last == 0 || self.count - last < count {
+                return;
+            }
+            let place = self.many.pop_last().or_else(|| self.few.pop());
+            self.count -= last;
+            self.bytes -= place.map_or(0, |(place, _)| place.bytes());
         }
     }
 
-    /// Adds the rows to what a restart goes on from, behind some bytes: what each is sorted by, and the row; how often.
+    /// Adds the rows to what a restart goes on from; their entries begin with `start`.
     pub(super) fn save(&self, start: &[u8], saved: &mut Saved) {
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        for (place, count) in &self.rows {
+        for (place, count) in self.all() {
             key.clear();
             key.extend_from_slice(start);
-            put_bytes(&mut key, &place.key);
-            key.extend_from_slice(&place.row);
+            put_bytes(&mut key, place.key());
+            key.extend_from_slice(place.row());
             value.clear();
             put_number(&mut value, *count);
             saved.push(&key, &value);
         }
     }
 
-    /// Takes a row that was saved.
+    /// Takes a row from its entry, whose key is told without `start`.
     pub(super) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Damaged> {
         let (mut key, mut value) = (Reader(key), Reader(value));
         let sorted_by = key.bytes()?;
@@ -117,16 +194,16 @@ impl Ordered {
         value.end()
     }
 
-    /// How many different ones there are.
+    /// How many different rows there are.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.few.len() + self.many.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.few.is_empty() && self.many.is_empty()
     }
 
-    /// About the memory that it takes.
+    /// The memory that they take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -150,7 +227,7 @@ mod tests {
         assert_eq!(change(rows[1], 3), bytes[0] + bytes[1]);
         assert_eq!(change(rows[0], -1), bytes[1]);
         assert_eq!(
-            ordered.iter().map(|(place, count)| (&*place.row, count)).collect::<Vec<_>>(),
+            ordered.iter().map(|(place, count)| (place.row(), count)).collect::<Vec<_>>(),
             [(rows[1], 2)]
         );
         ordered.change(b"key", rows[1], -2);

@@ -60,7 +60,7 @@ impl Top {
             let until = before + count;
             let visible = until.min(end).saturating_sub(before.max(self.skip));
             if visible > 0 {
-                *shown.entry(place.row.clone()).or_default() += visible as i64;
+                *shown.entry(place.row().into()).or_default() += visible as i64;
             }
             before = until;
         }

@@ -5,8 +5,11 @@
 //! partition, in order, and for some of them what is to be known of all rows before, so that nothing is computed from the first row on.
 //! Rows that the order leaves equal are ordered by all of their columns. Saved are the rows, by partition; what is before some of them is found
 //! again when their partition changes.
+//!
+//! Where it is known that only the first rows of each partition are wanted, and all there is to compute are their numbers, no others are given; and
+//! where rows only come, no others are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem::{replace, take};
 use std::ops::Bound;
 
@@ -47,9 +50,13 @@ pub struct Window {
     is_noted: bool,
     /// All functions number rows: their values are not looked at.
     is_of_numbers: bool,
+    /// How many rows of a partition are given, at most.
+    first: u64,
+    /// Others are not kept.
+    only_first: bool,
     partitions: Table<Partition>,
     /// The partitions that an append touched, as long as more of it may come.
-    touched: Vec<Box<[u8]>>,
+    touched: VecDeque<Box<[u8]>>,
     /// Tells appends from one another.
     append: u64,
 }
@@ -111,10 +118,21 @@ impl Window {
             reach: reach.unwrap_or_default(),
             is_noted,
             is_of_numbers,
+            first: u64::MAX,
+            only_first: false,
             partitions: Table::new(),
-            touched: Vec::new(),
+            touched: VecDeque::new(),
             append: 1,
         })
+    }
+
+    /// The same, of which only so many rows of each partition are wanted, the first ones, and at least one; `only_comes` says whether no row goes
+    /// again. All are given where functions are more than numbers of rows.
+    pub fn with_first(self, first: u64, only_comes: bool) -> Window {
+        if !self.is_of_numbers || first == 0 {
+            return self;
+        }
+        Window { first, only_first: only_comes, ..self }
     }
 
     /// The result's rows.
@@ -148,10 +166,10 @@ impl Window {
     ) -> Result<Shown, FlowError> {
         let mut shown = Shown::default();
         let (from, before) = partition.nearest(from);
-        let places: Vec<&Place> = partition.rows.from(from).collect();
+        let places = self.wanted(partition, from, &before);
         let Some(first) = partition.rows.first().filter(|_| !places.is_empty()) else { return Ok(shown) };
         if self.is_of_numbers {
-            shown.rows = self.numbered(&places, &before, notes);
+            self.numbered(&places, &before, notes, |row| *shown.rows.entry(row.into()).or_default() += 1);
             return Ok(shown);
         }
         let (behind, _) = self.reach.unwrap_or_default();
@@ -159,9 +177,9 @@ impl Window {
         let peers = peers(&places);
         let noted = self.noted(&peers);
         let rest = Rest {
-            columns: self.codec.decode(context.iter().chain(&places).map(|place| &*place.row))?,
+            columns: self.codec.decode(context.iter().chain(&places).map(|place| place.row()))?,
             context: context.len(),
-            first: self.codec.decode([&*first.row])?,
+            first: self.codec.decode([first.row()])?,
             peers,
             before: &before,
             noted: &noted,
@@ -181,7 +199,7 @@ impl Window {
                 None => good.push(row),
             }
         }
-        let mut all = self.codec.decode(good.iter().map(|&row| &*places[row].row))?;
+        let mut all = self.codec.decode(good.iter().map(|&row| places[row].row()))?;
         for (function, values) in self.functions.iter().zip(&results) {
             let null = Value::Null;
             let values: Vec<&Value> = good.iter().map(|&row| values[row].as_ref().unwrap_or(&null)).collect();
@@ -193,20 +211,22 @@ impl Window {
         Ok(shown)
     }
 
-    /// The rows at places behind some others, each with its numbers, as often as it is there; and what is to be noted.
+    /// Gives the rows at places behind some others, each with its numbers, as often as it is there; and what is to be noted.
     fn numbered(
         &self,
         places: &[&Place],
         before: &Before,
         notes: &mut BTreeMap<Box<[u8]>, Before>,
-    ) -> BTreeMap<Box<[u8]>, i64> {
+        mut give: impl FnMut(&[u8]),
+    ) {
         let peers = peers(places);
         let noted = self.noted(&peers);
         note(places, &peers, before, noted.into_iter().map(|row| (row, Vec::new())), notes);
-        let (mut rows, mut of_places) = (BTreeMap::new(), before.places);
+        let (mut bytes, mut of_places) = (Vec::new(), before.places);
         for (row, (place, (first, _))) in places.iter().zip(&peers).enumerate() {
             of_places += usize::from(row == *first);
-            let mut bytes = place.row.to_vec();
+            bytes.clear();
+            bytes.extend_from_slice(place.row());
             for WindowFunction { kind, result } in &self.functions {
                 let number = match kind {
                     WindowKind::DenseRank => of_places,
@@ -215,43 +235,81 @@ impl Window {
                 };
                 put_count(&mut bytes, number as u64, result);
             }
-            *rows.entry(bytes.into()).or_default() += 1;
+            give(&bytes);
         }
-        rows
     }
 
-    /// Gives what an append changed.
+    /// Gives what an append changed, until that has more bytes than `bytes_max`.
     fn end_append(
         &mut self,
+        stamp: u64,
+        bytes_max: usize,
+        given: &mut Given,
+        failures: &mut Vec<Failure>,
+    ) -> Result<(), FlowError> {
+        while given.bytes() <= bytes_max
+            && let Some(key) = self.touched.pop_front()
+        {
+            self.end_partition(&key, stamp, given, failures)?;
+        }
+        if self.touched.is_empty() {
+            self.append += 1;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was noted of a partition, or forgets it if it has no rows.
+    fn keep(&mut self, key: &[u8], notes: BTreeMap<Box<[u8]>, Before>) {
+        if self.partitions.get(key).is_some_and(|partition| partition.rows.is_empty()) {
+            self.partitions.remove(key);
+        } else if !notes.is_empty() {
+            self.partitions.edit(key, Partition::default, |partition| partition.note(notes));
+        }
+    }
+
+    /// The rows of a partition that are given, from some place in the order on, or from one before it.
+    fn wanted<'a>(&self, partition: &'a Partition, from: &[u8], before: &Before) -> Vec<&'a Place> {
+        let count = usize::try_from(self.first).unwrap_or(usize::MAX).saturating_sub(before.rows);
+        partition.rows.from(from).take(count).collect()
+    }
+
+    /// Gives what an append changed of a partition.
+    fn end_partition(
+        &mut self,
+        key: &[u8],
         stamp: u64,
         given: &mut Given,
         failures: &mut Vec<Failure>,
     ) -> Result<(), FlowError> {
-        for key in take(&mut self.touched) {
-            let Some(partition) = self.partitions.get(&key) else { continue };
-            let (mut before, mut from) = (Shown::default(), Box::default());
-            if let Some((first, _)) = partition.coming.iter().min() {
-                from = partition.reached(&first.key, self.reach);
-                before = self.shown(partition, &from, &mut BTreeMap::new())?;
-                self.partitions.edit(&key, Partition::default, Partition::take_coming);
-            }
-            let (mut now, mut notes) = (Shown::default(), BTreeMap::new());
-            if let Some(partition) = self.partitions.get(&key) {
-                now = self.shown(partition, &from, &mut notes)?;
-                if partition.rows.is_empty() {
-                    self.partitions.remove(&key);
-                } else if !notes.is_empty() {
-                    self.partitions.edit(&key, Partition::default, |partition| partition.note(notes));
-                }
-            }
-            for (row, weight) in differences(before.rows, now.rows) {
-                given.push(&row, weight, stamp);
-            }
-            for (reason, weight) in differences(before.failures, now.failures) {
-                failures.push(Failure { weight, stamp, reason });
-            }
+        let Some(partition) = self.partitions.get(key) else { return Ok(()) };
+        let mut notes = BTreeMap::new();
+        if partition.made == self.append && self.is_of_numbers {
+            // It showed nothing before.
+            let places = self.wanted(partition, &[], &Before::default());
+            self.numbered(&places, &Before::default(), &mut notes, |row| given.push(row, 1, stamp));
+            self.keep(key, notes);
+            return Ok(());
         }
-        self.append += 1;
+        let (mut before, mut from) = (Shown::default(), Box::default());
+        if let Some((first, _)) = partition.coming.iter().min() {
+            from = partition.reached(first.key(), self.reach);
+            before = self.shown(partition, &from, &mut BTreeMap::new())?;
+            self.partitions.edit(key, Partition::default, Partition::take_coming);
+        }
+        if self.only_first {
+            self.partitions.edit(key, Partition::default, |partition| partition.rows.truncate(self.first));
+        }
+        let mut now = Shown::default();
+        if let Some(partition) = self.partitions.get(key) {
+            now = self.shown(partition, &from, &mut notes)?;
+            self.keep(key, notes);
+        }
+        for (row, weight) in differences(before.rows, now.rows) {
+            given.push(&row, weight, stamp);
+        }
+        for (reason, weight) in differences(before.failures, now.failures) {
+            failures.push(Failure { weight, stamp, reason });
+        }
         Ok(())
     }
 
@@ -271,18 +329,19 @@ impl Window {
         let mut append = delta.stamps[0];
         for row in 0..delta.len() {
             if delta.stamps[row] != append {
-                self.end_append(append, given, failures)?;
+                self.end_append(append, usize::MAX, given, failures)?;
                 append = delta.stamps[row];
             }
             let (key, append) = (partitions.row(row), self.append);
+            let first = self.only_first.then_some(self.first);
             let place = (keys.row(row), rows.row(row));
             let is_first = self.partitions.edit(
                 key,
                 || Partition::new(append),
-                |partition| partition.change(place, delta.weights[row], append),
+                |partition| partition.change(place, delta.weights[row], append, first),
             );
             if is_first {
-                self.touched.push(key.into());
+                self.touched.push_back(key.into());
             }
         }
         Ok(append)
@@ -295,13 +354,20 @@ impl Partition {
         Partition { made: append, ..Partition::default() }
     }
 
-    /// A row comes or goes; whether the append did not touch it before.
-    fn change(&mut self, (key, row): (&[u8], &[u8]), weight: i64, append: u64) -> bool {
+    /// A row comes or goes; whether it makes a difference, and the append did not touch it before. It makes none behind the `first` rows, if
+    /// no others are kept.
+    fn change(&mut self, (key, row): (&[u8], &[u8]), weight: i64, append: u64, first: Option<u64>) -> bool {
+        if first.is_some_and(|first| self.rows.is_behind(first, key, row)) {
+            return false;
+        }
         if self.made == append {
             // It showed nothing before.
             self.rows.change(key, row, weight);
+            if let Some(first) = first {
+                self.rows.truncate(first);
+            }
         } else {
-            let place = Place { key: key.into(), row: row.into() };
+            let place = Place::new(key, row);
             self.coming_bytes += place.bytes();
             self.coming.push((place, weight));
         }
@@ -311,15 +377,15 @@ impl Partition {
     /// Changes what is to be changed.
     fn take_coming(&mut self) {
         self.coming_bytes = 0;
-        for (Place { key, row }, weight) in take(&mut self.coming) {
+        for (place, weight) in take(&mut self.coming) {
             // What was before a row that is behind this one is something else now.
-            let changed = self.noted.range::<[u8], _>((Bound::Excluded(&*key), Bound::Unbounded));
+            let changed = self.noted.range::<[u8], _>((Bound::Excluded(place.key()), Bound::Unbounded));
             let changed: Vec<Box<[u8]>> = changed.map(|(key, _)| key.clone()).collect();
             for key in changed {
                 let before = self.noted.remove(&key);
                 self.noted_bytes -= before.map_or(0, |before| before.bytes() + key.len());
             }
-            self.rows.change(&key, &row, weight);
+            self.rows.change(place.key(), place.row(), weight);
         }
     }
 
@@ -344,9 +410,24 @@ impl Partition {
             None => Box::default(),
             Some((_, 0)) => key.into(),
             Some((_, ahead)) => {
-                self.rows.last_before(key, ahead).first().map_or(key.into(), |place| place.key.clone())
+                self.rows.last_before(key, ahead).first().map_or(key.into(), |place| place.key().into())
             }
         }
+    }
+}
+
+impl Window {
+    /// Gives what the last append of an epoch changed, or a part of that.
+    fn end(&mut self, stamp: u64, epoch: Epoch, mut given: Given, out: &mut Out) -> Result<(), FlowError> {
+        let bytes_max = epoch.part_bytes.unwrap_or(usize::MAX);
+        self.end_append(stamp, bytes_max, &mut given, &mut out.failures)?;
+        out.more = !self.touched.is_empty();
+        if !out.more {
+            // The first epoch touches all partitions there are, later ones few.
+            self.touched = VecDeque::new();
+        }
+        out.push(given.delta(&self.result()?)?);
+        Ok(())
     }
 }
 
@@ -358,10 +439,14 @@ impl Operator for Window {
             stamp = self.take_rows(&delta, &mut given, &mut out.failures)?;
         }
         if epoch.ends {
-            self.end_append(stamp, &mut given, &mut out.failures)?;
+            return self.end(stamp, epoch, given, out);
         }
         out.push(given.delta(&self.result()?)?);
         Ok(())
+    }
+
+    fn go_on(&mut self, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
+        self.end(epoch.stamp, epoch, Given::default(), out)
     }
 
     fn name(&self) -> &'static str {
@@ -403,7 +488,7 @@ fn note(
     for (row, kept) in noted {
         let of_places = peers[..row].chunk_by(|one, other| one == other).count();
         let before = Before { rows: before.rows + row, places: before.places + of_places, kept };
-        notes.insert(places[row].key.clone(), before);
+        notes.insert(places[row].key().into(), before);
     }
 }
 

@@ -99,6 +99,19 @@ fn pages_are_full_and_not_left_behind() {
     assert_eq!(rows(relation.freeze()), Vec::<i64>::new());
 }
 
+/// A row that takes the place of another in a page that a copy shares has the page copied, and a copy takes no more memory than its rows: that
+/// was not counted, and what a relation was said to take was too much ever after.
+#[test]
+fn the_memory_of_a_page_that_is_copied_for_a_row() {
+    let mut relation = relation();
+    relation.add(&delta(&(0..9).map(|row| (row * 2, 1)).collect::<Vec<_>>()));
+    let copy = relation.freeze();
+    relation.add(&delta(&[(6, -1), (7, 1)]));
+    assert_eq!(relation.bytes(), relation.tree.counted() - Tree::default().counted());
+    assert_eq!(rows(relation.freeze()), [0, 2, 4, 7, 8, 10, 12, 14, 16]);
+    assert_eq!(rows(copy), [0, 2, 4, 6, 8, 10, 12, 14, 16]);
+}
+
 /// Texts with a key behind them: rows of one key are found together, whatever begins as they do.
 #[test]
 fn rows_of_one_key() {

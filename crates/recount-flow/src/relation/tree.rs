@@ -172,8 +172,8 @@ impl Tree {
         (before, more + top.bytes() as isize)
     }
 
-    /// Puts a row in the place of another, if that can be done without moving any: both are as long, that one is there once, and they are
-    /// between the same rows of a page. Whether it was done.
+    /// Puts a row in the place of another, if that can be done without moving or copying any: both are as long, that one is there once, they are
+    /// between the same rows of a page, and no copy shares it. Whether it was done.
     pub(super) fn replace(&mut self, old: &[u8], new: &[u8]) -> bool {
         let of_chunk = self.0.of(old);
         let chunk = &self.0.below[of_chunk];
@@ -187,9 +187,11 @@ impl Tree {
         if page.rows.row(place - 1) >= new || page.rows.row(place + 1) <= new {
             return false;
         }
-        let chunk = Arc::make_mut(&mut Arc::make_mut(&mut self.0).below[of_chunk]);
-        Arc::make_mut(&mut chunk.below[of_page]).rows.overwrite(place, new);
-        true
+        // A page that is copied takes other memory than before.
+        let top = Arc::get_mut(&mut self.0);
+        let chunk = top.and_then(|top| Arc::get_mut(&mut top.below[of_chunk]));
+        let page = chunk.and_then(|chunk| Arc::get_mut(&mut chunk.below[of_page]));
+        page.map(|page| page.rows.overwrite(place, new)).is_some()
     }
 
     /// The first row that is not before one.

@@ -338,6 +338,30 @@ proptest! {
         }
     }
 
+    /// Of each partition the first rows, whether rows go again or not.
+    #[test]
+    fn of_first_rows_of_windows(given in given(), by_key in any::<bool>(), order in orders(), first in 1u64..6) {
+        let partition = if by_key { vec![0] } else { vec![] };
+        let function = |kind, result| WindowFunction { kind, result };
+        let functions = [
+            function(WindowKind::Rank, DataType::UInt64),
+            function(WindowKind::RowNumber, DataType::Int64),
+        ];
+        let definition = |[rows, _]: [&[Row]; 2]| {
+            let is_first = |row: &String| row.rsplit(' ').next().unwrap().parse::<u64>().unwrap() <= first;
+            window(rows, by_key, order, &functions).into_iter().filter(is_first).collect()
+        };
+        let mut comes = given.clone();
+        comes.appends.iter_mut().flatten().for_each(|(_, _, weight, _)| *weight = weight.abs());
+        for (given, only_comes) in [(given, false), (comes, true)] {
+            let make = || -> Box<dyn Operator> {
+                let window = Window::new(types(), partition.clone(), vec![order], functions.to_vec());
+                Box::new(window.unwrap().with_first(first, only_comes))
+            };
+            holds(&given, &make, 1, definition, |[rows, _]| Some(keys(rows, by_key)))?;
+        }
+    }
+
     #[test]
     fn of_joins(
         given in given(),

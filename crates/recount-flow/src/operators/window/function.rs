@@ -190,7 +190,7 @@ impl Frame {
 /// For each row the first that the order leaves equal to it, and the one behind the last.
 pub(super) fn peers(places: &[&Place]) -> Vec<(usize, usize)> {
     let mut peers = Vec::with_capacity(places.len());
-    for equal in places.chunk_by(|a, b| a.key == b.key) {
+    for equal in places.chunk_by(|a, b| a.key() == b.key()) {
         let first = peers.len();
         peers.extend(std::iter::repeat_n((first, first + equal.len()), equal.len()));
     }

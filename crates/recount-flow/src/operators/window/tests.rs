@@ -168,3 +168,41 @@ fn what_is_before_is_noted() {
         assert_eq!(partition.rows.from(from).count() < 2 * NOTED_ROWS, is_noted);
     }
 }
+
+/// Where rows only come, those behind the first ones take no memory; and what is given in parts is all that is to be given.
+#[test]
+fn rows_behind_the_first_ones_are_not_kept() {
+    let first = |only_comes| window(&[WindowKind::RowNumber]).with_first(3, only_comes);
+    let (mut few, mut all) = (first(true), first(false));
+    let rows = |stamp: i64| (0..500).map(move |row| (row % 2, (row * 7919 + stamp * 31) % 1009, row, 1));
+    let (mut shown, mut shown_of_all) = (BTreeMap::new(), BTreeMap::new());
+    for stamp in 1..20 {
+        let rows: Vec<_> = rows(stamp).collect();
+        step(&mut few, delta(&rows, stamp as u64), stamp as u64, &mut shown);
+        step(&mut all, delta(&rows, stamp as u64), stamp as u64, &mut shown_of_all);
+        assert_eq!((&shown, shown.len()), (&shown_of_all, 6));
+        assert!(few.partitions.values().all(|partition| partition.rows.len() == 3));
+    }
+    assert!(few.bytes() * 20 < all.bytes());
+}
+
+/// A step of many partitions gives them in parts.
+#[test]
+fn partitions_are_given_in_parts() {
+    let mut window = window(&[WindowKind::RowNumber]);
+    let rows: Vec<_> = (0..100).map(|row| (row / 2, row, row, 1)).collect();
+    let (mut out, mut parts, mut given) = (Out::default(), 0, 0);
+    let epoch = Epoch { stamp: 1, ends: true, part_bytes: Some(1000) };
+    window.step(vec![vec![delta(&rows, 1)]], epoch, &mut out).unwrap();
+    loop {
+        parts += 1;
+        given += take(&mut out.rows).iter().map(Delta::len).sum::<usize>();
+        if !take(&mut out.more) {
+            break;
+        }
+        window.go_on(epoch, &mut out).unwrap();
+    }
+    assert_eq!(given, 100);
+    assert!((3..20).contains(&parts), "{parts}");
+    step(&mut window, delta(&[(0, 1, 0, 1)], 2), 2, &mut BTreeMap::new());
+}
