@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, BooleanBuilder, PrimitiveBuilder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, PrimitiveBuilder};
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int8Type, Int16Type,
     Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use arrow_array::{ArrayRef, ListArray, NullArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer, i256};
+use arrow_array::{ArrayRef, BinaryArray, ListArray, NullArray, StringArray};
+use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, i256};
 use arrow_schema::{DataType, TimeUnit};
+use memchr::memchr;
 
 use super::Damaged;
 use super::encode::{END, ITEM, NO_ITEM, NULL, VALUE, ZERO};
@@ -66,14 +67,8 @@ pub(super) fn column(data_type: &DataType, rows: &mut [&[u8]]) -> Result<ArrayRe
             primitive!(Decimal256Type, |bytes| i256::from_be_bytes(signed(bytes)))
         }
         DataType::Utf8 => {
-            let mut values = StringBuilder::with_capacity(rows.len(), 0);
-            let mut bytes = Vec::new();
-            for row in rows {
-                let is_value = escaped(row, &mut bytes)?;
-                let text = std::str::from_utf8(&bytes).map_err(|_| Damaged)?;
-                values.append_option(is_value.then_some(text));
-            }
-            Arc::new(values.finish())
+            let (offsets, bytes, nulls) = escaped(rows)?;
+            Arc::new(StringArray::try_new(offsets, bytes, nulls).map_err(|_| Damaged)?)
         }
         DataType::List(item) => {
             let mut items: Vec<&[u8]> = Vec::new();
@@ -92,13 +87,8 @@ pub(super) fn column(data_type: &DataType, rows: &mut [&[u8]]) -> Result<ArrayRe
             Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls.finish()).map_err(|_| Damaged)?)
         }
         _ => {
-            let mut values = BinaryBuilder::with_capacity(rows.len(), 0);
-            let mut bytes = Vec::new();
-            for row in rows {
-                let is_value = escaped(row, &mut bytes)?;
-                values.append_option(is_value.then_some(&bytes));
-            }
-            Arc::new(values.finish())
+            let (offsets, bytes, nulls) = escaped(rows)?;
+            Arc::new(BinaryArray::try_new(offsets, bytes, nulls).map_err(|_| Damaged)?)
         }
     })
 }
@@ -157,21 +147,27 @@ fn primitive<T: ArrowPrimitiveType, const N: usize>(
     Ok(values.finish().with_data_type(data_type.clone()))
 }
 
-/// Reads the bytes of a text; whether they are one, or else a null.
-fn escaped(row: &mut &[u8], bytes: &mut Vec<u8>) -> Result<bool, Damaged> {
-    bytes.clear();
-    if !begins(row)? {
-        return Ok(false);
-    }
-    loop {
-        let zero = row.iter().position(|byte| *byte == 0).ok_or(Damaged)?;
-        bytes.extend(take(row, zero)?);
-        match take(row, 2)? {
-            two if two == ZERO => bytes.push(0),
-            two if two == END => return Ok(true),
-            _ => return Err(Damaged),
+/// Reads a text of each row: where each begins and the last ends, their bytes, and which are null.
+fn escaped(rows: &mut [&[u8]]) -> Result<(OffsetBuffer<i32>, Buffer, Option<NullBuffer>), Damaged> {
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(rows.len() + 1));
+    let mut nulls = NullBufferBuilder::new(rows.len());
+    ends.push(0);
+    for row in rows {
+        let is_value = begins(row)?;
+        nulls.append(is_value);
+        let mut goes_on = is_value;
+        while goes_on {
+            let zero = memchr(0, row).ok_or(Damaged)?;
+            bytes.extend_from_slice(take(row, zero)?);
+            match take(row, 2)? {
+                two if two == ZERO => bytes.push(0),
+                two if two == END => goes_on = false,
+                _ => return Err(Damaged),
+            }
         }
+        ends.push(i32::try_from(bytes.len()).map_err(|_| Damaged)?);
     }
+    Ok((OffsetBuffer::new(ends.into()), bytes.into(), nulls.finish()))
 }
 
 fn signed<const N: usize>(mut bytes: [u8; N]) -> [u8; N] {

@@ -10,6 +10,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
+use memchr::memchr;
 
 use super::{Order, Rows};
 
@@ -67,17 +68,33 @@ struct Writer<'a> {
     order: Order,
     /// The items of lists, each as a row.
     items: Option<Rows>,
+    /// No text has a zero in it.
+    is_plain: bool,
 }
 
 impl<'a> Writer<'a> {
     fn new(array: &'a ArrayRef, order: Order) -> Writer<'a> {
         let items = array.as_list_opt::<i32>().map(|lists| items(lists.values()));
-        Writer { array, order, items }
+        let is_plain = texts(array).is_some_and(|(offsets, bytes)| {
+            let ends = offsets.first().zip(offsets.last());
+            ends.is_none_or(|(start, end)| memchr(0, &bytes[*start as usize..*end as usize]).is_none())
+        });
+        Writer { array, order, items, is_plain }
     }
 
     /// Adds the bytes that each value takes.
     fn add_lengths(&self, lengths: &mut [usize]) {
         let fixed = width(self.array.data_type());
+        if let Some(width) = fixed.filter(|_| self.array.logical_null_count() == 0) {
+            lengths.iter_mut().for_each(|length| *length += 1 + width);
+            return;
+        }
+        if let Some((offsets, _)) = texts(self.array).filter(|_| self.is_plain && self.array.null_count() == 0) {
+            for (length, ends) in lengths.iter_mut().zip(offsets.windows(2)) {
+                *length += 1 + (ends[1] - ends[0]) as usize + END.len();
+            }
+            return;
+        }
         for (row, length) in lengths.iter_mut().enumerate() {
             *length += 1 + match fixed {
                 _ if is_null(self.array, row) => 0,
@@ -93,7 +110,7 @@ impl<'a> Writer<'a> {
             Some(items) => self.items_of(row).map(|item| 1 + items.row(item).len()).sum::<usize>() + 1,
             None => {
                 let bytes = bytes_of(self.array, row);
-                bytes.len() + bytes.iter().filter(|byte| **byte == 0).count() + 2
+                bytes.len() + bytes.iter().filter(|byte| **byte == 0).count() + END.len()
             }
         }
     }
@@ -108,13 +125,15 @@ impl<'a> Writer<'a> {
     fn write(&self, out: &mut [u8], ends: &mut [usize]) {
         let Writer { array, order, .. } = *self;
         macro_rules! primitive {
-            ($type:ty, $bytes:expr) => {
-                fixed(array, order, out, ends, |array, row| $bytes(array.as_primitive::<$type>().value(row)))
-            };
+            ($type:ty, $bytes:expr) => {{
+                let values = array.as_primitive::<$type>().values();
+                fixed(array, order, out, ends, |row| $bytes(values[row]))
+            }};
         }
         match array.data_type() {
             DataType::Boolean => {
-                fixed(array, order, out, ends, |array, row| [u8::from(array.as_boolean().value(row))])
+                let values = array.as_boolean();
+                fixed(array, order, out, ends, |row| [u8::from(values.value(row))])
             }
             DataType::Int8 => primitive!(Int8Type, |value: i8| [value as u8 ^ 0x80]),
             DataType::Int16 => primitive!(Int16Type, |value| signed::<2>(i16::to_be_bytes(value))),
@@ -168,7 +187,7 @@ impl<'a> Writer<'a> {
             return;
         }
         let mut rest = bytes_of(self.array, row);
-        while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
+        while let Some(zero) = if self.is_plain { None } else { memchr(0, rest) } {
             put(&rest[..zero]);
             put(&ZERO);
             rest = &rest[zero + 1..];
@@ -188,6 +207,14 @@ fn items(values: &ArrayRef) -> Rows {
     rows([(values, Order::default())], values.len())
 }
 
+/// Of texts, or of bytes, where each begins and the last ends; and what these are places in.
+fn texts(array: &ArrayRef) -> Option<(&[i32], &[u8])> {
+    match array.as_string_opt::<i32>() {
+        Some(texts) => Some((texts.value_offsets(), texts.value_data())),
+        None => array.as_binary_opt::<i32>().map(|texts| (texts.value_offsets(), texts.value_data())),
+    }
+}
+
 /// The bytes of a text or of bytes.
 fn bytes_of(array: &ArrayRef, row: usize) -> &[u8] {
     match array.as_string_opt::<i32>() {
@@ -202,16 +229,18 @@ fn fixed<const N: usize>(
     order: Order,
     out: &mut [u8],
     ends: &mut [usize],
-    bytes: impl Fn(&ArrayRef, usize) -> [u8; N],
+    bytes: impl Fn(usize) -> [u8; N],
 ) {
+    let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
     for (row, end) in ends.iter_mut().enumerate() {
         let start = *end;
-        if is_null(array, row) {
+        if nulls.is_some_and(|nulls| nulls.is_null(row)) {
             out[start] = null(order);
             *end += 1;
         } else {
-            out[start] = VALUE;
-            out[start + 1..][..N].copy_from_slice(&bytes(array, row));
+            let value = &mut out[start..][..1 + N];
+            value[0] = VALUE;
+            value[1..].copy_from_slice(&bytes(row));
             *end += 1 + N;
         }
         invert(order, &mut out[start..*end]);
