@@ -40,9 +40,15 @@ impl Packed {
         Err(low)
     }
 
-    pub(super) fn insert(&mut self, place: usize, row: &[u8]) {
+    /// Inserts a row. There is room for twice as many bytes as before then, if there was none, but for no more than `bytes_max` for the sake of
+    /// others.
+    pub(super) fn insert(&mut self, place: usize, row: &[u8], bytes_max: usize) {
         let start = self.start(place);
         let old = self.bytes.len();
+        if self.bytes.capacity() - old < row.len() {
+            let wanted = (2 * self.bytes.capacity()).min(bytes_max).max(old + row.len());
+            self.bytes.reserve_exact(wanted - old);
+        }
         self.bytes.resize(old + row.len(), 0);
         self.bytes.copy_within(start..old, start + row.len());
         self.bytes[start..start + row.len()].copy_from_slice(row);

@@ -3,7 +3,7 @@
 //! ```text
 //!  Tree     chunks, and with which row each begins
 //!  Chunk    pages, and with which row each begins
-//!  Page     fewer than 256 rows, one behind the other
+//!  Page     up to 255 rows, one behind the other
 //! ```
 //!
 //! What is shared with a copy is copied when it changes: a page, its chunk, and the list of chunks.
@@ -13,14 +13,16 @@ use std::sync::Arc;
 
 use super::packed::Packed;
 
-/// A page with so many rows, or bytes, is split, unless it has one row alone.
-const PAGE_ROWS: usize = 256;
+/// A page with so many rows, or bytes, is split before it gets another one, unless it has none.
+const PAGE_ROWS: usize = 255;
 const PAGE_BYTES: usize = 16 << 10;
 /// A page with fewer rows, and bytes, is joined to one beside it.
 const SMALL_ROWS: usize = PAGE_ROWS / 4;
 const SMALL_BYTES: usize = PAGE_BYTES / 4;
 /// Pages in a chunk, at most.
 const CHUNK_PAGES: usize = 256;
+/// Up to so many bytes what pages begin with gets room for twice as many.
+const FIRSTS_BYTES: usize = 1 << 20;
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +55,7 @@ pub(super) struct At {
 impl<T: Default> Default for Branch<T> {
     fn default() -> Branch<T> {
         let mut firsts = Packed::default();
-        firsts.insert(0, &[]);
+        firsts.insert(0, &[], 0);
         Branch { firsts, below: vec![Arc::default()] }
     }
 }
@@ -68,7 +70,7 @@ impl<T: Clone> Branch<T> {
     }
 
     fn insert(&mut self, place: usize, first: Vec<u8>, below: T) {
-        self.firsts.insert(place, &first);
+        self.firsts.insert(place, &first, FIRSTS_BYTES);
         self.below.insert(place, Arc::new(below));
     }
 
@@ -89,8 +91,8 @@ impl<T: Clone> Branch<T> {
 }
 
 impl Page {
-    /// Adds to how often a row is there; how often it was before.
-    fn change(&mut self, row: &[u8], weight: i64) -> i64 {
+    /// Adds to how often a row is there; how often it was before, and the page that is behind this one now if it was split for it.
+    fn change(&mut self, row: &[u8], weight: i64) -> (i64, Option<Page>) {
         match self.rows.search(row) {
             Ok(place) => {
                 let before = self.counts[place];
@@ -100,29 +102,39 @@ impl Page {
                 } else {
                     self.counts[place] = before + weight;
                 }
-                before
+                (before, None)
+            }
+            Err(place) if self.has_room(row) => {
+                self.insert(place, row, weight);
+                (0, None)
             }
             Err(place) => {
-                self.rows.insert(place, row);
-                self.counts.insert(place, weight);
-                0
+                let last = self.rows.len();
+                // Rows often come in their order, and leave full pages behind then.
+                let at = if place == last { last } else { last / 2 };
+                let mut behind = Page { rows: self.rows.split_off(at), counts: self.counts.split_off(at) };
+                if place == last || place > at {
+                    behind.insert(place - at, row, weight);
+                } else {
+                    self.insert(place, row, weight);
+                }
+                (0, Some(behind))
             }
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.rows.len() == PAGE_ROWS || (self.rows.len() > 1 && self.rows.row_bytes() > PAGE_BYTES)
+    fn insert(&mut self, place: usize, row: &[u8], weight: i64) {
+        self.rows.insert(place, row, PAGE_BYTES);
+        self.counts.insert(place, weight);
+    }
+
+    fn has_room(&self, row: &[u8]) -> bool {
+        let count = self.rows.len();
+        count == 0 || (count < PAGE_ROWS && self.rows.row_bytes() + row.len() <= PAGE_BYTES)
     }
 
     fn is_small(&self) -> bool {
         self.rows.len() < SMALL_ROWS && self.rows.row_bytes() < SMALL_BYTES
-    }
-
-    /// The part behind a row; the last one, if that came last: rows often come in their order, and leave full pages behind then.
-    fn split(&mut self, came: &[u8]) -> Page {
-        let last = self.rows.len() - 1;
-        let place = if self.rows.row(last) == came { last } else { self.rows.len() / 2 };
-        Page { rows: self.rows.split_off(place), counts: self.counts.split_off(place) }
     }
 
     fn append(&mut self, page: &Page) {
@@ -146,13 +158,11 @@ impl Tree {
         let of_page = chunk.of(row);
         more -= chunk.below[of_page].bytes() as isize;
         let page = Arc::make_mut(&mut chunk.below[of_page]);
-        let before = page.change(row, weight);
+        let (before, behind) = page.change(row, weight);
         more += page.bytes() as isize;
-        if page.is_full() {
-            more -= page.bytes() as isize;
-            let other = page.split(row);
-            more += (page.bytes() + other.bytes()) as isize;
-            chunk.insert(of_page + 1, other.rows.row(0).to_vec(), other);
+        if let Some(behind) = behind {
+            more += behind.bytes() as isize;
+            chunk.insert(of_page + 1, behind.rows.row(0).to_vec(), behind);
         } else if before + weight == 0 && page.is_small() {
             more += chunk.join(of_page);
         }
