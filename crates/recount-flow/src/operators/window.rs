@@ -450,7 +450,7 @@ impl Operator for Window {
     }
 
     fn name(&self) -> &'static str {
-        "window"
+        if self.first < u64::MAX { "first rows" } else { "window" }
     }
 
     fn keeps(&self) -> Option<(usize, &'static str)> {

@@ -18,7 +18,7 @@ use recount_views::view::{self, Compiled, Compiler, EntityColumns, Ground};
 use super::changes::TopicChanges;
 use super::definition::{As, define};
 use super::entity::EntityChanges;
-use super::lower::{Lowered, Scanned, lower};
+use super::lower::{Lowered, Scanned, Tables, lower};
 use super::rewrite::rewrite;
 use crate::answer::Notices;
 use crate::arrays;
@@ -29,7 +29,7 @@ use crate::moment::Moment;
 use crate::plan;
 use crate::relation::Kind;
 use crate::relations::Periods;
-use crate::scan::SourceTable;
+use crate::scan::{Source, SourceTable};
 use crate::settings::Stopped;
 
 /// Memory for what is computed when a query is planned, bytes.
@@ -75,7 +75,7 @@ impl QueryCompiler {
         let definition = define(session, store, view, declared, &of)?;
         let failed = |error| QueryError::from_datafusion(error, PLANNING_BYTES);
         let rewritten = rewrite(definition.plan, session).map_err(failed)?;
-        let Lowered { circuit, sources, schema } = lower(&rewritten, session, &only_comes).map_err(failed)?;
+        let Lowered { circuit, sources, schema } = lower(&rewritten, session, &Read).map_err(failed)?;
         let fields = schema.fields();
         let column = |field: &datafusion::arrow::datatypes::FieldRef| {
             let column_type = arrays::nearest(field)?;
@@ -119,11 +119,32 @@ fn key(plan: LogicalPlan) -> Result<Vec<usize>, DataFusionError> {
     Ok(tells_apart.map(|known| known.source_indices.clone()).min_by_key(Vec::len).unwrap_or_default())
 }
 
-/// Whether no row goes again: events are for ever, rows of entities are not.
-fn only_comes(table: &Arc<dyn TableSource>) -> bool {
-    let source = source_as_provider(table).ok();
-    let source = source.as_ref().and_then(|provider| provider.downcast_ref::<SourceTable>());
-    source.is_some_and(|SourceTable(source)| matches!(source.relation.kind, Kind::Topic { .. }))
+/// What views read.
+struct Read;
+
+impl Tables for Read {
+    /// Events are for ever, rows of entities are not.
+    fn only_comes(&self, table: &Arc<dyn TableSource>) -> bool {
+        with_source(table, |source| matches!(source.relation.kind, Kind::Topic { .. })).unwrap_or(false)
+    }
+
+    /// A topic that is named twice is read once.
+    fn is_same(&self, one: &Arc<dyn TableSource>, other: &Arc<dyn TableSource>) -> bool {
+        let topic = |source: &Source| match &source.relation.kind {
+            Kind::Topic { topic, shown, .. } => {
+                Some((topic.id, *shown, source.moment.clone(), source.relation.schema.clone()))
+            }
+            Kind::Kept { .. } => None,
+        };
+        let topic = |table| with_source(table, topic).flatten();
+        Arc::ptr_eq(one, other) || topic(one).is_some_and(|one| Some(one) == topic(other))
+    }
+}
+
+/// Something of the relation that a table is.
+fn with_source<T>(table: &Arc<dyn TableSource>, of: impl FnOnce(&Source) -> T) -> Option<T> {
+    let provider = source_as_provider(table).ok()?;
+    provider.downcast_ref::<SourceTable>().map(|SourceTable(source)| of(source))
 }
 
 impl Compiler for QueryCompiler {

@@ -9,6 +9,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use crate::error::QueryError;
@@ -19,6 +20,8 @@ pub(super) struct Evaluate {
     expr: Arc<dyn PhysicalExpr>,
     input: SchemaRef,
     data_type: DataType,
+    /// The place of the column that it is.
+    column: Option<usize>,
 }
 
 impl Evaluate {
@@ -29,10 +32,14 @@ impl Evaluate {
         // A row of an outer join may have nulls where its input has none.
         let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
         let fields: Vec<Field> = input.fields().iter().map(nullable).collect();
-        Ok(Evaluate { expr, input: Arc::new(Schema::new(fields)), data_type })
+        let column = expr.downcast_ref::<Column>().map(Column::index);
+        Ok(Evaluate { expr, input: Arc::new(Schema::new(fields)), data_type, column })
     }
 
     fn compute(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+        if let Some(column) = self.column.map(|column| &columns[column]).filter(|column| *column.data_type() == self.data_type) {
+            return Ok(column.clone());
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let columns = columns[..self.input.fields().len()].to_vec();
         let batch = RecordBatch::try_new_with_options(self.input.clone(), columns, &options)?;

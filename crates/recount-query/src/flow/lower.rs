@@ -1,23 +1,27 @@
 //! A plan as a circuit.
 
+use std::collections::BTreeSet;
+use std::mem::take;
 use std::sync::Arc;
 
 use datafusion::arrow::array::new_null_array;
 use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, NullEquality, ScalarValue};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    self, Aggregate, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    self, Aggregate, BinaryExpr, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan, Operator,
     Projection, SkipType, Sort, TableScan, TableSource, Union, Unnest, WindowFrame, WindowFrameBound,
     WindowFrameUnits, WindowFunctionDefinition, lit,
 };
 use recount_flow::circuit::{Circuit, Input};
 use recount_flow::codec::{Order, RowCodec};
 use recount_flow::expr::Expr as Evaluated;
-use recount_flow::operator::Operator;
+use recount_flow::operator;
 use recount_flow::operators::{self, Call, Frame, Function, JoinKind, On, WindowFunction, WindowKind};
 
 use super::expr::Evaluate;
@@ -45,17 +49,33 @@ pub(crate) struct Lowered {
     pub(crate) schema: SchemaRef,
 }
 
-/// Makes a circuit of a plan that was rewritten.
-/// `only_comes` says of a table whether no row of it goes again.
-pub(crate) fn lower(
-    plan: &LogicalPlan,
-    state: &SessionState,
-    only_comes: &dyn Fn(&Arc<dyn TableSource>) -> bool,
-) -> Result<Lowered> {
-    let (circuit, added, sources) = (Circuit::new(), Vec::new(), Vec::new());
-    let mut lowering = Lowering { state, only_comes, circuit, added, sources };
+/// What is known of tables.
+pub(crate) trait Tables {
+    /// Whether no row of a table goes again.
+    fn only_comes(&self, table: &Arc<dyn TableSource>) -> bool;
+
+    /// Whether two tables have the same rows, and the same columns at the same places.
+    fn is_same(&self, one: &Arc<dyn TableSource>, other: &Arc<dyn TableSource>) -> bool {
+        Arc::ptr_eq(one, other)
+    }
+}
+
+/// Makes a circuit of a plan that was rewritten. What it has twice is done once: a table that is read in several places is one source, with the
+/// columns of all of them; an operator that does what another one does, with the same inputs, is that one.
+pub(crate) fn lower(plan: &LogicalPlan, state: &SessionState, tables: &dyn Tables) -> Result<Lowered> {
+    let mut lowering = Lowering {
+        state,
+        tables,
+        circuit: Circuit::new(),
+        added: Vec::new(),
+        sources: Vec::new(),
+        exprs: Vec::new(),
+        used: Vec::new(),
+        first: Vec::new(),
+    };
+    lowering.find_sources(plan)?;
     let result = lowering.plan(plan)?;
-    if let Input::Source(_) = result {
+    if result != Input::Operator(lowering.added.len().wrapping_sub(1)) {
         lowering.circuit.add(Box::new(operators::Union), vec![result]);
     }
     let Lowering { circuit, sources, .. } = lowering;
@@ -73,14 +93,53 @@ impl std::fmt::Debug for Scanned {
 
 struct Lowering<'a> {
     state: &'a SessionState,
-    only_comes: &'a dyn Fn(&Arc<dyn TableSource>) -> bool,
+    tables: &'a dyn Tables,
     circuit: Circuit,
-    /// The operators so far: whether rows of their results only come.
-    added: Vec<bool>,
+    /// The operators so far.
+    added: Vec<Added>,
     sources: Vec<Scanned>,
+    /// The expressions so far, whose columns are named by their places, over columns of these types.
+    exprs: Vec<(Expr, Vec<DataType>, Arc<dyn Evaluated>)>,
+    /// Those of the operator that is added next, by their numbers.
+    used: Vec<usize>,
+    /// Windows of which only so many rows of each partition are wanted.
+    first: Vec<(*const logical_expr::Window, u64)>,
+}
+
+/// An operator that was added.
+struct Added {
+    /// What it does, its expressions, and its inputs.
+    is: (String, Vec<usize>, Vec<Input>),
+    /// Whether rows of its result only come.
+    only_comes: bool,
 }
 
 impl Lowering<'_> {
+    /// Finds the tables, and which of their columns are read anywhere.
+    fn find_sources(&mut self, plan: &LogicalPlan) -> Result<()> {
+        plan.apply(|node| {
+            if let LogicalPlan::TableScan(TableScan { table_name, source, projection, .. }) = node {
+                match self.source(source).map(|number| &mut self.sources[number].columns) {
+                    Some(columns) => {
+                        let both = columns.take().zip(projection.clone());
+                        *columns = both.map(|(one, other)| one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect());
+                    }
+                    None => {
+                        let (name, table) = (table_name.table().to_owned(), source.clone());
+                        self.sources.push(Scanned { name, table, columns: projection.clone() });
+                    }
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .map(drop)
+    }
+
+    /// The number of a table.
+    fn source(&self, table: &Arc<dyn TableSource>) -> Option<usize> {
+        self.sources.iter().position(|known| self.tables.is_same(&known.table, table))
+    }
+
     fn plan(&mut self, plan: &LogicalPlan) -> Result<Input> {
         let before = self.added.len();
         let made = self.operators(plan)?;
@@ -100,6 +159,7 @@ impl Lowering<'_> {
                 self.project(expr, input.schema(), from)
             }
             LogicalPlan::Filter(Filter { predicate, input, .. }) => {
+                self.first.extend(first_rows(predicate, input));
                 let from = self.plan(input)?;
                 let condition = self.evaluated(predicate, input.schema())?;
                 Ok(self.add(operators::Filter::new(condition), vec![from]))
@@ -127,7 +187,7 @@ impl Lowering<'_> {
                     let wanted = values.schema.field(at).data_type();
                     let one = |row: &Vec<Expr>| {
                         let value = row[at].clone().cast_to(wanted, &nothing)?;
-                        let value = self.evaluated(&value, &nothing)?.evaluate(&[], 1);
+                        let value = Evaluate::new(&value, &nothing, self.state)?.evaluate(&[], 1);
                         value.map_err(|why| QueryError::Invalid(why).into())
                     };
                     let parts = values.values.iter().map(one).collect::<Result<Vec<_>>>()?;
@@ -145,21 +205,45 @@ impl Lowering<'_> {
         }
     }
 
-    fn add(&mut self, operator: impl Operator + 'static, inputs: Vec<Input>) -> Input {
-        self.added.push(operator.is_monotone() && inputs.iter().all(|input| self.only_comes(*input)));
+    fn add(&mut self, operator: impl operator::Operator + 'static, inputs: Vec<Input>) -> Input {
+        let is = (format!("{operator:?}"), take(&mut self.used), inputs);
+        if let Some(number) = self.added.iter().position(|added| added.is == is) {
+            return Input::Operator(number);
+        }
+        let inputs = is.2.clone();
+        let only_comes = operator.is_monotone() && inputs.iter().all(|input| self.only_comes(*input));
+        self.added.push(Added { is, only_comes });
         self.circuit.add(Box::new(operator), inputs)
     }
 
     /// Whether no row goes again that an operator reads there.
     fn only_comes(&self, input: Input) -> bool {
         match input {
-            Input::Source(number) => (self.only_comes)(&self.sources[number].table),
-            Input::Operator(number) => self.added[number],
+            Input::Source(number) => self.tables.only_comes(&self.sources[number].table),
+            Input::Operator(number) => self.added[number].only_comes,
         }
     }
 
-    fn evaluated(&self, expr: &Expr, input: &DFSchema) -> Result<Arc<dyn Evaluated>> {
-        Ok(Arc::new(Evaluate::new(expr, input, self.state)?))
+    /// An expression, for the operator that is added next.
+    fn evaluated(&mut self, expr: &Expr, input: &DFSchema) -> Result<Arc<dyn Evaluated>> {
+        let by_place = |expr: Expr| match &expr {
+            Expr::Column(column) => {
+                let place = input.index_of_column(column)?;
+                Ok(Transformed::yes(Expr::Column(Column::new_unqualified(place.to_string()))))
+            }
+            _ => Ok(Transformed::no(expr)),
+        };
+        let (is, types) = (expr.clone().unalias().transform(by_place)?.data, types(input));
+        let known = self.exprs.iter().position(|(known, of, _)| *known == is && *of == types);
+        let number = match known {
+            Some(number) => number,
+            None => {
+                self.exprs.push((is, types, Arc::new(Evaluate::new(expr, input, self.state)?)));
+                self.exprs.len() - 1
+            }
+        };
+        self.used.push(number);
+        Ok(self.exprs[number].2.clone())
     }
 
     fn project<'e>(
@@ -174,15 +258,22 @@ impl Lowering<'_> {
     }
 
     fn scan(&mut self, scan: &TableScan) -> Result<Input> {
-        let name = scan.table_name.table().to_owned();
-        let scanned = Scanned { name, table: scan.source.clone(), columns: scan.projection.clone() };
-        let same =
-            |known: &Scanned| Arc::ptr_eq(&known.table, &scanned.table) && known.columns == scanned.columns;
-        let number = self.sources.iter().position(same).unwrap_or_else(|| {
-            self.sources.push(scanned);
-            self.sources.len() - 1
-        });
-        Ok(Input::Source(number))
+        let number = self.source(&scan.source);
+        let number = number.ok_or_else(|| refused(&format!("{} in such a place", scan.table_name)))?;
+        let Scanned { columns, table, .. } = &self.sources[number];
+        let (Some(all), Some(wanted)) = (columns, &scan.projection) else {
+            return Ok(Input::Source(number));
+        };
+        if all == wanted {
+            return Ok(Input::Source(number));
+        }
+        // Others read other columns of it.
+        let schema = table.schema();
+        let names = wanted.iter().map(|&place| schema.field(place).name());
+        let wanted: Vec<Expr> =
+            names.map(|name| Expr::Column(Column::new_unqualified(name.clone()))).collect();
+        let given = DFSchema::try_from(schema.project(all)?)?;
+        self.project(&wanted, &given, Input::Source(number))
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Input> {
@@ -389,7 +480,11 @@ impl Lowering<'_> {
         let types = columns.iter().map(|expr| expr.get_type(schema)).collect::<Result<Vec<_>>>()?;
         let from = if columns.len() == own { from } else { self.project(&columns, schema, from)? };
         let operator = operators::Window::new(types.clone(), partition, order, functions);
-        let given = self.add(operator.map_err(|data_type| no_order(&data_type))?, vec![from]);
+        let mut operator = operator.map_err(|data_type| no_order(&data_type))?;
+        if let Some((_, first)) = self.first.iter().find(|(of, _)| std::ptr::eq(*of, window)) {
+            operator = operator.with_first(*first, self.only_comes(from));
+        }
+        let given = self.add(operator, vec![from]);
         if columns.len() == own {
             return Ok(given);
         }
@@ -432,6 +527,63 @@ impl Lowering<'_> {
         let places = places.collect();
         let input = if columns.len() == own { from } else { self.project(&columns, schema, from)? };
         Ok((input, places))
+    }
+}
+
+/// The window of which a filter takes only rows up to a number, and that number. Nothing else of the filter may be left to fail for the others.
+fn first_rows(predicate: &Expr, input: &LogicalPlan) -> Option<(*const logical_expr::Window, u64)> {
+    let parts = split_conjunction(predicate);
+    let of_part = |part: &&Expr| {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = *part else { return None };
+        let (Expr::Column(column), Expr::Literal(number, _)) = (&**left, &**right) else { return None };
+        let ScalarValue::UInt64(Some(number)) = number.cast_to(&DataType::UInt64).ok()? else { return None };
+        let first = match op {
+            Operator::LtEq | Operator::Eq => number,
+            Operator::Lt => number.checked_sub(1)?,
+            _ => return None,
+        };
+        Some((numbered(column, input)? as *const _, first))
+    };
+    let found = parts.iter().filter_map(of_part).min_by_key(|(_, first)| *first);
+    found.filter(|_| parts.iter().all(|part| never_fails(part)))
+}
+
+/// The window whose row_number() a column is, with nothing in between that could fail.
+fn numbered<'p>(column: &Column, mut plan: &'p LogicalPlan) -> Option<&'p logical_expr::Window> {
+    let mut place = plan.schema().maybe_index_of_column(column)?;
+    loop {
+        plan = match plan {
+            LogicalPlan::SubqueryAlias(alias) => &alias.input,
+            LogicalPlan::Projection(Projection { expr, input, .. }) => {
+                let column = |expr: &Expr| match expr.clone().unalias() {
+                    Expr::Column(column) => input.schema().maybe_index_of_column(&column),
+                    _ => None,
+                };
+                place = expr.iter().map(column).collect::<Option<Vec<_>>>()?[place];
+                input
+            }
+            LogicalPlan::Window(window) => {
+                let own = place.checked_sub(window.input.schema().fields().len())?;
+                let is_it = match window.window_expr[own].clone().unalias() {
+                    Expr::WindowFunction(function) => function.fun.name() == "row_number",
+                    _ => false,
+                };
+                return is_it.then_some(window);
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether an expression can be computed for every row: it compares columns.
+fn never_fails(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::Literal(..) => true,
+        Expr::IsNull(of) | Expr::IsNotNull(of) | Expr::Not(of) => never_fails(of),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            (op.supports_propagation() || op.is_logic_operator()) && never_fails(left) && never_fails(right)
+        }
+        _ => false,
     }
 }
 

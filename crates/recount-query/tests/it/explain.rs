@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use crate::support::{BANK, Bench};
+use crate::views::Bank;
 
 #[test]
 fn how_a_topic_is_read() {
@@ -163,4 +164,98 @@ fn the_whole_plan() {
     "#]].assert_eq(&bench.sql(
         "EXPLAIN SELECT accountid, sum(amount) FROM transactions WHERE amount > 0 GROUP BY accountid ORDER BY 2 LIMIT 3",
     ));
+}
+
+/// A topic that is read in several places is read once, and what is done with it in the same way is done once. Of rows that only come, those are
+/// kept that a condition on row_number() asks for, and of rows that may go all; not if other rows could still fail.
+#[test]
+fn what_a_view_does_once() {
+    let bank = Bank::new();
+    bank.script(&[
+        "CREATE TOPIC bids (auction INT NOT NULL, price INT NOT NULL, bidder TEXT)",
+        "INSERT INTO bids SELECT value % 3, value % 100, 'b' FROM generate_series(1, 1000) AS s",
+        "CREATE ENTITY last FROM bids KEY (auction) STATE (price INT) WHEN ANY THEN SET price = event.price",
+    ]);
+    let numbered = |relation: &str| format!("(SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM {relation}) AS n");
+    let views = [
+        "SELECT a.auction, b.bidder FROM bids AS a JOIN (SELECT max(price) AS price, bidder FROM bids GROUP BY bidder) AS b ON a.price = b.price".to_owned(),
+        "SELECT a.n, b.n AS m FROM (SELECT auction, count(*) AS n FROM bids GROUP BY auction) AS a JOIN (SELECT auction, count(*) AS n FROM bids GROUP BY auction) AS b ON a.n = b.n".to_owned(),
+        "SELECT a.bidder FROM bids AS a JOIN bids AS b ON a.bidder = b.bidder || ' @1' JOIN bids AS c ON a.bidder = c.bidder || ' @2'".to_owned(),
+        format!("SELECT auction, price FROM {} WHERE place <= 2 AND bidder IS NOT NULL", numbered("bids")),
+        format!("SELECT auction, price FROM {} WHERE place < 2", numbered("last")),
+        format!("SELECT auction, price FROM {} WHERE place = 1 AND 1 / price >= 0", numbered("bids")),
+        format!("SELECT auction, price FROM {} WHERE place <= 2 OR price > 98", numbered("bids")),
+    ];
+    let explained = |query: &String| {
+        bank.script(&[&format!("CREATE MATERIALIZED VIEW v AS {query}"), "SELECT count(*) FROM v"]);
+        let said = bank.script(&["EXPLAIN MATERIALIZED VIEW v"]);
+        bank.script(&["DROP MATERIALIZED VIEW v"]);
+        let short = |line: &str| line.split(" | ").map(|part| part.chars().take(90).collect::<String>()).take(2).collect::<Vec<_>>().join(" | ");
+        let lines: Vec<String> = said.lines().skip(1).map(short).collect();
+        format!("> {query}\n{}\n", lines.join("\n"))
+    };
+    let said: String = views.iter().map(explained).collect();
+    expect![[r#"
+        > SELECT a.auction, b.bidder FROM bids AS a JOIN (SELECT max(price) AS price, bidder FROM bids GROUP BY bidder) AS b ON a.price = b.price
+        operator | keeps
+        6 project: a.auction AS auction, b.bidder AS bidder | 
+          5 inner join: a.price = b.price | 301 rows
+            0 project: bids projection=[auction, price] | 
+              topic bids: auction, price, bidder | 
+            4 project: max(bids.price) AS price, bids.bidder | 
+              3 aggregate: groupBy=[[bids.bidder]], aggr=[[max(bids.price)]] | 1 groups
+                2 project | 
+                  1 project: bids projection=[price, bidder] | 
+                    topic bids: auction, price, bidder | 
+        > SELECT a.n, b.n AS m FROM (SELECT auction, count(*) AS n FROM bids GROUP BY auction) AS a JOIN (SELECT auction, count(*) AS n FROM bids GROUP BY auction) AS b ON a.n = b.n
+        operator | keeps
+        4 project: a.n AS n, b.n AS m | 
+          3 inner join: a.n = b.n | 4 rows
+            2 project: count(Int64(1)) AS count(*) AS n | 
+              1 aggregate: groupBy=[[bids.auction]], aggr=[[count(Int64(1))]] | 3 groups
+                0 project | 
+                  topic bids: auction | 
+            2 project (the one above) | 
+        > SELECT a.bidder FROM bids AS a JOIN bids AS b ON a.bidder = b.bidder || ' @1' JOIN bids AS c ON a.bidder = c.bidder || ' @2'
+        operator | keeps
+        7 project: a.bidder AS bidder | 
+          6 project: a.bidder = c.bidder || Utf8() | 
+            5 inner join | 1 rows
+              3 project: a.bidder | 
+                2 project: a.bidder = b.bidder || Utf8() | 
+                  1 inner join | 2 rows
+                    topic bids: bidder | 
+                    0 project | 
+                      topic bids: bidder | 
+              4 project | 
+                topic bids: bidder | 
+        > SELECT auction, price FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM bids) AS n WHERE place <= 2 AND bidder IS NOT NULL
+        operator | keeps
+        3 project: n.auction AS auction, n.price AS price | 
+          2 project: bids.auction, bids.price | 
+            1 filter: row_number() PARTITION BY [bids.auction] ORDER BY [bids.price DESC NULLS FIR | 
+              0 first rows: windowExpr=[[row_number() PARTITION BY [bids.auction] ORDER BY [bids.p | 3 partitions
+                topic bids: auction, price, bidder | 
+        > SELECT auction, price FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM last) AS n WHERE place < 2
+        operator | keeps
+        3 project: n.auction AS auction, n.price AS price | 
+          2 project: last.auction, last.price | 
+            1 filter: row_number() PARTITION BY [last.auction] ORDER BY [last.price DESC NULLS FIR | 
+              0 first rows: windowExpr=[[row_number() PARTITION BY [last.auction] ORDER BY [last.p | 3 partitions
+                entity last version 1: auction, price | 
+        > SELECT auction, price FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM bids) AS n WHERE place = 1 AND 1 / price >= 0
+        operator | keeps
+        3 project: n.auction AS auction, n.price AS price | 
+          2 project: bids.auction, bids.price | 
+            1 filter: row_number() PARTITION BY [bids.auction] ORDER BY [bids.price DESC NULLS FIR | 
+              0 window: windowExpr=[[row_number() PARTITION BY [bids.auction] ORDER BY [bids.price | 3 partitions
+                topic bids: auction, price | 
+        > SELECT auction, price FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM bids) AS n WHERE place <= 2 OR price > 98
+        operator | keeps
+        3 project: n.auction AS auction, n.price AS price | 
+          2 project: bids.auction, bids.price | 
+            1 filter: row_number() PARTITION BY [bids.auction] ORDER BY [bids.price DESC NULLS FIR | 
+              0 window: windowExpr=[[row_number() PARTITION BY [bids.auction] ORDER BY [bids.price | 3 partitions
+                topic bids: auction, price | 
+    "#]].assert_eq(&said);
 }

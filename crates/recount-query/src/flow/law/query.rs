@@ -93,7 +93,7 @@ impl Maker<'_> {
     /// A query of up to so many operators above one another.
     pub(super) fn query(&mut self, depth: u32) -> Relation {
         let Some(below) = depth.checked_sub(1) else { return self.table() };
-        match self.chance.below(17) {
+        match self.chance.below(18) {
             0 | 1 => self.select(below),
             2 => self.distinct(below),
             3 | 4 => self.union(below),
@@ -103,6 +103,7 @@ impl Maker<'_> {
             11 | 12 => self.window(below),
             13 => self.unnest(below),
             14 => self.windows_of_time(below),
+            15 => self.first_rows(below),
             _ => self.exists(below),
         }
     }
@@ -439,6 +440,38 @@ impl Maker<'_> {
         columns.push((format!("c{at}"), kind));
         let sql = format!("SELECT {list} FROM ({}) AS {alias}", from.sql);
         Relation { sql, columns, node: Node::new("window", vec![from.node]) }
+    }
+
+    /// Of each partition the first rows of an order, as everybody writes it.
+    fn first_rows(&mut self, below: u32) -> Relation {
+        let (from, alias, numbered) = (self.query(below), self.alias(), self.alias());
+        let of = Self::columns(&from, &alias);
+        let partition = match self.chance.below(3) {
+            0 => String::new(),
+            _ => format!("PARTITION BY {} ", self.chance.one_of(&of).0),
+        };
+        let inner = format!(
+            "SELECT {alias}.*, row_number() OVER ({partition}ORDER BY {}) AS place FROM ({}) AS {alias}",
+            self.order(&of),
+            from.sql
+        );
+        let of = Self::columns(&from, &numbered);
+        let (mut list, mut columns) = self.chosen(&of);
+        if self.chance.one_in(2) {
+            list.push_str(&format!(", CAST({numbered}.place AS BIGINT) AS c{}", columns.len()));
+            columns.push((format!("c{}", columns.len()), Of::Table(Kind::Integer)));
+        }
+        let mut condition = format!("{numbered}.place {}", self.chance.one_of(&["<= 1", "<= 2", "< 4", "= 1", "= 2"]));
+        if self.chance.one_in(4) {
+            let more = self.condition(&of, 1);
+            condition = match self.chance.below(3) {
+                0 => format!("{condition} OR {more}"),
+                1 => format!("{condition} AND {}", self.failing(&of, &more)),
+                _ => format!("{more} AND {condition}"),
+            };
+        }
+        let sql = format!("SELECT {list} FROM ({inner}) AS {numbered} WHERE {condition}");
+        Relation { sql, columns, node: Node::new("first rows", vec![from.node]) }
     }
 
     /// Each row once for each of some values.

@@ -1,10 +1,12 @@
 //! One case, from its seed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::logical_expr::TableSource;
 use recount_flow::circuit::{Circuit, Stepped};
 use recount_flow::codec::RowCodec;
 use recount_flow::delta::Delta;
@@ -17,7 +19,7 @@ use super::judge;
 use super::query::Maker;
 use super::reference::Reference;
 use super::table::{self, Row};
-use crate::flow::lower::{Lowered, Scanned, lower};
+use crate::flow::lower::{Lowered, Scanned, Tables, lower};
 use crate::flow::rewrite::rewrite;
 
 /// Why a case ended early.
@@ -59,7 +61,7 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
     let appends = log(&mut chance, tables);
     // Where no row goes, less is kept; anew, without that knowledge, everything.
     let only_comes = appends.iter().flatten().all(|change| change.weight > 0);
-    let lowered = lower(&rewritten, &reference.state, &|_| only_comes).map_err(|error| {
+    let lowered = lower(&rewritten, &reference.state, &OfCase { only_comes }).map_err(|error| {
         let text = error.strip_backtrace();
         Ended::Refused(text.split(" cannot be kept").next().unwrap_or(&text).to_owned())
     })?;
@@ -71,7 +73,7 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
         _ => lowered,
     };
     let lowered = in_parts(lowered);
-    let again = || lower(&rewritten, &reference.state, &|_| only_comes).map(in_parts).map_err(refused);
+    let again = || lower(&rewritten, &reference.state, &OfCase { only_comes }).map(in_parts).map_err(refused);
     let mut run = Run::new(lowered, may_fail, &sql, rewritten.display_indent().to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut next = 0;
@@ -122,7 +124,7 @@ pub(super) fn case(seed: u64, coverage: &mut Coverage) -> Result<(), Ended> {
         })?;
     }
     // All rows in one epoch: as many of them cannot be computed as are left of those that came and went.
-    let lowered = lower(&rewritten, &reference.state, &|_| false).map_err(refused)?;
+    let lowered = lower(&rewritten, &reference.state, &OfCase { only_comes: false }).map_err(refused)?;
     let mut anew = Run::new(lowered, may_fail, &sql, run.plan.clone());
     let all = |(table, rows): (usize, &Vec<Row>)| {
         rows.iter().map(move |row| Change { table, row: row.clone(), weight: 1 }).collect::<Vec<_>>()
@@ -207,6 +209,17 @@ fn written(rows: &[Vec<Row>]) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// What is known of the tables of a case.
+struct OfCase {
+    only_comes: bool,
+}
+
+impl Tables for OfCase {
+    fn only_comes(&self, _: &Arc<dyn TableSource>) -> bool {
+        self.only_comes
+    }
 }
 
 struct Run {
