@@ -14,6 +14,7 @@ use recount_types::{EntityId, Position, Time, TopicId, TopicName, ViewId};
 
 use crate::ddl::{AlterTopic, CreateView, Statement};
 use crate::error::DdlError;
+use crate::json::Paths;
 use crate::schema::TopicDefinition;
 
 mod change;
@@ -55,6 +56,8 @@ pub struct TopicState {
     pub name: TopicName,
     /// The definition in force.
     pub definition: TopicDefinition,
+    /// Where its columns are in payloads.
+    pub(crate) paths: Paths,
     /// Number of that definition, from 1.
     pub schema: u32,
     /// Where it was created; `Position::ZERO` for the system's.
@@ -107,6 +110,7 @@ impl Catalogue {
             catalogue.put(TopicState {
                 id,
                 definition: TopicDefinition::untyped(name.clone()),
+                paths: Paths::default(),
                 name,
                 schema: 1,
                 created: Position::ZERO,
@@ -287,6 +291,7 @@ impl Catalogue {
                     id: TopicId(*id),
                     name: definition.name.clone(),
                     definition: definition.clone(),
+                    paths: Paths::default(),
                     schema: 1,
                     created: position,
                     dropped: false,
@@ -339,9 +344,10 @@ impl Catalogue {
         Ok(next)
     }
 
+    /// Puts a topic; its paths are found here.
     fn put(&mut self, topic: TopicState) {
         self.definitions_bytes += saved_bytes(&topic.definition);
-        let topic = Arc::new(topic);
+        let topic = Arc::new(TopicState { paths: Paths::of(&topic.definition), ..topic });
         if !topic.dropped {
             self.by_name.insert(topic.name.clone(), topic.clone());
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use recount_types::Time;
 use recount_types::column::{Column, Form, Value};
 
-use crate::json::{self, Fields};
+use crate::json::{self, Fields, Paths};
 use crate::record;
 use crate::schema::{self, ColumnType, EventDefinition, TopicDefinition};
 
@@ -18,6 +18,8 @@ pub const DATA: &str = "data";
 pub struct ColumnDecoder {
     /// The topic with the wanted columns only.
     definition: TopicDefinition,
+    /// Where these are.
+    paths: Paths,
     /// For each field that is looked for: the event it belongs to, if not to all, and the place of its column.
     fields: Vec<(Option<usize>, usize)>,
     types: Vec<ColumnType>,
@@ -92,7 +94,7 @@ impl ColumnDecoder {
             event.columns.retain(|column| place(column).is_some());
             fields.extend(event.columns.iter().filter_map(|column| Some((Some(number), place(column)?))));
         }
-        ColumnDecoder { definition: projected, fields, types, opaque }
+        ColumnDecoder { paths: Paths::of(&projected), definition: projected, fields, types, opaque }
     }
 
     /// The types of the columns.
@@ -140,7 +142,8 @@ impl ColumnDecoder {
             into.iter_mut().for_each(|column| column.push(&Value::Null));
             return Ok(());
         }
-        let fields = Fields::find(&self.definition, payload).map_err(|error| error.to_string())?;
+        let fields =
+            Fields::find(&self.definition, &self.paths, payload).map_err(|error| error.to_string())?;
         let before = into.first().map_or(0, Column::len);
         let mut read = || {
             for ((column, raw), &(event, place)) in fields.all().zip(&self.fields) {

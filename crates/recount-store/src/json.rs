@@ -1,6 +1,7 @@
 //! JSON payloads: checked and cut into typed values in one pass over their text, without a tree.
 //!
 //! ```text
+//!  paths.rs    which fields the columns of a topic are
 //!  scan.rs     walks the text once: syntax, UTF-8, depth, duplicate keys; remembers where declared fields are
 //!  value.rs    reads such a field as the type of its column, and writes canonical texts
 //!  number.rs   decimal numbers of any notation, exact
@@ -13,11 +14,14 @@
 use crate::schema::{Column, EventDefinition, TopicDefinition};
 
 mod number;
+mod paths;
 mod scan;
 mod string;
 mod time;
 mod value;
 
+pub(crate) use paths::Paths;
+use paths::all_columns;
 use scan::Raw;
 pub(crate) use scan::{BadJson, validate};
 pub(crate) use string::{push_quoted, quoted, strings};
@@ -42,9 +46,13 @@ pub(crate) enum BadPayload {
 }
 
 impl<'a> Fields<'a> {
-    /// Walks a payload. Its values are checked when they are read.
-    pub(crate) fn find(definition: &'a TopicDefinition, payload: &'a [u8]) -> Result<Fields<'a>, BadPayload> {
-        let found = scan::scan(payload, &definition.columns, &definition.events)?;
+    /// Walks a payload. Its values are checked when they are read. The paths are those of the definition.
+    pub(crate) fn find(
+        definition: &'a TopicDefinition,
+        paths: &Paths,
+        payload: &'a [u8],
+    ) -> Result<Fields<'a>, BadPayload> {
+        let found = scan::scan(payload, paths)?;
         match payload.trim_ascii_start().first() {
             Some(b'{') => Ok(Fields { definition, found }),
             _ => Err(BadPayload::NoObject),
@@ -54,8 +62,7 @@ impl<'a> Fields<'a> {
     /// The columns that were looked for, each with what stands at its path: those of every event, then those of
     /// one event after the other.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'a Column, Raw<'a>)> {
-        let of_events = self.definition.events.iter().flat_map(|event| &event.columns);
-        self.definition.columns.iter().chain(of_events).zip(self.found.iter().copied())
+        all_columns(self.definition).zip(self.found.iter().copied())
     }
 
     /// The value of a column that every event has; null if there is no such column.

@@ -273,7 +273,7 @@ impl Store {
         let catalogue = self.inner().catalogue();
         let topic = catalogue.by_name(&write.topic);
         let topic = topic.ok_or_else(|| AppendError::UnknownTopic { topic: write.topic.to_string() })?;
-        let facts = crate::record::facts(&topic.definition, &write.event);
+        let facts = crate::record::facts(&topic.definition, &topic.paths, &write.event);
         let facts = facts.map_err(|what| AppendError::BadEvent { index: 0, what })?;
         Ok(facts.key.or_else(|| write.key.clone()))
     }

@@ -89,7 +89,9 @@ impl<'a> Writer<'a> {
             lengths.iter_mut().for_each(|length| *length += 1 + width);
             return;
         }
-        if let Some((offsets, _)) = texts(self.array).filter(|_| self.is_plain && self.array.null_count() == 0) {
+        if let Some((offsets, _)) =
+            texts(self.array).filter(|_| self.is_plain && self.array.null_count() == 0)
+        {
             for (length, ends) in lengths.iter_mut().zip(offsets.windows(2)) {
                 *length += 1 + (ends[1] - ends[0]) as usize + END.len();
             }

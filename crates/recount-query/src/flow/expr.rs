@@ -37,7 +37,9 @@ impl Evaluate {
     }
 
     fn compute(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
-        if let Some(column) = self.column.map(|column| &columns[column]).filter(|column| *column.data_type() == self.data_type) {
+        if let Some(column) =
+            self.column.map(|column| &columns[column]).filter(|column| *column.data_type() == self.data_type)
+        {
             return Ok(column.clone());
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -14,9 +14,9 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    self, Aggregate, BinaryExpr, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan, Operator,
-    Projection, SkipType, Sort, TableScan, TableSource, Union, Unnest, WindowFrame, WindowFrameBound,
-    WindowFrameUnits, WindowFunctionDefinition, lit,
+    self, Aggregate, BinaryExpr, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit,
+    LogicalPlan, Operator, Projection, SkipType, Sort, TableScan, TableSource, Union, Unnest, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition, lit,
 };
 use recount_flow::circuit::{Circuit, Input};
 use recount_flow::codec::{Order, RowCodec};
@@ -122,7 +122,9 @@ impl Lowering<'_> {
                 match self.source(source).map(|number| &mut self.sources[number].columns) {
                     Some(columns) => {
                         let both = columns.take().zip(projection.clone());
-                        *columns = both.map(|(one, other)| one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect());
+                        *columns = both.map(|(one, other)| {
+                            one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect()
+                        });
                     }
                     None => {
                         let (name, table) = (table_name.table().to_owned(), source.clone());

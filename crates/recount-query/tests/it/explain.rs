@@ -176,7 +176,11 @@ fn what_a_view_does_once() {
         "INSERT INTO bids SELECT value % 3, value % 100, 'b' FROM generate_series(1, 1000) AS s",
         "CREATE ENTITY last FROM bids KEY (auction) STATE (price INT) WHEN ANY THEN SET price = event.price",
     ]);
-    let numbered = |relation: &str| format!("(SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM {relation}) AS n");
+    let numbered = |relation: &str| {
+        format!(
+            "(SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS place FROM {relation}) AS n"
+        )
+    };
     let views = [
         "SELECT a.auction, b.bidder FROM bids AS a JOIN (SELECT max(price) AS price, bidder FROM bids GROUP BY bidder) AS b ON a.price = b.price".to_owned(),
         "SELECT a.n, b.n AS m FROM (SELECT auction, count(*) AS n FROM bids GROUP BY auction) AS a JOIN (SELECT auction, count(*) AS n FROM bids GROUP BY auction) AS b ON a.n = b.n".to_owned(),
@@ -190,7 +194,13 @@ fn what_a_view_does_once() {
         bank.script(&[&format!("CREATE MATERIALIZED VIEW v AS {query}"), "SELECT count(*) FROM v"]);
         let said = bank.script(&["EXPLAIN MATERIALIZED VIEW v"]);
         bank.script(&["DROP MATERIALIZED VIEW v"]);
-        let short = |line: &str| line.split(" | ").map(|part| part.chars().take(90).collect::<String>()).take(2).collect::<Vec<_>>().join(" | ");
+        let short = |line: &str| {
+            line.split(" | ")
+                .map(|part| part.chars().take(90).collect::<String>())
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" | ")
+        };
         let lines: Vec<String> = said.lines().skip(1).map(short).collect();
         format!("> {query}\n{}\n", lines.join("\n"))
     };

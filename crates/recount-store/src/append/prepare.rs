@@ -181,7 +181,7 @@ fn prepare_event(
     write: &EventWrite,
     streams: &mut Streams,
 ) -> Result<PreparedEvent, String> {
-    let mut facts = record::facts(&topic.definition, &write.event)?;
+    let mut facts = record::facts(&topic.definition, &topic.paths, &write.event)?;
     let key = match (facts.key.take(), &write.key) {
         (Some(declared), Some(given)) if declared != given => {
             return Err(format!(

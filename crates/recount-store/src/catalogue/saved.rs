@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::views::{EntityRead, Read};
 use super::{Catalogue, EntityState, EntityVersion, FIRST_USER_TOPIC, TopicState, ViewState};
+use crate::json::Paths;
 use crate::schema::{TopicDefinition, name};
 
 /// All of it. Before the first entity or view is created it is the array of topics alone.
@@ -128,6 +129,7 @@ impl Catalogue {
                 id: TopicId(topic.id),
                 name: topic.definition.name.clone(),
                 definition: topic.definition,
+                paths: Paths::default(),
                 schema: topic.schema,
                 created: Position(topic.created),
                 dropped: topic.dropped,

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use recount_types::limits::JSON_DEPTH_MAX;
 
+use super::paths::Paths;
 use super::string::{read_escape, unescaped};
-use crate::schema::{Column, EventDefinition};
 
 /// A value as it stands in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,29 +69,20 @@ pub(crate) enum BadJson {
 
 /// Checks that a payload is JSON.
 pub(crate) fn validate(payload: &[u8]) -> Result<(), BadJson> {
-    scan(payload, &[], &[]).map(drop)
+    scan(payload, &Paths::default()).map(drop)
 }
 
-/// Checks that a payload is JSON, and finds the values of `columns`, then those of the columns of `events`.
-pub(crate) fn scan<'a>(
-    payload: &'a [u8],
-    columns: &[Column],
-    events: &[EventDefinition],
-) -> Result<Vec<Raw<'a>>, BadJson> {
+/// Checks that a payload is JSON, and finds the values of columns.
+pub(crate) fn scan<'a>(payload: &'a [u8], paths: &Paths) -> Result<Vec<Raw<'a>>, BadJson> {
     let text = std::str::from_utf8(payload).map_err(|error| BadJson::Utf8 { at: error.valid_up_to() + 1 })?;
-    let count = columns.len() + events.iter().map(|event| event.columns.len()).sum::<usize>();
-    let found = vec![Raw::Null; count];
-    let mut scanner = Scanner { text, bytes: payload, at: 0, keys: Vec::new(), columns, events, found };
-    scanner.whole(&Live::All(count)).map_err(|bad| *bad)?;
+    let mut scanner = Scanner::new(text, paths);
+    scanner.whole(&Live::All).map_err(|bad| *bad)?;
     Ok(scanner.found)
 }
 
 /// Reads a text that is one JSON value.
 pub(crate) fn single(text: &str) -> Result<Raw<'_>, BadJson> {
-    let bytes = text.as_bytes();
-    let found = Vec::new();
-    let mut scanner = Scanner { text, bytes, at: 0, keys: Vec::new(), columns: &[], events: &[], found };
-    scanner.whole(&Live::All(0)).map_err(|bad| *bad)
+    Scanner::new(text, &Paths::default()).whole(&Live::Some(Vec::new())).map_err(|bad| *bad)
 }
 
 /// What is found, or why not: in a box, so that what is found fits into registers.
@@ -99,9 +90,22 @@ type Scanned<T> = Result<T, Box<BadJson>>;
 
 /// The paths that lead through the value at hand.
 enum Live {
-    /// The first so many: every one, at the top; none, where no path leads.
-    All(usize),
+    /// Every one, at the top.
+    All,
     Some(Vec<usize>),
+}
+
+/// No path.
+const NONE: Live = Live::Some(Vec::new());
+
+/// How many bytes come before the first one that ends a string, begins an escape or is a control character.
+fn plain_bytes(eight: [u8; 8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(eight);
+    // The highest bit of each byte of `of` that is less than `than`, and perhaps of some behind the first of these.
+    let less = |of: u64, than: u8| of.wrapping_sub(ONES * u64::from(than)) & !of & (ONES << 7);
+    let is = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+    ((less(word, b' ') | is(b'"') | is(b'\\')).trailing_zeros() / 8) as usize
 }
 
 /// An object with more keys than this has them looked up in a tree.
@@ -111,14 +115,21 @@ struct Scanner<'a, 'p> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    /// The keys of the objects that are open, those of the innermost last.
+    /// The keys of the objects that are open, those of the innermost last; but for those of the outermost that lead to columns.
     keys: Vec<Cow<'a, str>>,
-    columns: &'p [Column],
-    events: &'p [EventDefinition],
+    paths: &'p Paths,
+    /// Which of the first of these occurred, a bit each, and which is expected next.
+    seen: u64,
+    next: usize,
     found: Vec<Raw<'a>>,
 }
 
 impl<'a, 'p> Scanner<'a, 'p> {
+    fn new(text: &'a str, paths: &'p Paths) -> Scanner<'a, 'p> {
+        let found = vec![Raw::Null; paths.len()];
+        Scanner { text, bytes: text.as_bytes(), at: 0, keys: Vec::new(), paths, seen: 0, next: 0, found }
+    }
+
     fn whole(&mut self, live: &Live) -> Scanned<Raw<'a>> {
         let value = self.value(0, live)?;
         self.skip_space();
@@ -168,7 +179,13 @@ impl<'a, 'p> Scanner<'a, 'p> {
                 (key, true) => unescaped(key),
                 (key, false) => Cow::Borrowed(key),
             };
+            let step = match live {
+                Live::All => self.paths.find(&key, self.next),
+                Live::Some(_) => None,
+            };
+            let bit = step.map_or(0, |step| 1u64.checked_shl(step as u32).unwrap_or(0));
             let is_new = match &mut many {
+                _ if bit != 0 => self.seen & bit == 0,
                 Some(many) => many.insert(key.clone()),
                 None => !self.keys[first_key..].contains(&key),
             };
@@ -180,8 +197,14 @@ impl<'a, 'p> Scanner<'a, 'p> {
             if !self.take(b':') {
                 return Err(self.expected("a colon"));
             }
-            self.member(depth, &key, live)?;
-            if many.is_none() {
+            match (step, live) {
+                (Some(step), _) => self.outermost(step)?,
+                (None, Live::Some(live)) if !live.is_empty() => self.member(depth, &key, live)?,
+                _ => self.value(depth, &NONE).map(drop)?,
+            }
+            if bit != 0 {
+                self.seen |= bit;
+            } else if many.is_none() {
                 self.keys.push(key);
                 if self.keys.len() - first_key > KEYS_COMPARED_MAX {
                     many = Some(self.keys.drain(first_key..).collect());
@@ -198,43 +221,30 @@ impl<'a, 'p> Scanner<'a, 'p> {
         }
     }
 
-    /// The value of a key of an object `depth` containers deep; kept where a path ends here.
-    fn member(&mut self, depth: usize, key: &str, live: &Live) -> Scanned<()> {
-        let mut ending = None;
-        let (mut more_ending, mut passing) = (Vec::new(), Vec::new());
-        let mut sort = |at: usize, path: &[String]| {
-            if path.get(depth - 1).is_none_or(|name| name != key) {
-                return;
-            }
-            match path.len() == depth {
-                true if ending.is_none() => ending = Some(at),
-                true => more_ending.push(at),
-                false => passing.push(at),
-            }
+    /// The value of a key of the outermost object that leads to columns.
+    fn outermost(&mut self, number: usize) -> Scanned<()> {
+        self.next = number + 1;
+        let step = self.paths.step(number);
+        let value = match step.passing.as_slice() {
+            [] => self.value(1, &NONE)?,
+            passing => self.value(1, &Live::Some(passing.to_vec()))?,
         };
-        match live {
-            Live::All(0) => {}
-            Live::All(_) => {
-                let of_events = self.events.iter().flat_map(|event| &event.columns);
-                self.columns
-                    .iter()
-                    .chain(of_events)
-                    .enumerate()
-                    .for_each(|(at, column)| sort(at, &column.path));
-            }
-            Live::Some(live) => live.iter().for_each(|&at| sort(at, self.path(at))),
-        }
-        let live = if passing.is_empty() { Live::All(0) } else { Live::Some(passing) };
-        let value = self.value(depth, &live)?;
-        for at in ending.into_iter().chain(more_ending) {
-            self.found[at] = value;
-        }
+        step.ending.iter().for_each(|&column| self.found[column] = value);
         Ok(())
     }
 
-    fn path(&self, at: usize) -> &'p [String] {
-        let of_events = self.events.iter().flat_map(|event| &event.columns);
-        self.columns.iter().chain(of_events).nth(at).map_or(&[], |column| &column.path)
+    /// The value of a key of an object within that, `depth` containers deep; kept where a path ends here.
+    fn member(&mut self, depth: usize, key: &str, live: &[usize]) -> Scanned<()> {
+        let (mut ending, mut passing) = (Vec::new(), Vec::new());
+        for &column in live {
+            let path = self.paths.column(column);
+            if path.get(depth - 1).is_some_and(|name| name == key) {
+                if path.len() == depth { ending.push(column) } else { passing.push(column) }
+            }
+        }
+        let value = self.value(depth, &Live::Some(passing))?;
+        ending.into_iter().for_each(|column| self.found[column] = value);
+        Ok(())
     }
 
     fn array(&mut self, depth: usize) -> Scanned<()> {
@@ -246,9 +256,8 @@ impl<'a, 'p> Scanner<'a, 'p> {
         if self.take(b']') {
             return Ok(());
         }
-        let none = Live::All(0);
         loop {
-            self.value(depth, &none)?;
+            self.value(depth, &NONE)?;
             self.skip_space();
             if self.take(b']') {
                 return Ok(());
@@ -265,6 +274,13 @@ impl<'a, 'p> Scanner<'a, 'p> {
         let (mut at, mut has_escapes) = (start, false);
         let wrong = |what| Box::new(BadJson::String { at: start, what });
         loop {
+            while let Some(eight) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+                let plain = plain_bytes(*eight);
+                at += plain;
+                if plain < eight.len() {
+                    break;
+                }
+            }
             match self.bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;

@@ -14,7 +14,7 @@ fn topic(columns: &str) -> TopicDefinition {
 }
 
 fn read_all(definition: &TopicDefinition, payload: &[u8]) -> String {
-    let fields = match Fields::find(definition, payload) {
+    let fields = match Fields::find(definition, &Paths::of(definition), payload) {
         Ok(fields) => fields,
         Err(error) => return error.to_string(),
     };
@@ -468,4 +468,57 @@ fn times() {
         r#"{"t":"2023-12-13 12:30"}"#,
         expect!["2023-12-13T12:30:00.000000"],
     );
+}
+
+/// Keys that lead to columns, more than there are bits to remember them by, and twice; fields in the order of columns and in any other.
+#[test]
+fn keys_of_columns_occur_once() {
+    let columns: Vec<String> = (0..70).map(|column| format!("k{column} INT")).collect();
+    let definition = topic(&columns.join(", "));
+    let object = |order: &dyn Fn(usize) -> usize, more: &str| {
+        let fields: Vec<String> = (0..70).map(order).map(|key| format!("\"k{key}\":{key}")).collect();
+        format!("{{{}{more}}}", fields.join(","))
+    };
+    let all: Vec<String> = (0..70).map(|value| value.to_string()).collect();
+    for order in [&|at| at, &|at| 69 - at, &|at| at * 31 % 70] as [&dyn Fn(usize) -> usize; 3] {
+        assert_eq!(read_all(&definition, object(order, "").as_bytes()), all.join(" | "));
+        for twice in [0, 1, 63, 64, 69] {
+            let read = read_all(&definition, object(order, &format!(",\"k{twice}\":1")).as_bytes());
+            assert!(read.contains(&format!("the key \"k{twice}\" at byte ")), "{read}");
+        }
+    }
+    check(
+        "a INT, b INT",
+        r#"{"b":2,"a":1,"\u0061":3}"#,
+        expect![[r#"the payload is not JSON: the key "a" at byte 14 occurs twice in its object"#]],
+    );
+    check(
+        "a INT FROM 'x.a', b INT FROM 'x.b'",
+        r#"{"x":{"a":1,"b":2},"x":0}"#,
+        expect![[r#"the payload is not JSON: the key "x" at byte 20 occurs twice in its object"#]],
+    );
+}
+
+proptest! {
+    /// Strings of any bytes and lengths end where another parser has them end, and are refused where it refuses them.
+    #[test]
+    fn strings_end_where_they_end(
+        parts in prop::collection::vec(
+            prop_oneof!["[ -~]{0,40}", "[\\x00-\\x24\\x5b-\\x5d\\x7f]{0,4}", "\\PC{0,9}", Just("\\\"".to_owned()), Just("\\u00e4".to_owned())],
+            0..5,
+        ),
+        behind in "[ -~]{0,12}",
+    ) {
+        let text = format!("{{\"a\":\"{}\",\"b\":\"{behind}\"}}", parts.concat());
+        let known: Result<std::collections::BTreeMap<String, serde_json::Value>, _> = serde_json::from_str(&text);
+        let columns = topic("a TEXT, b TEXT");
+        match known {
+            Ok(known) => {
+                let of = |name: &str| known.get(name).map_or("NULL".to_owned(), |value| value.as_str().unwrap().to_owned());
+                let read = read_all(&columns, text.as_bytes());
+                prop_assert!(read == format!("{} | {}", of("a"), of("b")) || read.contains("occurs twice"), "{read}");
+            }
+            Err(_) => prop_assert!(validate(text.as_bytes()).is_err(), "{text:?}"),
+        }
+    }
 }

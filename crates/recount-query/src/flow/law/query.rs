@@ -461,7 +461,8 @@ impl Maker<'_> {
             list.push_str(&format!(", CAST({numbered}.place AS BIGINT) AS c{}", columns.len()));
             columns.push((format!("c{}", columns.len()), Of::Table(Kind::Integer)));
         }
-        let mut condition = format!("{numbered}.place {}", self.chance.one_of(&["<= 1", "<= 2", "< 4", "= 1", "= 2"]));
+        let mut condition =
+            format!("{numbered}.place {}", self.chance.one_of(&["<= 1", "<= 2", "< 4", "= 1", "= 2"]));
         if self.chance.one_in(4) {
             let more = self.condition(&of, 1);
             condition = match self.chance.below(3) {
