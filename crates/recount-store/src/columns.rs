@@ -6,7 +6,7 @@ use bytes::Bytes;
 use recount_types::Time;
 use recount_types::column::{Column, Form, Value};
 
-use crate::json::{self, Fields, Paths};
+use crate::json::{self, Fields, Paths, Shape};
 use crate::record;
 use crate::schema::{self, ColumnType, EventDefinition, TopicDefinition};
 
@@ -20,6 +20,8 @@ pub struct ColumnDecoder {
     definition: TopicDefinition,
     /// Where these are.
     paths: Paths,
+    /// What the last payload looked like.
+    shape: Shape,
     /// For each field that is looked for: the event it belongs to, if not to all, and the place of its column.
     fields: Vec<(Option<usize>, usize)>,
     types: Vec<ColumnType>,
@@ -94,7 +96,8 @@ impl ColumnDecoder {
             event.columns.retain(|column| place(column).is_some());
             fields.extend(event.columns.iter().filter_map(|column| Some((Some(number), place(column)?))));
         }
-        ColumnDecoder { paths: Paths::of(&projected), definition: projected, fields, types, opaque }
+        let (paths, shape) = (Paths::of(&projected), Shape::default());
+        ColumnDecoder { definition: projected, paths, shape, fields, types, opaque }
     }
 
     /// The types of the columns.
@@ -115,7 +118,7 @@ impl ColumnDecoder {
 
     /// Adds a row to each of the columns, or to none if the payload does not fit.
     pub fn decode(
-        &self,
+        &mut self,
         event_type: Option<&str>,
         payload: &[u8],
         into: &mut [Column],
@@ -125,7 +128,7 @@ impl ColumnDecoder {
 
     /// The same for an event of a type that was looked up with [`ColumnDecoder::event_number`].
     pub fn decode_event(
-        &self,
+        &mut self,
         number: Option<usize>,
         payload: &[u8],
         into: &mut [Column],
@@ -142,8 +145,8 @@ impl ColumnDecoder {
             into.iter_mut().for_each(|column| column.push(&Value::Null));
             return Ok(());
         }
-        let fields =
-            Fields::find(&self.definition, &self.paths, payload).map_err(|error| error.to_string())?;
+        let fields = Fields::find(&self.definition, &self.paths, &mut self.shape, payload)
+            .map_err(|error| error.to_string())?;
         let before = into.first().map_or(0, Column::len);
         let mut read = || {
             for ((column, raw), &(event, place)) in fields.all().zip(&self.fields) {

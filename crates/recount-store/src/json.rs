@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  paths.rs    which fields the columns of a topic are
+//!  shape.rs    the keys of the payload before
 //!  scan.rs     walks the text once: syntax, UTF-8, depth, duplicate keys; remembers where declared fields are
 //!  value.rs    reads such a field as the type of its column, and writes canonical texts
 //!  number.rs   decimal numbers of any notation, exact
@@ -16,6 +17,7 @@ use crate::schema::{Column, EventDefinition, TopicDefinition};
 mod number;
 mod paths;
 mod scan;
+mod shape;
 mod string;
 mod time;
 mod value;
@@ -24,6 +26,7 @@ pub(crate) use paths::Paths;
 use paths::all_columns;
 use scan::Raw;
 pub(crate) use scan::{BadJson, validate};
+pub(crate) use shape::Shape;
 pub(crate) use string::{push_quoted, quoted, strings};
 pub(crate) use value::{BadValue, Value, check_default, read};
 
@@ -46,13 +49,15 @@ pub(crate) enum BadPayload {
 }
 
 impl<'a> Fields<'a> {
-    /// Walks a payload. Its values are checked when they are read. The paths are those of the definition.
+    /// Walks a payload. Its values are checked when they are read. The paths are those of the definition, the shape that of
+    /// other payloads of it.
     pub(crate) fn find(
         definition: &'a TopicDefinition,
         paths: &Paths,
+        shape: &mut Shape,
         payload: &'a [u8],
     ) -> Result<Fields<'a>, BadPayload> {
-        let found = scan::scan(payload, paths)?;
+        let found = scan::scan(payload, paths, shape)?;
         match payload.trim_ascii_start().first() {
             Some(b'{') => Ok(Fields { definition, found }),
             _ => Err(BadPayload::NoObject),

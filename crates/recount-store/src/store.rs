@@ -17,6 +17,7 @@ use crate::catalogue::{self, Catalogue, Planned, TopicInfo};
 use crate::ddl::{self, Statement};
 use crate::drive::Database;
 use crate::error::{AppendError, CloseError, DdlError, ReadError, chain};
+use crate::json::Shape;
 use crate::open::{self, OpenOptions, OpenStoreError};
 use crate::pieces::Pieces;
 use crate::read::{self, EventCursor, Extent, ReadRequest};
@@ -273,7 +274,8 @@ impl Store {
         let catalogue = self.inner().catalogue();
         let topic = catalogue.by_name(&write.topic);
         let topic = topic.ok_or_else(|| AppendError::UnknownTopic { topic: write.topic.to_string() })?;
-        let facts = crate::record::facts(&topic.definition, &topic.paths, &write.event);
+        let facts =
+            crate::record::facts(&topic.definition, (&topic.paths, &mut Shape::default()), &write.event);
         let facts = facts.map_err(|what| AppendError::BadEvent { index: 0, what })?;
         Ok(facts.key.or_else(|| write.key.clone()))
     }

@@ -182,7 +182,7 @@ pub(crate) async fn read_rows(
     room: &mut (dyn FnMut(usize) -> Result<(), ViewError> + Send),
 ) -> Result<RowsRead, ViewError> {
     let names: Vec<&str> = lookup.columns.iter().map(|(name, _)| name.as_str()).collect();
-    let decoder = ColumnDecoder::new(topic, &names);
+    let mut decoder = ColumnDecoder::new(topic, &names);
     let mut columns = decoder.empty();
     let mut cursor = cursor(store, &span).await?;
     let mut read = RowsRead { least: None, unfit: 0 };

@@ -11,6 +11,7 @@ pub(crate) struct Query {
     /// Names of what is measured.
     pub(crate) ours: &'static str,
     pub(crate) theirs: &'static str,
+    pub(crate) live: &'static str,
     pub(crate) recount: &'static str,
     pub(crate) flink: &'static str,
 }
@@ -22,6 +23,7 @@ macro_rules! queries {
             name: $name,
             ours: concat!($name, ", view"),
             theirs: concat!($name, ", Flink"),
+            live: concat!($name, ", while appending"),
             recount: include_str!(concat!("recount/", $name, ".sql")),
             flink: include_str!(concat!("flink/", $name, ".sql")),
         }),*];

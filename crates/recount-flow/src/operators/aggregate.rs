@@ -18,6 +18,7 @@ mod call;
 mod exact;
 mod groups;
 mod ordered;
+mod seen;
 mod value;
 mod wide;
 

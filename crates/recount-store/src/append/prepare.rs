@@ -19,6 +19,7 @@ use crate::catalogue::{CATALOG, Catalogue, IMPORTS, TopicState};
 use crate::condition::{Condition, Expected};
 use crate::error::AppendError;
 use crate::forming;
+use crate::json::Shape;
 use crate::partition::partition_of;
 use crate::record;
 use crate::sequencer::{Prepared, PreparedEvent, PreparedStream, Produce};
@@ -149,9 +150,16 @@ struct Streams {
     by_key: HashMap<(TopicId, Bytes), usize>,
     /// The one asked for last, which is most often asked for next.
     last: Option<(TopicId, usize)>,
+    /// What the payloads of each topic look like.
+    shapes: HashMap<TopicId, Shape>,
 }
 
 impl Streams {
+    /// What the payloads of a topic look like.
+    fn shape(&mut self, topic: TopicId) -> &mut Shape {
+        self.shapes.entry(topic).or_default()
+    }
+
     /// The same key, in the memory of the stream asked for last if it is that one's.
     fn shared(&self, topic: &TopicState, key: Bytes) -> Bytes {
         let last = self.last.filter(|&(id, _)| id == topic.id).and_then(|(_, at)| self.list.get(at));
@@ -181,7 +189,7 @@ fn prepare_event(
     write: &EventWrite,
     streams: &mut Streams,
 ) -> Result<PreparedEvent, String> {
-    let mut facts = record::facts(&topic.definition, &topic.paths, &write.event)?;
+    let mut facts = record::facts(&topic.definition, (&topic.paths, streams.shape(topic.id)), &write.event)?;
     let key = match (facts.key.take(), &write.key) {
         (Some(declared), Some(given)) if declared != given => {
             return Err(format!(

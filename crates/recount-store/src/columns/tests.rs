@@ -17,7 +17,7 @@ fn topic(sql: &str) -> TopicDefinition {
 }
 
 fn check(sql: &str, names: &[&str], events: &[(Option<&str>, &str)], expected: Expect) {
-    let decoder = ColumnDecoder::new(&topic(sql), names);
+    let mut decoder = ColumnDecoder::new(&topic(sql), names);
     let mut columns = decoder.empty();
     let mut shown = String::new();
     for (event_type, payload) in events {

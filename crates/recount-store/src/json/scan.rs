@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::mem::take;
 
 use recount_types::limits::JSON_DEPTH_MAX;
 
 use super::paths::Paths;
+use super::shape::{Member, Shape};
 use super::string::{read_escape, unescaped};
 
 /// A value as it stands in the text.
@@ -69,20 +71,21 @@ pub(crate) enum BadJson {
 
 /// Checks that a payload is JSON.
 pub(crate) fn validate(payload: &[u8]) -> Result<(), BadJson> {
-    scan(payload, &Paths::default()).map(drop)
+    scan(payload, &Paths::default(), &mut Shape::default()).map(drop)
 }
 
-/// Checks that a payload is JSON, and finds the values of columns.
-pub(crate) fn scan<'a>(payload: &'a [u8], paths: &Paths) -> Result<Vec<Raw<'a>>, BadJson> {
+/// Checks that a payload is JSON, and finds the values of columns. `shape` is that of others of the same paths.
+pub(crate) fn scan<'a>(payload: &'a [u8], paths: &Paths, shape: &mut Shape) -> Result<Vec<Raw<'a>>, BadJson> {
     let text = std::str::from_utf8(payload).map_err(|error| BadJson::Utf8 { at: error.valid_up_to() + 1 })?;
-    let mut scanner = Scanner::new(text, paths);
+    let mut scanner = Scanner::new(text, paths, shape);
     scanner.whole(&Live::All).map_err(|bad| *bad)?;
     Ok(scanner.found)
 }
 
 /// Reads a text that is one JSON value.
 pub(crate) fn single(text: &str) -> Result<Raw<'_>, BadJson> {
-    Scanner::new(text, &Paths::default()).whole(&Live::Some(Vec::new())).map_err(|bad| *bad)
+    let (paths, mut shape) = (Paths::default(), Shape::default());
+    Scanner::new(text, &paths, &mut shape).whole(&NONE).map_err(|bad| *bad)
 }
 
 /// What is found, or why not: in a box, so that what is found fits into registers.
@@ -97,6 +100,11 @@ enum Live {
 
 /// No path.
 const NONE: Live = Live::Some(Vec::new());
+
+/// The bit by which a key that leads to columns is remembered; none of those beyond the first ones.
+fn bit_of(step: usize) -> u64 {
+    u32::try_from(step).ok().and_then(|step| 1u64.checked_shl(step)).unwrap_or(0)
+}
 
 /// How many bytes come before the first one that ends a string, begins an escape or is a control character.
 fn plain_bytes(eight: [u8; 8]) -> usize {
@@ -118,6 +126,7 @@ struct Scanner<'a, 'p> {
     /// The keys of the objects that are open, those of the innermost last; but for those of the outermost that lead to columns.
     keys: Vec<Cow<'a, str>>,
     paths: &'p Paths,
+    shape: &'p mut Shape,
     /// Which of the first of these occurred, a bit each, and which is expected next.
     seen: u64,
     next: usize,
@@ -125,9 +134,10 @@ struct Scanner<'a, 'p> {
 }
 
 impl<'a, 'p> Scanner<'a, 'p> {
-    fn new(text: &'a str, paths: &'p Paths) -> Scanner<'a, 'p> {
+    fn new(text: &'a str, paths: &'p Paths, shape: &'p mut Shape) -> Scanner<'a, 'p> {
         let found = vec![Raw::Null; paths.len()];
-        Scanner { text, bytes: text.as_bytes(), at: 0, keys: Vec::new(), paths, seen: 0, next: 0, found }
+        let (bytes, keys) = (text.as_bytes(), Vec::new());
+        Scanner { text, bytes, at: 0, keys, paths, shape, seen: 0, next: 0, found }
     }
 
     fn whole(&mut self, live: &Live) -> Scanned<Raw<'a>> {
@@ -164,11 +174,25 @@ impl<'a, 'p> Scanner<'a, 'p> {
         }
         let first_key = self.keys.len();
         let mut many: Option<BTreeSet<Cow<'a, str>>> = None;
-        self.at += 1;
+        let is_outermost = matches!(live, Live::All);
+        let like = if is_outermost { self.like_shape()? } else { 0 };
+        // Where the value before ended.
+        let mut from = self.at;
+        if like == 0 {
+            self.at += 1;
+        }
         self.skip_space();
         if self.take(b'}') {
+            if like > 0 && like == self.shape.members().len() {
+                self.shape.hit();
+            }
             return Ok(());
         }
+        if like > 0 && !self.take(b',') {
+            return Err(self.expected("a comma or a closing brace"));
+        }
+        let mut learned = (is_outermost && self.shape.miss()).then(|| self.shape.members()[..like].to_vec());
+        self.remember(like);
         loop {
             self.skip_space();
             let key_at = self.at;
@@ -183,7 +207,7 @@ impl<'a, 'p> Scanner<'a, 'p> {
                 Live::All => self.paths.find(&key, self.next),
                 Live::Some(_) => None,
             };
-            let bit = step.map_or(0, |step| 1u64.checked_shl(step as u32).unwrap_or(0));
+            let bit = step.map_or(0, bit_of);
             let is_new = match &mut many {
                 _ if bit != 0 => self.seen & bit == 0,
                 Some(many) => many.insert(key.clone()),
@@ -196,6 +220,10 @@ impl<'a, 'p> Scanner<'a, 'p> {
             self.skip_space();
             if !self.take(b':') {
                 return Err(self.expected("a colon"));
+            }
+            if let Some(learned) = &mut learned {
+                let literal = self.text[from..self.at].into();
+                learned.push(Member { literal, key: (*key).into(), step });
             }
             match (step, live) {
                 (Some(step), _) => self.outermost(step)?,
@@ -210,13 +238,48 @@ impl<'a, 'p> Scanner<'a, 'p> {
                     many = Some(self.keys.drain(first_key..).collect());
                 }
             }
+            from = self.at;
             self.skip_space();
             if self.take(b'}') {
                 self.keys.truncate(first_key);
+                learned.into_iter().for_each(|learned| self.shape.learn(learned));
                 return Ok(());
             }
             if !self.take(b',') {
                 return Err(self.expected("a comma or a closing brace"));
+            }
+        }
+    }
+
+    /// Goes through the members of the outermost object as long as it looks like others; how many these are.
+    fn like_shape(&mut self) -> Scanned<usize> {
+        let shape = take(&mut *self.shape);
+        let mut count = 0;
+        let mut go_through = || {
+            for Member { literal, step, .. } in shape.members() {
+                if !self.bytes[self.at..].starts_with(literal.as_bytes()) {
+                    break;
+                }
+                self.at += literal.len();
+                match *step {
+                    Some(step) => self.outermost(step)?,
+                    None => self.value(1, &NONE).map(drop)?,
+                }
+                count += 1;
+            }
+            Ok(())
+        };
+        let done = go_through();
+        *self.shape = shape;
+        done.map(|()| count)
+    }
+
+    /// Remembers the keys of the first members of the shape, which occurred.
+    fn remember(&mut self, count: usize) {
+        for Member { key, step, .. } in &self.shape.members()[..count] {
+            match step.map_or(0, bit_of) {
+                0 => self.keys.push(Cow::Owned(key.to_string())),
+                bit => self.seen |= bit,
             }
         }
     }

@@ -14,7 +14,7 @@ fn topic(columns: &str) -> TopicDefinition {
 }
 
 fn read_all(definition: &TopicDefinition, payload: &[u8]) -> String {
-    let fields = match Fields::find(definition, &Paths::of(definition), payload) {
+    let fields = match Fields::find(definition, &Paths::of(definition), &mut Shape::default(), payload) {
         Ok(fields) => fields,
         Err(error) => return error.to_string(),
     };
@@ -521,4 +521,70 @@ proptest! {
             Err(_) => prop_assert!(validate(text.as_bytes()).is_err(), "{text:?}"),
         }
     }
+}
+
+/// A text that is or is nearly JSON: fields of a few keys in some order, with spaces and mistakes here and there.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec!["\"a\"", "\"b\"", "\"c\"", "\"\\u0061\"", "\"d\"", "a"]);
+    let space = || prop::sample::select(vec!["", "", "", "", " ", "\n"]);
+    let value = prop::sample::select(vec![
+        "1",
+        "-2",
+        "\"x\"",
+        "null",
+        "{\"a\":7}",
+        "[1,{\"b\":8}]",
+        "\"\\n\"",
+        "1 2",
+        "tru",
+    ]);
+    let field = (space(), key, space(), space(), value, space());
+    let field = field.prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+    (
+        prop::collection::vec(field, 0..5),
+        prop::sample::select(vec![("{", "}"), ("{", ""), ("[", "]"), (" {", "} "), ("{", ",}")]),
+    )
+        .prop_map(|(fields, (before, behind))| format!("{before}{}{behind}", fields.join(",")))
+}
+
+proptest! {
+    /// What is found of a payload, and what is wrong with it, does not depend on what others before it looked like.
+    #[test]
+    fn the_payloads_before_make_no_difference(texts in prop::collection::vec((nearly_json(), 1usize..12), 1..12)) {
+        let definition = topic("a INT, b JSON, c TEXT FROM 'c', d INT FROM 'd.a'");
+        let (paths, mut shape) = (Paths::of(&definition), Shape::default());
+        for (text, times) in &texts {
+            for _ in 0..*times {
+                let found = |shape: &mut Shape| {
+                    Fields::find(&definition, &paths, shape, text.as_bytes()).map(|fields| fields.found).map_err(|error| error.to_string())
+                };
+                prop_assert_eq!(found(&mut shape), found(&mut Shape::default()), "{}", text);
+            }
+        }
+    }
+}
+
+/// Payloads that look alike are known by what stands between their values; others, once there were several of them. Large ones never are.
+#[test]
+fn what_payloads_look_like() {
+    let definition = topic("a INT, b INT");
+    let (paths, mut shape) = (Paths::of(&definition), Shape::default());
+    let mut look = |payload: &str| {
+        Fields::find(&definition, &paths, &mut shape, payload.as_bytes()).unwrap();
+        shape.members().iter().map(|member| member.literal.to_string()).collect::<Vec<_>>().concat()
+    };
+    let one = r#"{"a": 1, "x":2,"b":{}}"#;
+    assert_eq!(look(one), r#"{"a":, "x":,"b":"#);
+    let other = r#"{"a": 1,"b":3}"#;
+    assert_eq!(look(other), r#"{"a":, "x":,"b":"#);
+    look(one);
+    (0..7).for_each(|_| drop(look(other)));
+    assert_eq!(look(other), r#"{"a":,"b":"#);
+    let large = format!("{{{}}}", (0..65).map(|key| format!("\"k{key}\":1")).collect::<Vec<_>>().join(","));
+    (0..8).for_each(|_| drop(look(&large)));
+    assert_eq!(look(&large), "");
+    assert_eq!(look(one), r#"{"a":, "x":,"b":"#);
+    let long = format!("{{\"{}\":1}}", "k".repeat(3000));
+    (0..8).for_each(|_| drop(look(&long)));
+    assert_eq!(look(&long), "");
 }

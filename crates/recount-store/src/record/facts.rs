@@ -8,7 +8,7 @@ use recount_types::limits::{HEADERS_BYTES_MAX, ID_BYTES_MAX, TYPE_BYTES_MAX};
 use recount_types::{NewEvent, Tag, Time};
 
 use crate::cloudevents;
-use crate::json::{self, BadValue, Fields, Paths, Value, Values};
+use crate::json::{self, BadValue, Fields, Paths, Shape, Value, Values};
 use crate::schema::{Column, ColumnType, EventDefinition, TopicDefinition};
 use crate::time::{TIME_MAX, TIME_MIN, format_rfc3339};
 
@@ -23,9 +23,13 @@ pub(crate) struct Facts {
     pub(crate) tags: Vec<Tag>,
 }
 
-/// Checks an event against its topic, whose columns are at `paths`, and the limits, and works out what it says. The error says what is wrong
+/// Checks an event against its topic, whose columns are at `paths` (`shape` is that of others of the topic), and the limits, and works out what it says. The error says what is wrong
 /// and what to do.
-pub(crate) fn facts(definition: &TopicDefinition, paths: &Paths, event: &NewEvent) -> Result<Facts, String> {
+pub(crate) fn facts(
+    definition: &TopicDefinition,
+    (paths, shape): (&Paths, &mut Shape),
+    event: &NewEvent,
+) -> Result<Facts, String> {
     check_given(event)?;
     let is_json = event.content_type.as_ref().is_none_or(|text| is_json(text));
     if definition.is_untyped() {
@@ -45,7 +49,7 @@ pub(crate) fn facts(definition: &TopicDefinition, paths: &Paths, event: &NewEven
             definition.name
         ));
     }
-    let fields = Fields::find(definition, paths, &event.payload).map_err(|error| error.to_string())?;
+    let fields = Fields::find(definition, paths, shape, &event.payload).map_err(|error| error.to_string())?;
     let event_type = event_type(definition, event, &fields)?;
     let event_columns = chosen(definition, event_type.as_deref())?;
     let values = fields.check(event_columns).map_err(|(column, error)| advise(definition, column, &error))?;

@@ -11,6 +11,7 @@ use arrow_schema::DataType;
 
 use super::exact::ExactSum;
 use super::ordered::Ordered;
+use super::seen::Seen;
 use super::value::Value;
 use super::wide::Wide;
 use crate::codec::{Damaged, Order, RowCodec, Rows, sort_keys};
@@ -85,7 +86,7 @@ pub(in crate::operators) enum Kept {
     /// In an order.
     Ordered(Ordered),
     /// The values that were seen, and what is kept of each once.
-    Distinct(Values, Box<Kept>),
+    Distinct(Seen, Box<Kept>),
 }
 
 /// The argument of a call for some rows.
@@ -144,9 +145,22 @@ impl Call {
         row: usize,
         weight: i64,
     ) {
+        if self.only_comes && self.is_beaten(kept, argument, row) {
+            return;
+        }
         kept.take(argument, row, weight);
         if self.only_comes {
             self.forget_beaten(kept);
+        }
+    }
+
+    /// Whether the value of a row is not the least or the greatest, and never will be.
+    fn is_beaten(&self, kept: &Kept, argument: &Argument<'_>, row: usize) -> bool {
+        let (Kept::Values(values), Some(bytes)) = (kept, &argument.bytes) else { return false };
+        let value = bytes.row(row);
+        match self.function {
+            Function::Min => values.last_key_value().is_some_and(|(least, _)| **least < *value),
+            _ => values.first_key_value().is_some_and(|(greatest, _)| **greatest > *value),
         }
     }
 
@@ -204,7 +218,7 @@ impl Call {
                 Kept::Ordered(Ordered::default())
             }
         };
-        if self.distinct { Kept::Distinct(Values::new(), Box::new(kept)) } else { kept }
+        if self.distinct { Kept::Distinct(Seen::default(), Box::new(kept)) } else { kept }
     }
 
     /// Its argument for some rows.
@@ -323,10 +337,13 @@ impl Kept {
                 *(if values.value(row) { yes } else { no }) += weight
             }
             (Kept::Values(values), _) => {
-                count(values, bytes, row, weight);
+                if let Some(bytes) = bytes {
+                    count(values, bytes.row(row), weight);
+                }
             }
             (Kept::Distinct(seen, kept), _) => {
-                let (before, after) = count(seen, bytes, row, weight);
+                let Some(bytes) = bytes else { return };
+                let (before, after) = seen.count(bytes.row(row), weight);
                 match (before > 0, after > 0) {
                     (false, true) => kept.take_value(argument, row, 1),
                     (true, false) => kept.take_value(argument, row, -1),
@@ -358,7 +375,7 @@ impl Kept {
             Kept::Truths(yes, no) => [yes, no].into_iter().for_each(|count| put_number(out, *count)),
             Kept::Ordered(ordered) => ordered.save(out),
             Kept::Distinct(seen, kept) => {
-                save_values(seen, out);
+                seen.save(out);
                 kept.save(out);
             }
         }
@@ -376,7 +393,7 @@ impl Kept {
             Kept::Values(_) => Kept::Values(load_values(from)?),
             Kept::Truths(..) => Kept::Truths(from.number()?, from.number()?),
             Kept::Ordered(_) => Kept::Ordered(Ordered::load(from)?),
-            Kept::Distinct(_, kept) => Kept::Distinct(load_values(from)?, Box::new(kept.loaded(from)?)),
+            Kept::Distinct(_, kept) => Kept::Distinct(Seen::load(from)?, Box::new(kept.loaded(from)?)),
         })
     }
 
@@ -387,7 +404,7 @@ impl Kept {
             Kept::Moments(moments, _) => size_of::<Moments>() + moments.heap_bytes(),
             Kept::Values(values) => bytes_of(values),
             Kept::Ordered(ordered) => ordered.heap_bytes(),
-            Kept::Distinct(seen, kept) => bytes_of(seen) + size_of::<Kept>() + kept.heap_bytes(),
+            Kept::Distinct(seen, kept) => seen.heap_bytes() + size_of::<Kept>() + kept.heap_bytes(),
             _ => 0,
         }
     }
@@ -401,22 +418,17 @@ fn scale_of(data_type: &DataType) -> Option<u8> {
     }
 }
 
-/// Counts a value; how often it was there before and afterwards.
-fn count(values: &mut Values, bytes: Option<&Rows>, row: usize, weight: i64) -> (i64, i64) {
-    let Some(bytes) = bytes.map(|bytes| bytes.row(row)) else { return (0, 0) };
-    match values.get_mut(bytes) {
+/// Counts a value.
+fn count(values: &mut Values, value: &[u8], weight: i64) {
+    match values.get_mut(value) {
         Some(count) => {
-            let before = *count;
             *count += weight;
-            let after = *count;
-            if after == 0 {
-                values.remove(bytes);
+            if *count == 0 {
+                values.remove(value);
             }
-            (before, after)
         }
         None => {
-            values.insert(bytes.into(), weight);
-            (0, weight)
+            values.insert(value.into(), weight);
         }
     }
 }
@@ -454,7 +466,9 @@ mod tests {
         let three = || (1..4u8).map(|value| ([value; 100].into(), 1)).collect::<Values>();
         let values = Kept::Values(three()).heap_bytes();
         assert_eq!(values, 3 * (2 * size_of::<(Box<[u8]>, i64)>() + 100));
-        let distinct = Kept::Distinct(three(), Box::new(Kept::Values(three()))).heap_bytes();
-        assert_eq!(distinct, 2 * values + size_of::<Kept>());
+        let mut seen = Seen::default();
+        seen.count(&[1; 100], 1);
+        let distinct = Kept::Distinct(seen.clone(), Box::new(Kept::Values(three()))).heap_bytes();
+        assert_eq!(distinct, values + size_of::<Kept>() + seen.heap_bytes());
     }
 }
