@@ -154,6 +154,15 @@ pub trait Source: Debug + Send {
     /// The next of them, stamped with the last position of their append; `None` at the end.
     fn next(&mut self) -> Result<Option<Delta>, ViewError>;
 
+    /// Others that read with it what it has begun with, at most so many: each change then comes from one of them. It is read to the end, and so are
+    /// they; then it takes them back.
+    fn helpers(&mut self, _most: usize) -> Result<Vec<Box<dyn Source>>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes a helper back that was read to its end.
+    fn take_back(&mut self, _helper: Box<dyn Source>) {}
+
     /// Ends with the changes up to a position; what was read beyond does not count, and comes again.
     fn end(&mut self, until: u64) -> Result<(), ViewError>;
 

@@ -298,7 +298,10 @@ impl State {
         let ends = match compiled.sources.get_mut(source) {
             None => true,
             Some(read) => {
-                let reading = ahead.get_or_insert_with(|| Ahead::begin(tasks, read, until));
+                let reading = match ahead {
+                    Some(reading) => reading,
+                    None => ahead.insert(Ahead::begin(tasks, read, until)?),
+                };
                 match reading.next(read)? {
                     Some(mut rows) => {
                         *unsaved += rows.len() as u64;
