@@ -6,6 +6,7 @@ use std::mem::size_of;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use smallvec::SmallVec;
 
 /// A value, as far as the memory is concerned that it takes beside itself.
 pub(crate) trait Held {
@@ -19,10 +20,20 @@ impl Held for i64 {
     }
 }
 
+/// Bytes of a key that need no memory beside its value: of two integers, or a decimal.
+const KEY_INLINE: usize = 24;
+
+type Key = SmallVec<[u8; KEY_INLINE]>;
+
+/// Bytes of a key that are beside its value.
+fn spilled(key: &Key) -> usize {
+    if key.spilled() { key.capacity() } else { 0 }
+}
+
 /// Values by key.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
-    values: HashTable<(Box<[u8]>, V)>,
+    values: HashTable<(Key, V)>,
     hasher: FixedState,
     /// Of keys, and of what values have on the heap.
     heap_bytes: usize,
@@ -47,14 +58,14 @@ impl<V: Held> Table<V> {
         edit: impl FnOnce(&mut V) -> R,
     ) -> R {
         let hasher = &self.hasher;
-        let same = |(known, _): &(Box<[u8]>, V)| **known == *key;
+        let same = |(known, _): &(Key, V)| **known == *key;
         let entry = self.values.entry(hasher.hash_one(key), same, |(known, _)| hasher.hash_one(&**known));
         let mut entry = match entry {
             Entry::Occupied(entry) => entry,
             Entry::Vacant(entry) => {
-                let value = make();
-                self.heap_bytes += key.len() + value.heap_bytes();
-                entry.insert((key.into(), value))
+                let (key, value) = (Key::from_slice(key), make());
+                self.heap_bytes += spilled(&key) + value.heap_bytes();
+                entry.insert((key, value))
             }
         };
         let value = &mut entry.get_mut().1;
@@ -81,15 +92,15 @@ impl<V: Held> Table<V> {
 
     /// Forgets a key.
     pub(crate) fn remove(&mut self, key: &[u8]) {
-        let same = |(known, _): &(Box<[u8]>, V)| **known == *key;
+        let same = |(known, _): &(Key, V)| **known == *key;
         if let Ok(entry) = self.values.find_entry(self.hasher.hash_one(key), same) {
             let ((key, value), _) = entry.remove();
-            self.heap_bytes -= key.len() + value.heap_bytes();
+            self.heap_bytes -= spilled(&key) + value.heap_bytes();
         }
     }
 
     /// About the memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.values.capacity() * (size_of::<(Box<[u8]>, V)>() + 1) + self.heap_bytes
+        self.values.capacity() * (size_of::<(Key, V)>() + 1) + self.heap_bytes
     }
 }

@@ -74,6 +74,8 @@ struct Step {
     events: Vec<Event>,
     /// Those that were joined.
     done: usize,
+    /// Those whose row weighed nothing then, and may be gone at the end.
+    gone: Vec<Event>,
 }
 
 /// One side.
@@ -146,10 +148,17 @@ impl Join {
 
     /// Finds the pairs of what comes, which is known afterwards: of the first rows, until these have more bytes than `bytes_max`. How many
     /// rows these are.
-    fn pair(&mut self, coming: &[Coming; 2], events: &[Event], bytes_max: usize) -> ([Pairs; 2], usize) {
+    fn pair(
+        &mut self,
+        coming: &[Coming; 2],
+        events: &[Event],
+        bytes_max: usize,
+        gone: &mut Vec<Event>,
+    ) -> ([Pairs; 2], usize) {
         let mut pairs = [Pairs::default(), Pairs::default()];
         let mut bytes = 0;
-        for (number, &Event { side, row }) in events.iter().enumerate() {
+        for (number, &event) in events.iter().enumerate() {
+            let Event { side, row } = event;
             if bytes > bytes_max {
                 return (pairs, number);
             }
@@ -164,7 +173,14 @@ impl Join {
                 pairs[side].push(row, (other, known.weight), weight, delta.stamps[row]);
                 bytes += own.len() + other.len() + PAIR_BYTES;
             }
-            self.sides[side].known.edit(key, Group::default, |group| group.of(own).weight += weight);
+            let now = self.sides[side].known.edit(key, Group::default, |group| {
+                let known = group.of(own);
+                known.weight += weight;
+                known.weight
+            });
+            if now == 0 {
+                gone.push(event);
+            }
         }
         (pairs, events.len())
     }
@@ -265,16 +281,16 @@ impl Join {
     }
 
     /// Forgets rows that are gone.
-    fn forget(&mut self, coming: &[Coming; 2]) {
-        for (side, coming) in self.sides.iter_mut().zip(coming) {
-            for (row, key) in coming.keys.iter().enumerate().filter(|(row, _)| coming.has_key[*row]) {
-                let is_empty = side.known.edit(key, Group::default, |group| {
-                    group.forget(coming.rows.row(row));
-                    group.is_empty()
-                });
-                if is_empty {
-                    side.known.remove(key);
-                }
+    fn forget(&mut self, Step { coming, gone, .. }: &Step) {
+        for &Event { side, row } in gone {
+            let (key, row) = (coming[side].keys.row(row), coming[side].rows.row(row));
+            let known = &mut self.sides[side].known;
+            let is_empty = known.edit(key, Group::default, |group| {
+                group.forget(row);
+                group.is_empty()
+            });
+            if is_empty {
+                known.remove(key);
             }
         }
     }
@@ -296,7 +312,7 @@ impl Join {
     /// Joins some of what came, and gives it.
     fn part(&mut self, step: &mut Step, epoch: Epoch, out: &mut Out) -> Result<(), FlowError> {
         let (coming, events) = (&step.coming, &step.events[step.done..]);
-        let (pairs, count) = self.pair(coming, events, epoch.bytes_max());
+        let (pairs, count) = self.pair(coming, events, epoch.bytes_max(), &mut step.gone);
         let events = &events[..count];
         step.done += count;
         let mut held = [Vec::new(), Vec::new()];
@@ -325,7 +341,7 @@ impl Operator for Join {
         let mut coming = |side| self.coming(side, inputs.next().unwrap_or_default());
         let coming = [coming(0)?, coming(1)?];
         let events = events([&coming[0].delta.stamps, &coming[1].delta.stamps]);
-        self.step = Some(Step { coming, events, done: 0 });
+        self.step = Some(Step { coming, events, done: 0, gone: Vec::new() });
         self.go_on(epoch, out)
     }
 
@@ -333,7 +349,7 @@ impl Operator for Join {
         let Some(mut step) = self.step.take() else { return Ok(()) };
         self.part(&mut step, epoch, out)?;
         if step.done == step.events.len() {
-            self.forget(&step.coming);
+            self.forget(&step);
             return Ok(());
         }
         self.step = Some(step);

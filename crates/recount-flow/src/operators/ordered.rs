@@ -152,6 +152,11 @@ impl Ordered {
         self.last().is_some_and(|(last, _)| last.is_before(key, row))
     }
 
+    /// The same, of whatever is sorted by a key.
+    pub(super) fn is_key_behind(&self, first: u64, key: &[u8]) -> bool {
+        self.count >= i64::try_from(first).unwrap_or(i64::MAX) && self.last().is_some_and(|(last, _)| last.key() < key)
+    }
+
     fn last(&self) -> Option<(&Place, i64)> {
         let last = self.many.last_key_value().or(self.few.last().map(|(place, count)| (place, count)));
         last.map(|(place, count)| (place, *count))

@@ -19,7 +19,7 @@ use arrow_schema::DataType;
 use super::aggregate::{Kept, Value, column};
 use super::given::Given;
 use super::ordered::{Ordered, Place};
-use crate::codec::{Damaged, Order, RowCodec, put_count, sort_keys};
+use crate::codec::{Damaged, Order, RowCodec, Rows, put_count, sort_keys};
 use crate::delta::Delta;
 use crate::expr::Failure;
 use crate::operator::{Epoch, FlowError, Operator, Out};
@@ -313,18 +313,52 @@ impl Window {
         Ok(())
     }
 
+    /// Takes rows, and gives what all of their appends but the last one changed; which that is.
     fn take_rows(
         &mut self,
         delta: &Delta,
         given: &mut Given,
         failures: &mut Vec<Failure>,
     ) -> Result<u64, FlowError> {
+        let (partitions, keys) = self.parted(delta);
+        let behind = |row: usize| {
+            let partition = self.partitions.get(partitions.row(row));
+            partition.is_some_and(|partition| partition.rows.is_key_behind(self.first, keys.row(row)))
+        };
+        if self.only_first {
+            // Most rows are none of the first, and need not be looked at.
+            let near: Vec<u32> = (0..delta.len()).filter(|row| !behind(*row)).map(|row| row as u32).collect();
+            if near.len() < delta.len() / 2 {
+                let last = delta.stamps[delta.len() - 1];
+                if !near.is_empty() {
+                    let near = delta.taken(&near)?;
+                    let until = self.take_parted(&near, self.parted(&near), given, failures)?;
+                    if until < last {
+                        self.end_append(until, usize::MAX, given, failures)?;
+                    }
+                }
+                return Ok(last);
+            }
+        }
+        self.take_parted(delta, (partitions, keys), given, failures)
+    }
+
+    /// Of each row its partition, and what it is sorted by.
+    fn parted(&self, delta: &Delta) -> (Rows, Rows) {
         let parted: Vec<ArrayRef> =
             self.partition.iter().map(|&column| delta.columns[column].clone()).collect();
-        let partitions = self.keys.encode(&parted, delta.len());
         let sorted: Vec<(ArrayRef, Order)> =
             self.order.iter().map(|&(column, order)| (delta.columns[column].clone(), order)).collect();
-        let keys = sort_keys(&sorted, delta.len());
+        (self.keys.encode(&parted, delta.len()), sort_keys(&sorted, delta.len()))
+    }
+
+    fn take_parted(
+        &mut self,
+        delta: &Delta,
+        (partitions, keys): (Rows, Rows),
+        given: &mut Given,
+        failures: &mut Vec<Failure>,
+    ) -> Result<u64, FlowError> {
         let rows = self.codec.encode(&delta.columns, delta.len());
         let mut append = delta.stamps[0];
         for row in 0..delta.len() {

@@ -552,6 +552,37 @@ fn a_topic_that_grows() {
     .assert_eq(&said);
 }
 
+/// So many events that several read them, a piece of the positions each: each of them counts once, those that do not fit too, and pieces without any
+/// of the topic are passed over.
+#[test]
+fn a_long_topic_is_read_in_pieces() {
+    let bank = Bank::new();
+    bank.declare(&["CREATE TOPIC t (a BIGINT NOT NULL)", "CREATE TOPIC other (a BIGINT NOT NULL)"]);
+    let insert = |topic: &str, first: u64| {
+        format!("INSERT INTO {topic} SELECT value FROM generate_series({first}, {}) AS s", first + 9_999)
+    };
+    let mut inserted = 0;
+    for (topic, times) in [("t", 8), ("other", 20), ("t", 9), ("other", 1)] {
+        for _ in 0..times {
+            bank.script(&[&insert(topic, inserted)]);
+            inserted += 10_000;
+        }
+        bank.append(&[("t", r#"{"a": 1, "b": "no number"}"#)]);
+    }
+    bank.declare(&["ALTER TOPIC t ADD COLUMN b INT"]);
+    let said = bank.script(&[
+        "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n, count(DISTINCT a) AS different, sum(a) AS sum, count(b) AS b FROM t",
+        "SELECT * FROM v",
+        "SELECT count(*) AS n, count(DISTINCT a) AS different, sum(a) AS sum FROM t WHERE _position > 80000",
+        "INSERT INTO t VALUES (7, 8)",
+        "SELECT * FROM v",
+    ]);
+    let status = bank.script(&["SHOW VIEWS"]);
+    let unfit = status.lines().last().and_then(|line| line.split(" | ").nth(10).map(str::to_owned));
+    assert_eq!(unfit.as_deref(), Some("4"), "{status}");
+    expect![[r#""#]].assert_eq(&said);
+}
+
 #[test]
 fn events_that_do_not_fit_a_column_that_came_later() {
     let bank = Bank::new();
