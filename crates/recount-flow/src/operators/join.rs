@@ -7,6 +7,8 @@
 //! semi and anti joins give a row of the left as long as it has one, or has none. So of each such row is kept how many partners it has.
 //! While an epoch lasts that number may be negative, because a partner goes before it comes: only above 0 does it have one.
 //!
+//! Where rows of a side of an inner join only come, they are kept as they come, and nothing is looked for among them.
+//!
 //! A step may make many more rows than came: of one append it gives them in parts, each of what some of its rows are joined to.
 
 use std::mem::take;
@@ -26,8 +28,10 @@ use crate::saved::{Reader, Saved, put_bytes, put_number};
 use crate::state::Table;
 
 mod group;
+mod pile;
 
 use group::{Group, Known};
+use pile::Pile;
 
 /// Which rows a join gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +89,9 @@ struct Side {
     keys: RowCodec,
     /// Its rows by key.
     known: Table<Group>,
+    /// Where they are instead if they only come.
+    piles: Table<Pile>,
+    only_comes: bool,
 }
 
 /// Of a pair beside its rows.
@@ -125,10 +132,19 @@ impl Join {
         let side = |number: usize| -> Result<Side, DataType> {
             let types: &Vec<DataType> = &types[number];
             let keys = RowCodec::new(on.keys[number].iter().map(|&column| types[column].clone()))?;
-            Ok(Side { rows: RowCodec::new(types.iter().cloned())?, keys, known: Table::new() })
+            let (known, piles) = (Table::new(), Table::new());
+            Ok(Side { rows: RowCodec::new(types.iter().cloned())?, keys, known, piles, only_comes: false })
         };
         let sides = [side(0)?, side(1)?];
         Ok(Join { kind, on, sides, step: None })
+    }
+
+    /// The same, of sides of which is known whether no row goes again.
+    pub fn with_only_coming(mut self, only_comes: [bool; 2]) -> Join {
+        if self.kind == JoinKind::Inner {
+            self.sides.iter_mut().zip(only_comes).for_each(|(side, only_comes)| side.only_comes = only_comes);
+        }
+        self
     }
 
     fn coming(&self, side: usize, input: Vec<Delta>) -> Result<Coming, FlowError> {
@@ -167,11 +183,23 @@ impl Join {
                 continue;
             }
             let (key, own, weight) = (keys.row(row), rows.row(row), delta.weights[row]);
-            let others = self.sides[1 - side].known.get(key);
-            let others = others.iter().flat_map(|group| group.iter());
-            for (other, known) in others.filter(|(_, known)| known.weight != 0) {
-                pairs[side].push(row, (other, known.weight), weight, delta.stamps[row]);
-                bytes += own.len() + other.len() + PAIR_BYTES;
+            let mut pair = |(other, of_other): (&[u8], i64)| {
+                if of_other != 0 {
+                    pairs[side].push(row, (other, of_other), weight, delta.stamps[row]);
+                    bytes += own.len() + other.len() + PAIR_BYTES;
+                }
+            };
+            let others = &self.sides[1 - side];
+            if others.only_comes {
+                others.piles.get(key).iter().flat_map(|pile| pile.iter()).for_each(&mut pair);
+            } else {
+                let known = others.known.get(key);
+                let rows = known.iter().flat_map(|group| group.iter());
+                rows.for_each(|(other, known)| pair((other, known.weight)));
+            }
+            if self.sides[side].only_comes {
+                self.sides[side].piles.edit(key, Pile::default, |pile| pile.push(own, weight));
+                continue;
             }
             let now = self.sides[side].known.edit(key, Group::default, |group| {
                 let known = group.of(own);
@@ -372,28 +400,34 @@ impl Operator for Join {
     }
 
     fn keeps(&self) -> Option<(usize, &'static str)> {
-        let rows = |side: &Side| side.known.values().map(Group::len).sum::<usize>();
-        Some((self.sides.iter().map(rows).sum(), "rows"))
+        let known = |side: &Side| side.known.values().map(Group::len).sum::<usize>();
+        let piled = |side: &Side| side.piles.values().map(Pile::count).sum::<usize>();
+        Some((self.sides.iter().map(|side| known(side) + piled(side)).sum(), "rows"))
     }
 
     fn bytes(&self) -> usize {
-        self.sides.iter().map(|side| side.known.bytes()).sum()
+        self.sides.iter().map(|side| side.known.bytes() + side.piles.bytes()).sum()
     }
 
     fn save(&self, saved: &mut Saved) {
         let (mut entry, mut value) = (Vec::new(), Vec::new());
         for (number, side) in self.sides.iter().enumerate() {
+            let mut save = |key: &[u8], row: &[u8], Known { weight, partners }: Known| {
+                entry.clear();
+                entry.push(number as u8);
+                put_bytes(&mut entry, key);
+                entry.extend_from_slice(row);
+                value.clear();
+                put_number(&mut value, weight);
+                put_number(&mut value, partners);
+                saved.push(&entry, &value);
+            };
             for (key, group) in side.known.iter() {
-                for (row, known) in group.iter() {
-                    entry.clear();
-                    entry.push(number as u8);
-                    put_bytes(&mut entry, key);
-                    entry.extend_from_slice(row);
-                    value.clear();
-                    put_number(&mut value, known.weight);
-                    put_number(&mut value, known.partners);
-                    saved.push(&entry, &value);
-                }
+                group.iter().for_each(|(row, known)| save(key, row, known));
+            }
+            for (key, pile) in side.piles.iter() {
+                let rows = pile.sorted().into_iter();
+                rows.for_each(|(row, weight)| save(key, row, Known { weight, partners: 0 }));
             }
         }
     }
@@ -403,7 +437,11 @@ impl Operator for Join {
         let side = self.sides.get_mut(usize::from(*number)).ok_or(Damaged)?;
         let (mut rest, mut value) = (Reader(rest), Reader(value));
         let (key, weight, partners) = (rest.bytes()?, value.number()?, value.number()?);
-        side.known.edit(key, Group::default, |group| *group.of(rest.0) = Known { weight, partners });
+        if side.only_comes {
+            side.piles.edit(key, Pile::default, |pile| pile.push(rest.0, weight));
+        } else {
+            side.known.edit(key, Group::default, |group| *group.of(rest.0) = Known { weight, partners });
+        }
         value.end()
     }
 }

@@ -154,7 +154,8 @@ impl Ordered {
 
     /// The same, of whatever is sorted by a key.
     pub(super) fn is_key_behind(&self, first: u64, key: &[u8]) -> bool {
-        self.count >= i64::try_from(first).unwrap_or(i64::MAX) && self.last().is_some_and(|(last, _)| last.key() < key)
+        self.count >= i64::try_from(first).unwrap_or(i64::MAX)
+            && self.last().is_some_and(|(last, _)| last.key() < key)
     }
 
     fn last(&self) -> Option<(&Place, i64)> {

@@ -350,6 +350,8 @@ impl Lowering<'_> {
         let on = On { keys: [left_keys, right_keys], nulls_are_equal, condition };
         let operator = operators::Join::new(kind, on, [types(&left_schema), types(&right_schema)]);
         let operator = operator.map_err(|data_type| no_order(&data_type))?;
+        let operator =
+            operator.with_only_coming([left_input, right_input].map(|input| self.only_comes(input)));
         let joined = self.add(operator, vec![left_input, right_input]);
         // Without the columns that were only keys.
         let (result, given) = match kind {

@@ -388,6 +388,34 @@ proptest! {
             };
             holds(&given, &make, 2, |rows| join(kind, rows, equal, holds_for), kept)?;
         }
+        // Rows of one side or of both only come.
+        for only_comes in [[true, true], [true, false], [false, true]] {
+            let mut given = given.clone();
+            let changes = given.appends.iter_mut().flatten().filter(|(input, ..)| only_comes[*input]);
+            changes.for_each(|(_, _, weight, _)| *weight = weight.abs());
+            let make = || -> Box<dyn Operator> {
+                let condition = has_condition.then(|| Arc::new(Alike) as Arc<dyn Expr>);
+                let on = On { keys: [keys.clone(), keys.clone()], nulls_are_equal, condition };
+                let join = Join::new(JoinKind::Inner, on, [types(), types()]).unwrap();
+                Box::new(join.with_only_coming(only_comes))
+            };
+            let is_null = |row: &Row| keys.contains(&0) && row.0.is_none() || keys.contains(&2) && row.1 == 0;
+            let equal = |a: &Row, b: &Row| {
+                let same = |column: &usize| if *column == 0 { a.0 == b.0 } else { a.1 == b.1 };
+                (nulls_are_equal || !is_null(a) && !is_null(b)) && keys.iter().all(same)
+            };
+            let holds_for = if has_condition { alike } else { |_, _| Ok(true) };
+            let definition = |rows: [&[Row]; 2]| join(JoinKind::Inner, rows, equal, holds_for);
+            let kept = |rows: [&[Row]; 2]| {
+                let of = |side: usize| {
+                    let with_key = rows[side].iter().filter(|row| nulls_are_equal || !is_null(row));
+                    let with_key: Vec<Row> = with_key.copied().collect();
+                    if only_comes[side] { with_key.len() } else { different(&with_key) }
+                };
+                Some(of(0) + of(1))
+            };
+            holds(&given, &make, 2, definition, kept)?;
+        }
     }
 }
 
