@@ -209,7 +209,7 @@ fn what_a_view_does_once() {
         > SELECT a.auction, b.bidder FROM bids AS a JOIN (SELECT max(price) AS price, bidder FROM bids GROUP BY bidder) AS b ON a.price = b.price
         operator | keeps
         6 project: a.auction AS auction, b.bidder AS bidder | 
-          5 inner join: a.price = b.price | 301 rows
+          5 inner join: a.price = b.price | 1001 rows
             0 project: bids projection=[auction, price] | 
               topic bids: auction, price, bidder | 
             4 project: max(bids.price) AS price, bids.bidder | 
@@ -230,10 +230,10 @@ fn what_a_view_does_once() {
         operator | keeps
         7 project: a.bidder AS bidder | 
           6 project: a.bidder = c.bidder || Utf8() | 
-            5 inner join | 1 rows
+            5 inner join | 1000 rows
               3 project: a.bidder | 
                 2 project: a.bidder = b.bidder || Utf8() | 
-                  1 inner join | 2 rows
+                  1 inner join | 2000 rows
                     topic bids: bidder | 
                     0 project | 
                       topic bids: bidder | 
