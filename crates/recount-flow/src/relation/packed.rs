@@ -1,4 +1,4 @@
-//! Sorted rows, one behind the other.
+//! Sorted rows, one behind the other. Where one is, its first bytes mostly tell, which are kept beside.
 
 use std::cmp::Ordering;
 use std::mem::size_of;
@@ -10,9 +10,24 @@ pub(super) struct Packed {
     bytes: Vec<u8>,
     /// Where each ends.
     ends: Vec<usize>,
+    /// What each begins with.
+    starts: Vec<u128>,
+}
+
+/// The first bytes of a row, which sort as rows do; zeros behind a short one.
+fn start_of(row: &[u8]) -> u128 {
+    let mut start = [0; size_of::<u128>()];
+    let length = row.len().min(start.len());
+    start[..length].copy_from_slice(&row[..length]);
+    u128::from_be_bytes(start)
 }
 
 impl Packed {
+    /// One empty row, which takes as much memory as a copy of it.
+    pub(super) fn of_nothing() -> Packed {
+        Packed { bytes: Vec::new(), ends: vec![0], starts: vec![0] }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -28,10 +43,11 @@ impl Packed {
 
     /// Where a row is; or else where it would be.
     pub(super) fn search(&self, row: &[u8]) -> Result<usize, usize> {
+        let start = start_of(row);
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.row(middle).cmp(row) {
+            match self.starts[middle].cmp(&start).then_with(|| self.row(middle).cmp(row)) {
                 Ordering::Equal => return Ok(middle),
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
@@ -54,12 +70,14 @@ impl Packed {
         self.bytes[start..start + row.len()].copy_from_slice(row);
         self.ends.insert(place, start);
         self.ends[place..].iter_mut().for_each(|end| *end += row.len());
+        self.starts.insert(place, start_of(row));
     }
 
     /// Puts a row in the place of one that is as long.
     pub(super) fn overwrite(&mut self, place: usize, row: &[u8]) {
         let range = self.range(place);
         self.bytes[range].copy_from_slice(row);
+        self.starts[place] = start_of(row);
     }
 
     pub(super) fn remove(&mut self, place: usize) {
@@ -67,6 +85,7 @@ impl Packed {
         let length = range.len();
         self.bytes.drain(range);
         self.ends.remove(place);
+        self.starts.remove(place);
         self.ends[place..].iter_mut().for_each(|end| *end -= length);
     }
 
@@ -76,7 +95,7 @@ impl Packed {
         let bytes = self.bytes.split_off(start);
         let mut ends = self.ends.split_off(place);
         ends.iter_mut().for_each(|end| *end -= start);
-        Packed { bytes, ends }
+        Packed { bytes, ends, starts: self.starts.split_off(place) }
     }
 
     /// Adds rows that are behind all others.
@@ -84,11 +103,13 @@ impl Packed {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&rows.bytes);
         self.ends.extend(rows.ends.iter().map(|end| end + start));
+        self.starts.extend_from_slice(&rows.starts);
     }
 
     /// The memory that they take.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+        let of_row = self.ends.capacity() * size_of::<usize>() + self.starts.capacity() * size_of::<u128>();
+        self.bytes.capacity() + of_row
     }
 
     fn start(&self, place: usize) -> usize {

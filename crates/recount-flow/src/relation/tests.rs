@@ -84,14 +84,14 @@ fn pages_are_full_and_not_left_behind() {
     let mut relation = relation();
     let all: Vec<(i64, i64)> = (0..300_000).map(|row| (row, 1)).collect();
     relation.add(&delta(&all));
-    assert!(relation.bytes() < 300_000 * (9 + 16 + 2), "{}", relation.bytes());
+    assert!(relation.bytes() < 300_000 * (9 + 32 + 2), "{}", relation.bytes());
     // Rows go at one end as they come at the other.
     for from in (0..300_000i64).step_by(10_000) {
         let moved: Vec<(i64, i64)> =
             (from..from + 10_000).flat_map(|row| [(row, -1), (row + 300_000, 1)]).collect();
         relation.add(&delta(&moved));
     }
-    assert!(relation.bytes() < 300_000 * (9 + 16 + 2), "{}", relation.bytes());
+    assert!(relation.bytes() < 300_000 * (9 + 32 + 2), "{}", relation.bytes());
     let gone: Vec<(i64, i64)> = (300_000..600_000).rev().map(|row| (row, -1)).collect();
     relation.add(&delta(&gone));
     assert_eq!(relation.rows(), 0);

@@ -54,9 +54,7 @@ pub(super) struct At {
 
 impl<T: Default> Default for Branch<T> {
     fn default() -> Branch<T> {
-        let mut firsts = Packed::default();
-        firsts.insert(0, &[], 0);
-        Branch { firsts, below: vec![Arc::default()] }
+        Branch { firsts: Packed::of_nothing(), below: vec![Arc::default()] }
     }
 }
 

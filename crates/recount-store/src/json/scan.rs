@@ -23,8 +23,10 @@ pub(crate) enum Raw<'a> {
     False,
     /// A number, verbatim.
     Number(&'a str),
-    /// What stands between the quotes of a string.
+    /// What stands between the quotes of a string, which has no escapes.
     String(&'a str),
+    /// The same of one that has some.
+    Escaped(&'a str),
     /// An object or array, verbatim.
     Nested(&'a str),
 }
@@ -107,13 +109,18 @@ fn bit_of(step: usize) -> u64 {
 }
 
 /// How many bytes come before the first one that ends a string, begins an escape or is a control character.
-fn plain_bytes(eight: [u8; 8]) -> usize {
+fn plain_bytes(sixteen: &[u8; 16]) -> usize {
     const ONES: u64 = u64::MAX / 255;
-    let word = u64::from_le_bytes(eight);
     // The highest bit of each byte of `of` that is less than `than`, and perhaps of some behind the first of these.
     let less = |of: u64, than: u8| of.wrapping_sub(ONES * u64::from(than)) & !of & (ONES << 7);
-    let is = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
-    ((less(word, b' ') | is(b'"') | is(b'\\')).trailing_zeros() / 8) as usize
+    let special = |word: u64| {
+        let is = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+        less(word, b' ') | is(b'"') | is(b'\\')
+    };
+    let both = u128::from_le_bytes(*sixteen);
+    let (first, second) = (special(both as u64), special((both >> 64) as u64));
+    let bits = if first != 0 { first.trailing_zeros() } else { 64 + second.trailing_zeros() };
+    (bits / 8) as usize
 }
 
 /// An object with more keys than this has them looked up in a tree.
@@ -151,7 +158,10 @@ impl<'a, 'p> Scanner<'a, 'p> {
         self.skip_space();
         let start = self.at;
         match self.bytes.get(start) {
-            Some(b'"') => self.string().map(|(inner, _)| Raw::String(inner)),
+            Some(b'"') => self.string().map(|(inner, has_escapes)| match has_escapes {
+                true => Raw::Escaped(inner),
+                false => Raw::String(inner),
+            }),
             Some(b'-' | b'0'..=b'9') => self.number().map(Raw::Number),
             Some(b'{') => {
                 self.object(depth + 1, live)?;
@@ -337,10 +347,10 @@ impl<'a, 'p> Scanner<'a, 'p> {
         let (mut at, mut has_escapes) = (start, false);
         let wrong = |what| Box::new(BadJson::String { at: start, what });
         loop {
-            while let Some(eight) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
-                let plain = plain_bytes(*eight);
+            while let Some(sixteen) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+                let plain = plain_bytes(sixteen);
                 at += plain;
-                if plain < eight.len() {
+                if plain < sixteen.len() {
                     break;
                 }
             }

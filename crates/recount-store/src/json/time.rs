@@ -48,7 +48,7 @@ pub(crate) enum BadTime {
 pub(super) fn instant(column: &Column, raw: Raw<'_>) -> Result<Time, BadTime> {
     let us = match raw {
         Raw::Number(text) => counted(column, text)?,
-        Raw::String(inner) => {
+        Raw::String(inner) | Raw::Escaped(inner) => {
             let text = &unescaped(inner);
             if let Some(unit) = column.unit {
                 return Err(BadTime::NotCounted(unit));
@@ -75,7 +75,7 @@ pub(super) fn instant(column: &Column, raw: Raw<'_>) -> Result<Time, BadTime> {
 pub(super) fn timestamp(column: &Column, raw: Raw<'_>) -> Result<i64, BadTime> {
     let us = match raw {
         Raw::Number(text) => counted(column, text)?,
-        Raw::String(inner) => {
+        Raw::String(inner) | Raw::Escaped(inner) => {
             let text = &unescaped(inner);
             if let Some(unit) = column.unit {
                 return Err(BadTime::NotCounted(unit));

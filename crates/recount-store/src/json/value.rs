@@ -118,7 +118,10 @@ pub(crate) fn read<'a>(column: &'a Column, raw: Raw<'a>) -> Result<Value<'a>, Ba
         (ColumnType::SmallInt, Raw::Number(text)) => integer(column, text, i16::MIN.into(), i16::MAX.into()),
         (ColumnType::Int, Raw::Number(text)) => integer(column, text, i32::MIN.into(), i32::MAX.into()),
         (ColumnType::BigInt, Raw::Number(text)) => integer(column, text, i64::MIN, i64::MAX),
-        (ColumnType::Decimal { precision, scale }, Raw::Number(text) | Raw::String(text)) => {
+        (
+            ColumnType::Decimal { precision, scale },
+            Raw::Number(text) | Raw::String(text) | Raw::Escaped(text),
+        ) => {
             let number = Number::parse(text).ok_or_else(|| no_number(column, raw))?;
             let scaled = number.and_then(|number| number.scaled(precision, scale));
             scaled
@@ -129,17 +132,20 @@ pub(crate) fn read<'a>(column: &'a Column, raw: Raw<'a>) -> Result<Value<'a>, Ba
             Ok(value) if value.is_finite() => Ok(Value::Double(value)),
             _ => Err(misfits(column, text, 0, Misfit::Size)),
         },
-        (ColumnType::Text, Raw::String(inner)) => Ok(Value::Text(unescaped(inner))),
+        (ColumnType::Text, Raw::String(inner)) => Ok(Value::Text(inner.into())),
+        (ColumnType::Text, Raw::Escaped(inner)) => Ok(Value::Text(unescaped(inner))),
         // The quotes of a string belong to it: "12" is not 12.
-        (ColumnType::Json, Raw::String(inner)) => Ok(Value::Json(format!("\"{inner}\"").into())),
+        (ColumnType::Json, Raw::String(inner) | Raw::Escaped(inner)) => {
+            Ok(Value::Json(format!("\"{inner}\"").into()))
+        }
         (ColumnType::Json, raw) => Ok(Value::Json(verbatim(raw).into())),
-        (ColumnType::Date, Raw::String(inner)) => {
+        (ColumnType::Date, Raw::String(inner) | Raw::Escaped(inner)) => {
             time::date(column, &unescaped(inner)).map(Value::Date).map_err(|why| bad_time(column, raw, why))
         }
-        (ColumnType::Timestamp, Raw::String(_) | Raw::Number(_)) => {
+        (ColumnType::Timestamp, Raw::String(_) | Raw::Escaped(_) | Raw::Number(_)) => {
             time::timestamp(column, raw).map(Value::Timestamp).map_err(|why| bad_time(column, raw, why))
         }
-        (ColumnType::TimestampTz, Raw::String(_) | Raw::Number(_)) => {
+        (ColumnType::TimestampTz, Raw::String(_) | Raw::Escaped(_) | Raw::Number(_)) => {
             time::instant(column, raw).map(Value::TimestampTz).map_err(|why| bad_time(column, raw, why))
         }
         _ => Err(wrong_kind(column, raw)),
@@ -234,7 +240,7 @@ fn field(column: &Column) -> String {
 /// A value for a person: in quotes, not too long.
 fn shown(raw: Raw<'_>) -> String {
     let text = match raw {
-        Raw::String(text) => text,
+        Raw::String(text) | Raw::Escaped(text) => text,
         raw => verbatim(raw),
     };
     let mut shown: String = text.chars().take(80).collect();
@@ -250,7 +256,7 @@ fn verbatim(raw: Raw<'_>) -> &str {
         Raw::True => "true",
         Raw::False => "false",
         Raw::Number(text) | Raw::Nested(text) => text,
-        Raw::String(inner) => inner,
+        Raw::String(inner) | Raw::Escaped(inner) => inner,
     }
 }
 
@@ -275,7 +281,7 @@ fn wrong_kind(column: &Column, raw: Raw<'_>) -> BadValue {
         Raw::Null => "null",
         Raw::True | Raw::False => "a boolean",
         Raw::Number(_) => "a number",
-        Raw::String(_) => "a string",
+        Raw::String(_) | Raw::Escaped(_) => "a string",
         Raw::Nested(text) if text.starts_with('{') => "an object",
         Raw::Nested(_) => "an array",
     };

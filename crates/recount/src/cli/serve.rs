@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let directory = arguments.directory.display().to_string();
     let on_ready = |address| {
         crate::allocator::give_back();
+        crate::allocator::keep_for_a_while();
         eprintln!("recount: serving {directory} at http://{address}");
     };
     serve(settings, on_ready).map_err(|error| Failure::Of { kind: error.kind(), what: error.to_string() })

@@ -18,9 +18,11 @@ use super::target::Target;
 
 mod prompt;
 mod script;
+mod subscribe;
 mod table;
 
 pub(super) use script::end_of_statement;
+use subscribe::Subscribe;
 
 /// Arguments of `sql`.
 #[derive(Debug, clap::Args)]
@@ -141,6 +143,9 @@ impl Session<'_> {
             return Ok(());
         };
         let statement = statement.as_ref();
+        if let Some(subscribe) = Subscribe::parse(statement)? {
+            return subscribe.follow(self);
+        }
         let format = match self.shape {
             Shape::Table | Shape::Json => Format::Json,
             Shape::Jsonl => Format::JsonLines,

@@ -20,6 +20,7 @@ const HELP: &str = "A statement ends with a semicolon. Besides:
   \\d            list topics, entities, views    \\d NAME   show one
   \\timing       say how long statements take    \\q        quit
   SHOW TOPICS; SHOW ENTITIES; SHOW VIEWS; SHOW STOPPED; EXPLAIN SELECT …;
+  SUBSCRIBE TO view;      its rows and then their changes, from a server; Ctrl-C ends
   SET stopped = 'skip';   leave out keys of entities that stopped at an event, until SET stopped = 'fail';
 As of another moment: FROM name FOR SYSTEM_TIME AS OF '…' | AS OF POSITION n | FOR VALID_TIME AS OF '…'";
 
@@ -45,6 +46,7 @@ const WORDS: &[&str] = &[
     "SHOW ENTITIES",
     "SHOW VIEWS",
     "SHOW STOPPED",
+    "SUBSCRIBE TO",
     "SET stopped = 'skip'",
     "CREATE TOPIC",
     "CREATE ENTITY",
