@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::Bench;
 use super::client::Client;
 use super::contract::{Bar, Claim, Figure, Report, Side};
-use super::server::Recount;
+use super::server::{Recount, Server};
 use crate::run;
 
 const STREAMS: u64 = 100_000;
@@ -19,6 +19,10 @@ const VIEWS: usize = 10;
 /// Events in an append, and appends a second.
 const APPEND: usize = 20;
 const APPENDS_A_SECOND: u64 = 1000;
+/// Events in an append that one view follows.
+const EPOCH: usize = 1000;
+/// Such appends: few beside what there is, which is what the others are timed over.
+const EPOCHS: usize = 300;
 /// Of so many appends one is looked for.
 const LOOKED_FOR: u64 = 20;
 
@@ -39,6 +43,12 @@ const CLAIMS: &[Claim] = &[
         ours: "bootstrap, join",
         peer: "batch, join",
         bar: Bar::RatioAtLeast(0.25),
+    },
+    Claim {
+        what: "followed at 1,000-event epochs, events/s a core",
+        ours: "followed, a core",
+        peer: "",
+        bar: Bar::AtLeast(300_000.0),
     },
     Claim { what: "append to visible, p99, ms", ours: "visible, p99", peer: "", bar: Bar::AtMost(5.0) },
     Claim { what: "appended meanwhile, events/s", ours: "appended", peer: "", bar: Bar::AtLeast(19_000.0) },
@@ -99,6 +109,14 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         },
         Side { figures: per_second("batch, join"), states: states.clone(), run: Box::new(|| asked(JOIN)) },
         Side {
+            figures: per_second("followed, a core"),
+            states: format!(
+                "one view; appends of {EPOCH} events, one after the other, over HTTP; by the server's processor time, which has the journal and \
+                 the index, too"
+            ),
+            run: Box::new(|| followed(&mut client.borrow_mut(), &server)),
+        },
+        Side {
             figures: vec![
                 Figure { name: "visible, p50", unit: "ms" },
                 Figure { name: "visible, p99", unit: "ms" },
@@ -113,6 +131,36 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         },
     ];
     Report::measure("view", bench.machine()?, bench.rounds, sides, CLAIMS)
+}
+
+/// A view that follows appends of [`EPOCH`] events: how many for each second that the server computes.
+fn followed(client: &mut Client, server: &Server) -> Result<Vec<f64>> {
+    client.built(LINEAR)?;
+    let (mut writer, mut position) = (Client::to(server.address)?, 0);
+    let bodies: Vec<String> = (0..16).map(|number| body(number * 7_919, EPOCH)).collect();
+    let computed = server.cpu_seconds()?;
+    for number in 0..EPOCHS {
+        position = append(&mut writer, &bodies[number % bodies.len()])?;
+    }
+    client.until_there(position, "SELECT n FROM built WHERE accountid = 1")?;
+    let computed = server.cpu_seconds()? - computed;
+    client.sql("DROP MATERIALIZED VIEW built")?;
+    Ok(vec![(EPOCHS * EPOCH) as f64 / computed])
+}
+
+/// So many events of accounts behind one, as a body.
+fn body(account: u64, count: usize) -> String {
+    let event = |number: usize| {
+        let account = (account + number as u64 * 131) % STREAMS;
+        format!(r#"{{"accountId": {account}, "amount": 1.25, "timestamp": 1702468800}}"#)
+    };
+    format!("[{}]", (0..count).map(event).collect::<Vec<_>>().join(","))
+}
+
+/// Appends a body; where that ends.
+fn append(writer: &mut Client, body: &str) -> Result<u64> {
+    let answer = writer.post("/topics/transactions/events", "application/json", body)?;
+    answer["position"].as_u64().with_context(|| format!("no position in {answer}"))
 }
 
 /// Ten views, and appends that are looked for in them.
@@ -144,18 +192,8 @@ fn live(client: &mut Client, address: SocketAddr, seconds: u64) -> Result<Vec<f6
             std::thread::sleep(early);
         }
         let account = appends * 7_919 % STREAMS;
-        let event = |number: usize| {
-            let account = (account + number as u64 * 131) % STREAMS;
-            format!(r#"{{"accountId": {account}, "amount": 1.25, "timestamp": 1702468800}}"#)
-        };
-        let events: Vec<String> = (0..APPEND).map(event).collect();
-        let answer = writer.post(
-            "/topics/transactions/events",
-            "application/json",
-            &format!("[{}]", events.join(",")),
-        )?;
+        let position = append(&mut writer, &body(account, APPEND))?;
         if appends.is_multiple_of(LOOKED_FOR) {
-            let position = answer["position"].as_u64().with_context(|| format!("no position in {answer}"))?;
             acknowledged.send((position, Instant::now(), account))?;
         }
         appends += 1;

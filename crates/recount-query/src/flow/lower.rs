@@ -263,14 +263,13 @@ impl Lowering<'_> {
         let number = self.source(&scan.source);
         let number = number.ok_or_else(|| refused(&format!("{} in such a place", scan.table_name)))?;
         let Scanned { columns, table, .. } = &self.sources[number];
-        let (Some(all), Some(wanted)) = (columns, &scan.projection) else {
-            return Ok(Input::Source(number));
-        };
+        let schema = table.schema();
+        let every: Vec<usize> = (0..schema.fields().len()).collect();
+        let (all, wanted) = (columns.as_ref().unwrap_or(&every), scan.projection.as_ref().unwrap_or(&every));
         if all == wanted {
             return Ok(Input::Source(number));
         }
         // Others read other columns of it.
-        let schema = table.schema();
         let names = wanted.iter().map(|&place| schema.field(place).name());
         let wanted: Vec<Expr> =
             names.map(|name| Expr::Column(Column::new_unqualified(name.clone()))).collect();

@@ -128,21 +128,21 @@ fn subscribers_see_a_view_change() {
     sql("CREATE TOPIC t (account INT NOT NULL, amount INT NOT NULL)");
     sql("INSERT INTO t VALUES (1, 10), (2, 20)");
     sql(
-        "CREATE MATERIALIZED VIEW \"per account\" AS SELECT account, sum(amount) AS total FROM t GROUP BY account",
+        "CREATE MATERIALIZED VIEW \"per-account\" AS SELECT account, sum(amount) AS total FROM t GROUP BY account",
     );
-    let mut subscriber = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per account\""]);
+    let mut subscriber = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per-account\""]);
     let mut told = |count: usize| (0..count).map(|_| subscriber.line() + "\n").collect::<String>();
     expect![[r#""#]].assert_eq(&told(3));
     sql("INSERT INTO t VALUES (1, -4), (3, 7)");
     expect![[r#""#]].assert_eq(&told(4));
     // All that is wanted is there already, or comes.
     dir.check(
-        &["sql", &server.url, "-c", "SUBSCRIBE \"per account\" UP TO POSITION 6"],
+        &["sql", &server.url, "-c", "SUBSCRIBE \"per-account\" UP TO POSITION 6"],
         "",
         expect![[r#""#]],
     );
     let table =
-        ["sql", &server.url, "--format", "table", "-c", "SUBSCRIBE TO \"per account\" UP TO POSITION 8"];
+        ["sql", &server.url, "--format", "table", "-c", "SUBSCRIBE TO \"per-account\" UP TO POSITION 8"];
     let mut table = Running::start(&dir, &table);
     let mut told = |count: usize| (0..count).map(|_| table.line() + "\n").collect::<String>();
     expect![[r#""#]].assert_eq(&told(8));
@@ -153,15 +153,15 @@ fn subscribers_see_a_view_change() {
     assert!(table.child.wait().unwrap().success());
     // What cannot be, in words.
     for statement in
-        ["SUBSCRIBE TO nothing", "SUBSCRIBE TO \"per account\" UP TO POSITION 2", "SUBSCRIBE TO (SELECT 1)"]
+        ["SUBSCRIBE TO nothing", "SUBSCRIBE TO \"per-account\" UP TO POSITION 2", "SUBSCRIBE TO (SELECT 1)"]
     {
         dir.check(&["sql", &server.url, "-c", statement], "", expect![[r#""#]]);
     }
-    let mut waiting = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per account\""]);
+    let mut waiting = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per-account\""]);
     (0..5).for_each(|_| drop(waiting.line()));
     server.stop();
     assert_eq!(waiting.child.wait().unwrap().code(), Some(1));
-    dir.check(&["sql", "bank.db", "-c", "SUBSCRIBE TO \"per account\""], "", expect![[r#""#]]);
+    dir.check(&["sql", "bank.db", "-c", "SUBSCRIBE TO \"per-account\""], "", expect![[r#""#]]);
 }
 
 #[test]
