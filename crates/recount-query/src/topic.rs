@@ -145,6 +145,7 @@ pub(crate) enum Misfit {
 pub(crate) struct TopicRows<'a> {
     scan: &'a TopicScan,
     decoder: ColumnDecoder,
+    /// Empty before the first row, and after a batch.
     decoded: Vec<Column>,
     /// For each column of the scan: the decoded one, or the builder of a pseudo-column.
     places: Vec<Result<usize, PseudoBuilder>>,
@@ -157,6 +158,11 @@ pub(crate) struct TopicRows<'a> {
 
 impl TopicRows<'_> {
     pub(crate) fn new(scan: &TopicScan, misfit: Misfit) -> TopicRows<'_> {
+        TopicRows::with(scan, misfit, None)
+    }
+
+    /// The same with the decoder of others of the same scan.
+    pub(crate) fn with(scan: &TopicScan, misfit: Misfit, decoder: Option<ColumnDecoder>) -> TopicRows<'_> {
         let mut names: Vec<&str> = Vec::new();
         let mut places = Vec::new();
         for column in &scan.columns {
@@ -175,9 +181,8 @@ impl TopicRows<'_> {
             let others: Vec<&str> = others.filter(|name| !names.contains(name)).collect();
             names.extend(others);
         }
-        let decoder = ColumnDecoder::new(&scan.topic.definition, &names);
-        let decoded = decoder.empty();
-        TopicRows { scan, decoder, decoded, places, count: 0, bytes: 0, misfit, misfits: 0 }
+        let decoder = decoder.unwrap_or_else(|| ColumnDecoder::new(&scan.topic.definition, &names));
+        TopicRows { scan, decoder, decoded: Vec::new(), places, count: 0, bytes: 0, misfit, misfits: 0 }
     }
 
     /// Adds an event; false if it is not one of those that are shown.
@@ -200,6 +205,9 @@ impl TopicRows<'_> {
         event_type: Option<&str>,
         payload: &[u8],
     ) -> Result<Option<String>, QueryError> {
+        if self.decoded.is_empty() {
+            self.decoded = self.decoder.empty();
+        }
         let decoded = self.decoder.decode(event_type, payload, &mut self.decoded);
         let error = match (decoded, self.scan.shown) {
             (Ok(()), Shown::Fitting) => String::new(),
@@ -226,14 +234,23 @@ impl TopicRows<'_> {
         Ok(Some(error))
     }
 
+    /// The decoder, for others.
+    pub(crate) fn into_decoder(self) -> ColumnDecoder {
+        self.decoder
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.count == BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
     /// The rows so far; none are left.
     pub(crate) fn batch(&mut self, schema: &SchemaRef) -> Result<RecordBatch, QueryError> {
-        let mut decoded: Vec<Option<Column>> =
-            std::mem::replace(&mut self.decoded, self.decoder.empty()).into_iter().map(Some).collect();
+        if self.decoded.is_empty() {
+            self.decoded = self.decoder.empty();
+        }
+        let decoded = std::mem::take(&mut self.decoded);
+        self.decoder.filled(&decoded);
+        let mut decoded: Vec<Option<Column>> = decoded.into_iter().map(Some).collect();
         let types = self.decoder.types();
         let arrays: Result<Vec<ArrayRef>, _> = self
             .places

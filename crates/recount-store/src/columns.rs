@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use recount_types::Time;
-use recount_types::column::{Column, Form, Value};
+use recount_types::column::{Column, Form, Value, Values};
 
 use crate::json::{self, Fields, Paths, Shape};
 use crate::record;
@@ -26,6 +26,8 @@ pub struct ColumnDecoder {
     fields: Vec<(Option<usize>, usize)>,
     types: Vec<ColumnType>,
     opaque: bool,
+    /// How many rows the last columns had, and how many bytes the texts of each.
+    sizes: (usize, Vec<usize>),
 }
 
 /// The columns of a topic by name, those of its events too, each name once.
@@ -97,7 +99,15 @@ impl ColumnDecoder {
             fields.extend(event.columns.iter().filter_map(|column| Some((Some(number), place(column)?))));
         }
         let (paths, shape) = (Paths::of(&projected), Shape::default());
-        ColumnDecoder { definition: projected, paths, shape, fields, types, opaque }
+        ColumnDecoder {
+            definition: projected,
+            paths,
+            shape,
+            fields,
+            types,
+            opaque,
+            sizes: Default::default(),
+        }
     }
 
     /// The types of the columns.
@@ -107,7 +117,20 @@ impl ColumnDecoder {
 
     /// Empty columns to decode into.
     pub fn empty(&self) -> Vec<Column> {
-        self.types.iter().map(|column_type| Column::new(form_of(*column_type))).collect()
+        let (rows, bytes) = &self.sizes;
+        let column = |(number, column_type): (usize, &ColumnType)| {
+            Column::with_room(form_of(*column_type), *rows, bytes.get(number).copied().unwrap_or(0))
+        };
+        self.types.iter().enumerate().map(column).collect()
+    }
+
+    /// Looks at columns that it filled: the next empty ones have room for as much, and a little more.
+    pub fn filled(&mut self, columns: &[Column]) {
+        let bytes_of = |column: &Column| match &column.values {
+            Values::Text(texts) => texts.bytes.len() + texts.bytes.len() / 8,
+            _ => 0,
+        };
+        self.sizes = (columns.first().map_or(0, Column::len), columns.iter().map(bytes_of).collect());
     }
 
     /// Which of the topic's events has this type.

@@ -128,6 +128,21 @@ impl Column {
         Column { values, valid: Vec::new() }
     }
 
+    /// One without values, with room for so many, and for so many bytes of texts.
+    pub fn with_room(form: Form, rows: usize, text_bytes: usize) -> Column {
+        let values = match form {
+            Form::Boolean => Values::Boolean(Vec::with_capacity(rows)),
+            Form::Integer => Values::Integer(Vec::with_capacity(rows)),
+            Form::Decimal => Values::Decimal(Vec::with_capacity(rows)),
+            Form::Double => Values::Double(Vec::with_capacity(rows)),
+            Form::Text => {
+                let (bytes, ends) = (String::with_capacity(text_bytes), Vec::with_capacity(rows));
+                Values::Text(Texts { bytes, ends })
+            }
+        };
+        Column { values, valid: Vec::with_capacity(rows) }
+    }
+
     /// One without values, of the form of this one.
     pub fn empty_like(&self) -> Column {
         Column::new(match self.values {

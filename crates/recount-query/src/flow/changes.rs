@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::arrow::datatypes::SchemaRef;
 use recount_env::block_on;
 use recount_flow::delta::Delta;
+use recount_store::columns::ColumnDecoder;
 use recount_store::{EventCursor, From, ReadRequest, Scope};
 use recount_types::Position;
 use recount_views::ViewError;
@@ -20,6 +21,7 @@ pub(super) struct TopicChanges {
     scan: Arc<TopicScan>,
     schema: SchemaRef,
     cursor: Option<EventCursor>,
+    decoder: Option<ColumnDecoder>,
     /// The positions that are read: behind the first, up to the last.
     after: u64,
     until: u64,
@@ -49,7 +51,18 @@ impl TopicChanges {
 
     fn of(scan: Arc<TopicScan>) -> TopicChanges {
         let (schema, cursor, pieces, misfits) = (scan.schema.clone(), None, None, Vec::new());
-        TopicChanges { scan, schema, cursor, after: 0, until: 0, last: 0, pieces, misfits, unfit: 0 }
+        TopicChanges {
+            scan,
+            schema,
+            cursor,
+            decoder: None,
+            after: 0,
+            until: 0,
+            last: 0,
+            pieces,
+            misfits,
+            unfit: 0,
+        }
     }
 
     /// Opens a cursor for the positions in (`after`, `last`].
@@ -130,7 +143,7 @@ impl view::Source for TopicChanges {
             self.next_piece()?;
         }
         let scan = self.scan.clone();
-        let mut rows = TopicRows::new(&scan, Misfit::LeaveOut);
+        let mut rows = TopicRows::with(&scan, Misfit::LeaveOut, self.decoder.take());
         let mut stamps = Vec::new();
         while !rows.is_full() && self.misfits.len() < MISFITS_MAX {
             let Some(cursor) = &mut self.cursor else { break };
@@ -157,6 +170,7 @@ impl view::Source for TopicChanges {
             return Ok(None);
         }
         let batch = rows.batch(&self.schema).map_err(of_query)?;
+        self.decoder = Some(rows.into_decoder());
         Ok(Some(Delta { columns: batch.columns().to_vec(), weights: vec![1; stamps.len()], stamps }))
     }
 

@@ -150,7 +150,7 @@ fn a_view_is_what_its_query_is() {
         80.00 | 80.00 | -20.00
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 833 | NULL | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 2 | 6 | 0 | NULL | 897 | NULL | 0 | 0 | 
         > EXPLAIN SELECT balance FROM balances
         plan
         Scan: balances, whole, as of position 6, kept up to date; 1 of 3 columns decoded: [balance]
@@ -476,9 +476,9 @@ fn rows_that_cannot_be_computed() {
         3 | 0.00 | 1
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 903 | NULL | 0 | 0 | 
-        inverse | accountid BIGINT, i DECIMAL(16,12) | live | 3 | 8 | 0 | NULL | 248 | NULL | 1 | 0 | 
-        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 671 | NULL | 2 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 3 | 8 | 0 | NULL | 967 | NULL | 0 | 0 | 
+        inverse | accountid BIGINT, i DECIMAL(16,12) | live | 3 | 8 | 0 | NULL | 312 | NULL | 1 | 0 | 
+        shares | accountid BIGINT, share DECIMAL(18,12) | live | 1 | 8 | 0 | NULL | 735 | NULL | 2 | 0 | 
         > INSERT INTO transactions VALUES (1, 10, '2023-12-04T00:00:00Z'), (3, 1, '2023-12-04T00:00:00Z')
         inserted | position
         2 | 10
@@ -630,8 +630,8 @@ fn events_that_do_not_fit_a_column_that_came_later() {
         notice: of view w, events that do not fit their topic's columns are left out: see t_errors
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
-        v | a INT | live | 2 | 6 | 0 | NULL | 74 | NULL | 0 | 0 | 
-        w | a INT, b INT | live | 1 | 6 | 0 | NULL | 74 | NULL | 0 | 1 | 
+        v | a INT | live | 2 | 6 | 0 | NULL | 138 | NULL | 0 | 0 | 
+        w | a INT, b INT | live | 1 | 6 | 0 | NULL | 138 | NULL | 0 | 1 | 
     "#]]
     .assert_eq(&said);
 }
@@ -765,8 +765,8 @@ fn a_view_is_there_again_after_a_restart() {
         2 | 2
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
-        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 798 | NULL | 0 | 0 | 
-        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 548 | NULL | 0 | 0 | 
+        balances | accountid BIGINT, balance DECIMAL(28,2), n BIGINT | live | 1 | 7 | 0 | NULL | 862 | NULL | 0 | 0 | 
+        gone | n BIGINT | live | 1 | 7 | 0 | NULL | 612 | NULL | 0 | 0 | 
     "#]]
     .assert_eq(&said);
 }
@@ -959,8 +959,8 @@ fn a_view_is_replaced() {
         1 | 4
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
-        large | n BIGINT | live | 1 | 11 | 0 | NULL | 548 | NULL | 0 | 0 | 
-        other | one BIGINT | live | 1 | 11 | 0 | NULL | 73 | NULL | 0 | 0 | 
+        large | n BIGINT | live | 1 | 11 | 0 | NULL | 612 | NULL | 0 | 0 | 
+        other | one BIGINT | live | 1 | 11 | 0 | NULL | 137 | NULL | 0 | 0 | 
     "#]].assert_eq(&said);
     let statements = [
         BANK,

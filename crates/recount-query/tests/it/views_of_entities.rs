@@ -78,8 +78,8 @@ fn a_view_of_an_entity_is_what_its_query_is() {
         2 | 107.25
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
-        rich | accountid BIGINT, balance DECIMAL(18,2) | live | 1 | 11 | 0 | NULL | 90 | NULL | 0 | 0 | 
-        total | balance DECIMAL(28,2), accounts BIGINT, last BIGINT | live | 1 | 11 | 0 | NULL | 1136 | NULL | 0 | 0 | 
+        rich | accountid BIGINT, balance DECIMAL(18,2) | live | 1 | 11 | 0 | NULL | 154 | NULL | 0 | 0 | 
+        total | balance DECIMAL(28,2), accounts BIGINT, last BIGINT | live | 1 | 11 | 0 | NULL | 1200 | NULL | 0 | 0 | 
         > DROP ENTITY account
         error: entity account cannot be dropped: view rich reads it. Drop that first
         > DROP TOPIC transactions

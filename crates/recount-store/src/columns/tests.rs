@@ -102,3 +102,22 @@ fn the_payload_of_an_opaque_topic_is_its_column() {
         "#]],
     );
 }
+
+/// Columns begin with room for as much as those had that were filled before.
+#[test]
+fn columns_have_room_for_as_much_as_before() {
+    let mut decoder = ColumnDecoder::new(&topic("CREATE TOPIC t (a INT, b TEXT)"), &["a", "b"]);
+    let room = |decoder: &ColumnDecoder| match decoder.empty().as_slice() {
+        [Column { values: Values::Integer(a), .. }, Column { values: Values::Text(b), .. }] => {
+            (a.capacity(), b.bytes.capacity(), b.ends.capacity())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(room(&decoder), (0, 0, 0));
+    let mut columns = decoder.empty();
+    for _ in 0..100 {
+        decoder.decode(None, br#"{"a":1,"b":"0123456789abcdef"}"#, &mut columns).unwrap();
+    }
+    decoder.filled(&columns);
+    assert_eq!(room(&decoder), (100, 1800, 100));
+}

@@ -132,36 +132,85 @@ fn subscribers_see_a_view_change() {
     );
     let mut subscriber = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per-account\""]);
     let mut told = |count: usize| (0..count).map(|_| subscriber.line() + "\n").collect::<String>();
-    expect![[r#""#]].assert_eq(&told(3));
+    expect![[r#"
+        {"position":4,"row":{"account":1,"total":10},"weight":1}
+        {"position":4,"row":{"account":2,"total":20},"weight":1}
+        {"position":4}
+    "#]]
+    .assert_eq(&told(3));
     sql("INSERT INTO t VALUES (1, -4), (3, 7)");
-    expect![[r#""#]].assert_eq(&told(4));
+    expect![[r#"
+        {"position":6,"row":{"account":1,"total":6},"weight":1}
+        {"position":6,"row":{"account":1,"total":10},"weight":-1}
+        {"position":6,"row":{"account":3,"total":7},"weight":1}
+        {"position":6}
+    "#]]
+    .assert_eq(&told(4));
     // All that is wanted is there already, or comes.
     dir.check(
         &["sql", &server.url, "-c", "SUBSCRIBE \"per-account\" UP TO POSITION 6"],
         "",
-        expect![[r#""#]],
+        expect![[r#"
+            {"position":6,"row":{"account":1,"total":6},"weight":1}
+            {"position":6,"row":{"account":2,"total":20},"weight":1}
+            {"position":6,"row":{"account":3,"total":7},"weight":1}
+            {"position":6}
+        "#]],
     );
     let table =
         ["sql", &server.url, "--format", "table", "-c", "SUBSCRIBE TO \"per-account\" UP TO POSITION 8"];
     let mut table = Running::start(&dir, &table);
     let mut told = |count: usize| (0..count).map(|_| table.line() + "\n").collect::<String>();
-    expect![[r#""#]].assert_eq(&told(8));
+    expect![[r#"
+        account  total
+        ───────  ─────
+              1      6
+              2     20
+              3      7
+        3 rows
+        as of position 6
+
+    "#]]
+    .assert_eq(&told(8));
     sql("INSERT INTO t VALUES (2, 1)");
-    expect![[r#""#]].assert_eq(&told(8));
+    expect![[r#"
+        account  total
+        ───────  ─────
+              1      6
+              2     21
+              3      7
+        3 rows
+        as of position 7
+
+    "#]]
+    .assert_eq(&told(8));
     sql("INSERT INTO t VALUES (9, 9)");
-    expect![[r#""#]].assert_eq(&told(9));
+    expect![[r#"
+        account  total
+        ───────  ─────
+              1      6
+              2     21
+              3      7
+              9      9
+        4 rows
+        as of position 8
+
+    "#]]
+    .assert_eq(&told(9));
     assert!(table.child.wait().unwrap().success());
     // What cannot be, in words.
-    for statement in
+    let refused =
         ["SUBSCRIBE TO nothing", "SUBSCRIBE TO \"per-account\" UP TO POSITION 2", "SUBSCRIBE TO (SELECT 1)"]
-    {
-        dir.check(&["sql", &server.url, "-c", statement], "", expect![[r#""#]]);
-    }
+            .map(sql);
+    expect![[r#""#]].assert_eq(&refused.concat());
     let mut waiting = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per-account\""]);
     (0..5).for_each(|_| drop(waiting.line()));
     server.stop();
     assert_eq!(waiting.child.wait().unwrap().code(), Some(1));
-    dir.check(&["sql", "bank.db", "-c", "SUBSCRIBE TO \"per-account\""], "", expect![[r#""#]]);
+    dir.check(&["sql", "bank.db", "-c", "SUBSCRIBE TO \"per-account\""], "", expect![[r#"
+        recount: line 1: SUBSCRIBE tells what others append, and nobody else can while this process has the database open: run recount serve, and give its URL
+        exit code 2
+    "#]]);
 }
 
 #[test]
