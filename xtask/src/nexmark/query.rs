@@ -36,6 +36,11 @@ queries!("q0" "q1" "q2" "q3" "q4" "q5" "q7" "q8" "q9" "q14" "q15" "q16" "q17" "q
 pub(crate) const TOPICS: &str = include_str!("recount/topics.sql");
 
 impl Query {
+    /// What is asked to see whether the view is there.
+    pub(crate) fn answer(&self) -> String {
+        format!("SELECT 1 FROM {} LIMIT 1", self.name)
+    }
+
     /// The statement that makes a view of it, by its name.
     pub(crate) fn view(&self) -> String {
         format!("CREATE MATERIALIZED VIEW {} AS\n{}", self.name, self.recount)
