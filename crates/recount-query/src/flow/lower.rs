@@ -8,26 +8,27 @@ use datafusion::arrow::array::new_null_array;
 use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, NullEquality, ScalarValue};
+use datafusion::common::{Column, DFSchema, NullEquality};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    self, Aggregate, BinaryExpr, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit,
-    LogicalPlan, Operator, Projection, SkipType, Sort, TableScan, TableSource, Union, Unnest, WindowFrame,
-    WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition, lit,
+    self, Aggregate, Distinct, Expr, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    Projection, SkipType, Sort, TableScan, TableSource, Union, Unnest, lit,
 };
 use recount_flow::circuit::{Circuit, Input};
-use recount_flow::codec::{Order, RowCodec};
 use recount_flow::expr::Expr as Evaluated;
 use recount_flow::operator;
-use recount_flow::operators::{self, Call, Frame, Function, JoinKind, On, WindowFunction, WindowKind};
+use recount_flow::operators::{self, Call, Function, JoinKind, On};
 
 use super::expr::Evaluate;
 use super::refusal::{instead, no_order, of_node, refused};
 use crate::error::QueryError;
-use crate::functions::deviation;
+
+mod first;
+mod functions;
+
+use first::first_rows;
+use functions::{call, order_of, windowed};
 
 /// A relation that a circuit reads.
 #[derive(Clone)]
@@ -533,63 +534,6 @@ impl Lowering<'_> {
     }
 }
 
-/// The window of which a filter takes only rows up to a number, and that number. Nothing else of the filter may be left to fail for the others.
-fn first_rows(predicate: &Expr, input: &LogicalPlan) -> Option<(*const logical_expr::Window, u64)> {
-    let parts = split_conjunction(predicate);
-    let of_part = |part: &&Expr| {
-        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = *part else { return None };
-        let (Expr::Column(column), Expr::Literal(number, _)) = (&**left, &**right) else { return None };
-        let ScalarValue::UInt64(Some(number)) = number.cast_to(&DataType::UInt64).ok()? else { return None };
-        let first = match op {
-            Operator::LtEq | Operator::Eq => number,
-            Operator::Lt => number.checked_sub(1)?,
-            _ => return None,
-        };
-        Some((numbered(column, input)? as *const _, first))
-    };
-    let found = parts.iter().filter_map(of_part).min_by_key(|(_, first)| *first);
-    found.filter(|_| parts.iter().all(|part| never_fails(part)))
-}
-
-/// The window whose row_number() a column is, with nothing in between that could fail.
-fn numbered<'p>(column: &Column, mut plan: &'p LogicalPlan) -> Option<&'p logical_expr::Window> {
-    let mut place = plan.schema().maybe_index_of_column(column)?;
-    loop {
-        plan = match plan {
-            LogicalPlan::SubqueryAlias(alias) => &alias.input,
-            LogicalPlan::Projection(Projection { expr, input, .. }) => {
-                let column = |expr: &Expr| match expr.clone().unalias() {
-                    Expr::Column(column) => input.schema().maybe_index_of_column(&column),
-                    _ => None,
-                };
-                place = expr.iter().map(column).collect::<Option<Vec<_>>>()?[place];
-                input
-            }
-            LogicalPlan::Window(window) => {
-                let own = place.checked_sub(window.input.schema().fields().len())?;
-                let is_it = match window.window_expr[own].clone().unalias() {
-                    Expr::WindowFunction(function) => function.fun.name() == "row_number",
-                    _ => false,
-                };
-                return is_it.then_some(window);
-            }
-            _ => return None,
-        }
-    }
-}
-
-/// Whether an expression can be computed for every row: it compares columns.
-fn never_fails(expr: &Expr) -> bool {
-    match expr {
-        Expr::Column(_) | Expr::Literal(..) => true,
-        Expr::IsNull(of) | Expr::IsNotNull(of) | Expr::Not(of) => never_fails(of),
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            (op.supports_propagation() || op.is_logic_operator()) && never_fails(left) && never_fails(right)
-        }
-        _ => false,
-    }
-}
-
 /// The schema of an input with its computed keys behind its columns. The sides of a join give them different qualifiers.
 fn with_keys(schema: &DFSchema, keys: &[Expr], qualifier: &'static str) -> Result<DFSchema> {
     let mut fields: Vec<_> =
@@ -616,144 +560,6 @@ fn columns_of(schema: &DFSchema) -> Vec<Expr> {
 
 fn types(schema: &DFSchema) -> Vec<DataType> {
     schema.fields().iter().map(|field| field.data_type().clone()).collect()
-}
-
-/// An aggregate function; `place` adds a column that it reads.
-fn call(expr: &Expr, result: DataType, place: &mut impl FnMut(&Expr) -> usize) -> Result<Call> {
-    let expr = if let Expr::Alias(alias) = expr { &alias.expr } else { expr };
-    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else {
-        return Err(refused(&format!("{expr} as an aggregate function")));
-    };
-    if params.null_treatment == Some(NullTreatment::IgnoreNulls) {
-        return Err(instead(&format!("{} IGNORE NULLS", func.name()), "write FILTER (WHERE … IS NOT NULL)"));
-    }
-    let is_constant = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if !value.is_null());
-    let function = match (func.name(), params.args.as_slice()) {
-        ("count", []) => Function::CountRows,
-        ("count", [one]) if is_constant(one) && !params.distinct => Function::CountRows,
-        ("count", [_]) => Function::Count,
-        ("sum", [_]) => Function::Sum,
-        ("min", [_]) => Function::Min,
-        ("max", [_]) => Function::Max,
-        ("bool_and", [_]) => Function::BoolAnd,
-        ("bool_or", [_]) => Function::BoolOr,
-        ("first_value", [_]) => Function::First,
-        ("last_value", [_]) => Function::Last,
-        ("array_agg", [_]) => Function::ArrayAgg,
-        ("string_agg", [_, Expr::Literal(between, _)]) => {
-            let text = between.try_as_str().flatten().unwrap_or_default();
-            Function::StringAgg(text.into())
-        }
-        (name, [_]) if let Some(of) = deviation(name) => match result {
-            DataType::Float64 => return Err(instead(&format!("{name} of DOUBLE"), "CAST it to a DECIMAL")),
-            _ => Function::Deviation(of),
-        },
-        (name, _) => return Err(refused(&format!("the aggregate function {name}"))),
-    };
-    let depends_on_order =
-        matches!(function, Function::First | Function::Last | Function::ArrayAgg | Function::StringAgg(_));
-    if depends_on_order && params.order_by.is_empty() {
-        let what = format!("{} without ORDER BY inside its parentheses", func.name());
-        return Err(instead(&what, &format!("write {}(x ORDER BY y)", func.name())));
-    }
-    if depends_on_order && params.distinct {
-        return Err(instead(&format!("{}(DISTINCT …)", func.name()), "take it of a subquery with DISTINCT"));
-    }
-    let argument = params.args.first().filter(|_| function != Function::CountRows).map(&mut *place);
-    let filter = params.filter.as_deref().map(&mut *place);
-    // Elsewhere the order does not matter.
-    let order = match depends_on_order {
-        true => params.order_by.iter().map(|sort| (place(&sort.expr), order_of(sort))).collect(),
-        false => Vec::new(),
-    };
-    // The least of some values is the least of the same ones each once.
-    let distinct = params.distinct && !matches!(function, Function::Min | Function::Max);
-    Ok(Call { function, argument, filter, distinct, order, result, only_comes: false })
-}
-
-fn order_of(sort: &logical_expr::SortExpr) -> Order {
-    Order { descending: !sort.asc, nulls_last: !sort.nulls_first }
-}
-
-/// A function over a window; `place` adds a column that it reads.
-fn windowed(
-    function: &logical_expr::expr::WindowFunction,
-    result: DataType,
-    schema: &DFSchema,
-    place: &mut impl FnMut(&Expr) -> usize,
-) -> Result<WindowFunction> {
-    let params = &function.params;
-    if params.null_treatment.is_some_and(|treatment| treatment == NullTreatment::IgnoreNulls) {
-        return Err(refused("IGNORE NULLS"));
-    }
-    let frame = || frame_of(&params.window_frame);
-    let args = params.args.as_slice();
-    let kind = match (&function.fun, function.fun.name(), args) {
-        (WindowFunctionDefinition::AggregateUDF(func), ..) => {
-            let aggregate = AggregateFunction::new_udf(
-                func.clone(),
-                params.args.clone(),
-                params.distinct,
-                params.filter.clone(),
-                vec![],
-                None,
-            );
-            let call = call(&Expr::AggregateFunction(aggregate), result.clone(), place)?;
-            WindowKind::Aggregate(call, frame()?)
-        }
-        (_, "row_number", []) => WindowKind::RowNumber,
-        (_, "rank", []) => WindowKind::Rank,
-        (_, "dense_rank", []) => WindowKind::DenseRank,
-        (_, name @ ("lag" | "lead"), [column, rest @ ..]) => {
-            let offset = match rest.first() {
-                None => 1,
-                Some(Expr::Literal(value, _)) => match value.cast_to(&DataType::Int64)? {
-                    ScalarValue::Int64(Some(offset)) => offset,
-                    _ => return Err(instead(&format!("{name} by NULL"), "write a number")),
-                },
-                Some(_) => return Err(instead(&format!("{name} by what is no number"), "write a number")),
-            };
-            // NULL has no type of its own: it is of the default's.
-            let column = match column.get_type(schema)?.is_null() {
-                true => &column.clone().cast_to(&result, schema)?,
-                false => column,
-            };
-            let data_type = column.get_type(schema)?;
-            let none = match rest.get(1) {
-                None => ScalarValue::try_from(&data_type)?,
-                Some(Expr::Literal(value, _)) => value.cast_to(&data_type)?,
-                Some(_) => {
-                    return Err(instead(
-                        &format!("{name} with a default that is no constant"),
-                        "write coalesce() around it",
-                    ));
-                }
-            };
-            let codec = RowCodec::new([data_type]).map_err(|data_type| no_order(&data_type))?;
-            let none = codec.encode(&[none.to_array()?], 1);
-            let offset = if name == "lag" { offset } else { offset.saturating_neg() };
-            WindowKind::Lag(place(column), offset, none.row(0).into())
-        }
-        (_, "first_value", [column]) => frame().map(|_| WindowKind::First(place(column)))?,
-        (_, "last_value", [column]) => WindowKind::Last(place(column), frame()?),
-        (_, name, _) => return Err(refused(&format!("{name} OVER"))),
-    };
-    Ok(WindowFunction { kind, result })
-}
-
-fn frame_of(frame: &WindowFrame) -> Result<Frame> {
-    let unbounded = |bound: &WindowFrameBound| match bound {
-        WindowFrameBound::Preceding(value) | WindowFrameBound::Following(value) => value.is_null(),
-        WindowFrameBound::CurrentRow => false,
-    };
-    let begins = matches!(frame.start_bound, WindowFrameBound::Preceding(_)) && unbounded(&frame.start_bound);
-    match (&frame.end_bound, frame.units) {
-        _ if !begins => Err(refused("a frame that does not begin with UNBOUNDED PRECEDING")),
-        (WindowFrameBound::CurrentRow, WindowFrameUnits::Rows) => Ok(Frame::Rows),
-        (WindowFrameBound::CurrentRow, WindowFrameUnits::Range) => Ok(Frame::Range),
-        (end @ WindowFrameBound::Following(_), _) if unbounded(end) => Ok(Frame::Whole),
-        _ => Err(refused("a frame that ends neither at the current row nor with UNBOUNDED FOLLOWING")),
-    }
 }
 
 /// What a plan says of a node, with the names that the query has: those of relations are numbered there.
