@@ -92,9 +92,12 @@ impl Subscribe {
                 let answer = remote.run_sql(&query, session.settings.stopped, Format::Json.content_type())?;
                 let answer = super::gathered(answer.pieces)?;
                 let mut live = Live::new(answer.get("columns").cloned().unwrap_or_default());
-                self.told(remote, &mut |told| match told {
-                    Told::Row(row) => Ok(live.change(&row)),
-                    Told::UpTo(position) => Ok(live.draw(&mut out, position)?),
+                self.told(remote, &mut |told| {
+                    match told {
+                        Told::Row(row) => live.change(&row),
+                        Told::UpTo(position) => live.draw(&mut out, position)?,
+                    }
+                    Ok(())
                 })
             }
             Shape::Json | Shape::Csv | Shape::Arrow => Err(Failure::usage(
