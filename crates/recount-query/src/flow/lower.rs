@@ -210,7 +210,9 @@ impl Lowering<'_> {
 
     fn add(&mut self, operator: impl operator::Operator + 'static, inputs: Vec<Input>) -> Input {
         let is = (format!("{operator:?}"), take(&mut self.used), inputs);
-        if let Some(number) = self.added.iter().position(|added| added.is == is) {
+        // What long constants are is not told in full.
+        let known = self.added.iter().position(|added| added.is == is);
+        if let Some(number) = known.filter(|_| !is.2.is_empty()) {
             return Input::Operator(number);
         }
         let inputs = is.2.clone();
