@@ -6,7 +6,7 @@ use std::mem::size_of;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use smallvec::SmallVec;
+use smallvec::{Array, SmallVec};
 
 /// A value, as far as the memory is concerned that it takes beside itself.
 pub(crate) trait Held {
@@ -25,9 +25,9 @@ const KEY_INLINE: usize = 24;
 
 type Key = SmallVec<[u8; KEY_INLINE]>;
 
-/// Bytes of a key that are beside its value.
-fn spilled(key: &Key) -> usize {
-    if key.spilled() { key.capacity() } else { 0 }
+/// Those of some bytes that are not where they are kept, but on the heap.
+pub(crate) fn spilled<A: Array<Item = u8>>(bytes: &SmallVec<A>) -> usize {
+    if bytes.spilled() { bytes.capacity() } else { 0 }
 }
 
 /// Values by key.

@@ -146,16 +146,18 @@ impl Ordered {
 
     /// Whether a row is behind the first so many, and so for ever if no row goes.
     pub(super) fn is_behind(&self, first: u64, key: &[u8], row: &[u8]) -> bool {
-        if self.count < i64::try_from(first).unwrap_or(i64::MAX) {
-            return false;
-        }
-        self.last().is_some_and(|(last, _)| last.is_before(key, row))
+        self.last_of(first).is_some_and(|last| last.is_before(key, row))
     }
 
     /// The same, of whatever is sorted by a key.
     pub(super) fn is_key_behind(&self, first: u64, key: &[u8]) -> bool {
-        self.count >= i64::try_from(first).unwrap_or(i64::MAX)
-            && self.last().is_some_and(|(last, _)| last.key() < key)
+        self.last_of(first).is_some_and(|last| last.key() < key)
+    }
+
+    /// The last row, if there are so many.
+    fn last_of(&self, first: u64) -> Option<&Place> {
+        let is_full = self.count >= i64::try_from(first).unwrap_or(i64::MAX);
+        self.last().filter(|_| is_full).map(|(last, _)| last)
     }
 
     fn last(&self) -> Option<(&Place, i64)> {

@@ -269,3 +269,30 @@ fn what_a_view_does_once() {
                 topic bids: auction, price | 
     "#]].assert_eq(&said);
 }
+
+/// Two long lists of constants that differ in the middle only: what is the same of operators was told by a text that leaves that out.
+#[test]
+fn long_constants_are_not_taken_for_one_another() {
+    let bank = Bank::new();
+    let list = |middle: i64| {
+        let values: Vec<String> =
+            (0..40).map(|n| format!("({})", if n == 20 { middle } else { n })).collect();
+        format!("SELECT v.x FROM (VALUES {}) AS v(x)", values.join(", "))
+    };
+    bank.script(&[
+        "CREATE TOPIC t (n BIGINT NOT NULL)",
+        &format!(
+            "CREATE MATERIALIZED VIEW v AS {} UNION ALL {} UNION ALL SELECT n FROM t",
+            list(1000),
+            list(2000)
+        ),
+    ]);
+    let said = bank.script(&["SELECT x FROM v WHERE x >= 1000 ORDER BY x"]);
+    expect![[r#"
+        > SELECT x FROM v WHERE x >= 1000 ORDER BY x
+        x
+        1000
+        2000
+    "#]]
+    .assert_eq(&said);
+}

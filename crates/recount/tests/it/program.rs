@@ -169,6 +169,11 @@ impl Running {
         scrub(&self.lines.next().unwrap().unwrap())
     }
 
+    /// The next lines.
+    pub(crate) fn told(&mut self, lines: usize) -> String {
+        (0..lines).map(|_| self.line() + "\n").collect()
+    }
+
     pub(crate) fn interrupt(&mut self) -> Option<i32> {
         signal(&self.child, "INT");
         self.child.wait().unwrap().code()

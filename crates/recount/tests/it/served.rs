@@ -131,13 +131,12 @@ fn subscribers_see_a_view_change() {
         "CREATE MATERIALIZED VIEW \"per-account\" AS SELECT account, sum(amount) AS total FROM t GROUP BY account",
     );
     let mut subscriber = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per-account\""]);
-    let mut told = |count: usize| (0..count).map(|_| subscriber.line() + "\n").collect::<String>();
     expect![[r#"
         {"position":4,"row":{"account":1,"total":10},"weight":1}
         {"position":4,"row":{"account":2,"total":20},"weight":1}
         {"position":4}
     "#]]
-    .assert_eq(&told(3));
+    .assert_eq(&subscriber.told(3));
     sql("INSERT INTO t VALUES (1, -4), (3, 7)");
     expect![[r#"
         {"position":6,"row":{"account":1,"total":6},"weight":1}
@@ -145,7 +144,7 @@ fn subscribers_see_a_view_change() {
         {"position":6,"row":{"account":3,"total":7},"weight":1}
         {"position":6}
     "#]]
-    .assert_eq(&told(4));
+    .assert_eq(&subscriber.told(4));
     // All that is wanted is there already, or comes.
     dir.check(
         &["sql", &server.url, "-c", "SUBSCRIBE \"per-account\" UP TO POSITION 6"],
@@ -160,7 +159,6 @@ fn subscribers_see_a_view_change() {
     let table =
         ["sql", &server.url, "--format", "table", "-c", "SUBSCRIBE TO \"per-account\" UP TO POSITION 8"];
     let mut table = Running::start(&dir, &table);
-    let mut told = |count: usize| (0..count).map(|_| table.line() + "\n").collect::<String>();
     expect![[r#"
         account  total
         ───────  ─────
@@ -171,7 +169,7 @@ fn subscribers_see_a_view_change() {
         as of position 6
 
     "#]]
-    .assert_eq(&told(8));
+    .assert_eq(&table.told(8));
     sql("INSERT INTO t VALUES (2, 1)");
     expect![[r#"
         account  total
@@ -183,7 +181,7 @@ fn subscribers_see_a_view_change() {
         as of position 7
 
     "#]]
-    .assert_eq(&told(8));
+    .assert_eq(&table.told(8));
     sql("INSERT INTO t VALUES (9, 9)");
     expect![[r#"
         account  total
@@ -196,7 +194,7 @@ fn subscribers_see_a_view_change() {
         as of position 8
 
     "#]]
-    .assert_eq(&told(9));
+    .assert_eq(&table.told(9));
     assert!(table.child.wait().unwrap().success());
     // What cannot be, in words.
     let refused =
@@ -211,7 +209,7 @@ fn subscribers_see_a_view_change() {
         exit code 2
     "#]].assert_eq(&refused.concat());
     let mut waiting = Running::start(&dir, &["sql", &server.url, "-c", "SUBSCRIBE TO \"per-account\""]);
-    (0..5).for_each(|_| drop(waiting.line()));
+    waiting.told(5);
     server.stop();
     assert_eq!(waiting.child.wait().unwrap().code(), Some(1));
     dir.check(&["sql", "bank.db", "-c", "SUBSCRIBE TO \"per-account\""], "", expect![[r#"

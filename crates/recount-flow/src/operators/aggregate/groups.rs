@@ -17,6 +17,7 @@ use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
 use super::call::Kept;
+use crate::state::spilled;
 
 /// Groups in a chunk.
 const CHUNK: usize = 1024;
@@ -122,7 +123,7 @@ impl Groups {
         let Ok(entry) = found else { return };
         entry.remove();
         let kept = &mut chunk.kept[place * *calls..][..*calls];
-        self.heap_bytes -= key_bytes(&group.key) + kept.iter().map(Kept::heap_bytes).sum::<usize>();
+        self.heap_bytes -= spilled(&group.key) + kept.iter().map(Kept::heap_bytes).sum::<usize>();
         group.key = SmallVec::new();
         kept.fill(Kept::Count(0));
         self.free.push(number);
@@ -172,7 +173,7 @@ impl Chunk {
     fn put(&mut self, number: u32, key: &[u8], calls: usize, kept: impl Iterator<Item = Kept>) -> usize {
         let group = Group { key: SmallVec::from_slice(key), rows: 0, append: 0 };
         let place = number as usize % CHUNK;
-        let of_key = key_bytes(&group.key);
+        let of_key = spilled(&group.key);
         if place == self.groups.len() {
             self.groups.push(group);
             self.kept.extend(kept);
@@ -182,11 +183,6 @@ impl Chunk {
         }
         of_key + self.kept[place * calls..][..calls].iter().map(Kept::heap_bytes).sum::<usize>()
     }
-}
-
-/// Of a key on the heap.
-fn key_bytes(key: &SmallVec<[u8; KEY_INLINE]>) -> usize {
-    if key.spilled() { key.capacity() } else { 0 }
 }
 
 #[cfg(test)]
@@ -234,7 +230,7 @@ mod tests {
                 let (group, kept) = groups.group(*number);
                 prop_assert_eq!((group.key(), group.rows), (&*key(*name), *step));
                 prop_assert!(matches!(kept, [Kept::Count(a), Kept::Count(b)] if *a == *step && *b == step + 1));
-                heap_bytes += key_bytes(&group.key);
+                heap_bytes += spilled(&group.key);
             }
             prop_assert_eq!(groups.heap_bytes, heap_bytes);
         }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::codec::Damaged;
 use crate::saved::{Reader, put_bytes, put_number};
+use crate::state::spilled;
 
 /// Bytes of a value that need no memory beside its place: of an integer, a time, a short text.
 const INLINE: usize = 16;
@@ -75,10 +76,6 @@ impl Seen {
     pub(super) fn heap_bytes(&self) -> usize {
         self.values.allocation_size() + self.spilled
     }
-}
-
-fn spilled(value: &Value) -> usize {
-    if value.spilled() { value.capacity() } else { 0 }
 }
 
 #[cfg(test)]

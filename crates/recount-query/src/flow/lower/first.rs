@@ -1,6 +1,5 @@
 //! Windows of which only the first rows are wanted: a filter above them says so.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Projection, Window};
@@ -10,10 +9,12 @@ pub(super) fn first_rows(predicate: &Expr, input: &LogicalPlan) -> Option<(*cons
     let parts = split_conjunction(predicate);
     let of_part = |part: &&Expr| {
         let Expr::BinaryExpr(BinaryExpr { left, op, right }) = *part else { return None };
-        let (Expr::Column(column), Expr::Literal(number, _)) = (&**left, &**right) else { return None };
-        let ScalarValue::UInt64(Some(number)) = number.cast_to(&DataType::UInt64).ok()? else { return None };
+        let (Expr::Column(column), Expr::Literal(ScalarValue::UInt64(Some(number)), _)) = (&**left, &**right)
+        else {
+            return None;
+        };
         let first = match op {
-            Operator::LtEq | Operator::Eq => number,
+            Operator::LtEq | Operator::Eq => *number,
             Operator::Lt => number.checked_sub(1)?,
             _ => return None,
         };
