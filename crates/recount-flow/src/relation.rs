@@ -1,5 +1,6 @@
 //! The rows of a result: the sum of its changes, readable as of one moment while it changes.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -149,6 +150,17 @@ impl Frozen {
 }
 
 impl Batches {
+    /// How many rows come yet; after that, none.
+    pub fn count(&mut self) -> usize {
+        let Batches { frozen: Frozen { tree, .. }, prefix, next, given } = self;
+        let mut all = -take(given);
+        while let Some((_, count)) = tree.row(next).filter(|(row, _)| row.starts_with(prefix)) {
+            all += count.max(0);
+            *next = next.next();
+        }
+        usize::try_from(all).unwrap_or(0)
+    }
+
     /// The next rows: their columns, and how many they are; `None` at the end.
     pub fn next_rows(&mut self) -> Result<Option<(Vec<ArrayRef>, usize)>, Damaged> {
         let Batches { frozen: Frozen { layout, tree }, prefix, next, given } = self;

@@ -27,11 +27,12 @@ use crate::moment::Moment;
 use crate::names::{self, Named};
 use crate::plan::{self, Planner};
 use crate::relation::Relation;
-use crate::relations::{Periods, Pinned, Relations};
+use crate::relations::{OfView, Periods, Pinned, Relations};
 use crate::scan::{self, Source, SourceTable};
 use crate::settings::{SessionSettings, Settings, Stopped};
 use crate::statement::{self, Statement};
 use crate::temporal::{self, Cut};
+use crate::topic::Misfit;
 
 mod moments;
 
@@ -229,13 +230,13 @@ impl Engine {
             let is_now = times.are_now() && !at.fixed;
             let moment = times.resolve(&self.store, at.position).await?;
             if let Some(view) = self.relations.definition(&relation.name)?.filter(|_| !is_now) {
-                let table = self.computed(&state, &view, (&moment, at.stopped), &notices)?;
+                let table = self.past(&state, view, (&moment, at.stopped), &notices)?;
                 sources.insert(key, table);
                 continue;
             }
             let store = self.store.clone();
             let (notices, stopped) = (notices.clone(), at.stopped);
-            let source = Arc::new(Source { relation, moment, store, notices, stopped });
+            let source = Arc::new(Source { relation, moment, store, notices, stopped, misfit: Misfit::Fail });
             past.extend(source.is_past_of_topic(at.position).then(|| source.clone()));
             sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
         }
@@ -245,21 +246,36 @@ impl Engine {
         Ok(Planned { state, plan, notices, past, at: at.position, pinned })
     }
 
-    /// A view as of a moment: its query over topics and entities as of then.
-    fn computed(
+    /// A view at a moment or over a stretch of time: its query over topics and entities as of then. Where each row can be computed, it is a part of
+    /// the statement's; else its circuit leaves out what cannot.
+    fn past(
         &self,
         state: &SessionState,
-        view: &CreateView,
+        (view, of_view): (CreateView, OfView),
         (moment, stopped): (&Moment, Stopped),
         notices: &Notices,
     ) -> Result<Arc<dyn TableSource>, QueryError> {
-        let catalogue = self.store.catalogue();
-        let entities =
-            |name: &str, version: Option<u32>| self.relations.describe(name, version, Periods::default());
+        let name = view.name.to_string();
+        let (asked, read) = flow::Asked::of(&name, of_view, moment)?;
+        let (catalogue, periods) = (self.store.catalogue(), asked.periods());
+        let entities = |name: &str, version: Option<u32>| self.relations.describe(name, version, periods);
         let (catalogue, entities, nested) = (&*catalogue, &entities, RefCell::default());
-        let of = flow::As { catalogue, entities, moment, stopped, notices, depth: 0, nested: &nested };
-        let definition = flow::define(state, &self.store, view, true, &of)?;
-        Ok(provider_as_source(Arc::new(ViewTable::new(definition.plan, None))))
+        let of = flow::As { catalogue, entities, moment: &read, stopped, notices, depth: 0, nested: &nested };
+        let plan = flow::define(state, &self.store, &view, true, &of)?.plan;
+        let failed = |error| self.error(error);
+        let rewritten = flow::rewrite(plan.clone(), state).map_err(failed)?;
+        if asked == flow::Asked::Rows && flow::never_fails(&rewritten).map_err(failed)? {
+            return Ok(provider_as_source(Arc::new(ViewTable::new(plan, None))));
+        }
+        Ok(provider_as_source(Arc::new(flow::PastView {
+            name,
+            plan: rewritten,
+            asked,
+            moment: moment.clone(),
+            state: state.clone(),
+            store: self.store.clone(),
+            notices: notices.clone(),
+        })))
     }
 
     /// Takes the relations that a statement reads as they are now, and with them the position that it reads at.

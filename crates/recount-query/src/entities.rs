@@ -154,8 +154,9 @@ impl Pinned for PinnedEntities {
             each: moment.valid_each.is_some(),
         };
         let hidden = hidden(periods);
-        let shape: Vec<(ColumnType, Place)> = wanted
-            .columns
+        // Rows are counted by one of their columns.
+        let columns = if wanted.columns.is_empty() { &[0] } else { wanted.columns.as_slice() };
+        let shape: Vec<(ColumnType, Place)> = columns
             .iter()
             .map(|&column| match info.columns.get(column) {
                 Some(own) => (own.column_type, Place::Own(column)),

@@ -2,7 +2,7 @@
 //!
 //! A view's query is planned over what it reads (definition.rs), bound and rewritten by DataFusion's rules that make subqueries joins and
 //! conditions keys (rewrite.rs), and each of its nodes becomes operators (lower.rs, expr.rs), which read changes of topics (changes.rs) and of
-//! entities (entity.rs).
+//! entities (entity.rs). Of another moment than now its circuit is run once over what was there then (past.rs).
 //! What has no operator is refused by name, with what to write instead (refusal.rs).
 
 mod changes;
@@ -13,8 +13,14 @@ mod expr;
 #[cfg(test)]
 mod law;
 mod lower;
+mod never_fails;
+mod past;
 mod refusal;
 mod rewrite;
 
 pub use compile::QueryCompiler;
 pub(crate) use definition::{As, define};
+pub(crate) use never_fails::never_fails;
+pub(crate) use past::Asked;
+pub(crate) use past::{PastView, hidden};
+pub(crate) use rewrite::rewrite;

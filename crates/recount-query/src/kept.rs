@@ -12,8 +12,9 @@ use recount_views::{ViewError, Views};
 use crate::arrays;
 use crate::entities::Entities;
 use crate::error::QueryError;
+use crate::flow;
 use crate::relation::{ERRORS, errors_of, in_sql};
-use crate::relations::{Described, DescribedColumn, Given, Periods, Pinned, Relations, Rows, Wanted};
+use crate::relations::{Described, DescribedColumn, Given, OfView, Periods, Pinned, Relations, Rows, Wanted};
 use crate::settings::Stopped;
 
 /// The entities and views of a database.
@@ -27,27 +28,6 @@ pub struct Kept {
 struct PinnedKept {
     entities: Box<dyn Pinned>,
     views: Vec<ViewRows>,
-}
-
-/// What is shown of a view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Rows,
-    /// What could not be computed.
-    Errors,
-}
-
-/// What a view could not compute: by the operator, as EXPLAIN MATERIALIZED VIEW numbers them, and the reason.
-fn of_errors() -> Vec<DescribedColumn> {
-    let column = |(name, column_type): (&str, ColumnType)| DescribedColumn {
-        name: name.to_owned(),
-        column_type,
-        nullable: false,
-        hidden: false,
-    };
-    let columns =
-        [("operator", ColumnType::BigInt), ("reason", ColumnType::Text), ("count", ColumnType::BigInt)];
-    columns.map(column).to_vec()
 }
 
 /// The rows of a view.
@@ -64,13 +44,13 @@ impl Kept {
     }
 
     /// The view that a name is of: its rows, or its errors.
-    fn view_of(&self, name: &str) -> Option<(String, Shown)> {
+    fn view_of(&self, name: &str) -> Option<(String, OfView)> {
         let is_view = |name: &str| !matches!(self.views.view(name), Err(ViewError::NotFound(_)));
         if is_view(name) {
-            return Some((name.to_owned(), Shown::Rows));
+            return Some((name.to_owned(), OfView::Rows));
         }
         let view = name.strip_suffix(ERRORS).filter(|name| is_view(name))?;
-        Some((view.to_owned(), Shown::Errors))
+        Some((view.to_owned(), OfView::Errors))
     }
 }
 
@@ -95,18 +75,13 @@ impl Relations for Kept {
         if version.is_some() {
             return refused("it has no versions of a definition. Leave FOR VERSION out");
         }
-        if periods.system || periods.valid {
-            return refused("versions of its rows are not kept. Ask with AS OF, one moment at a time");
-        }
-        if periods.each {
-            return refused("AS OF EACH is for entities. Ask with AS OF, one moment at a time");
-        }
         let (columns, key) = match shown {
-            Shown::Rows => {
+            OfView::Rows => {
                 let key = info.key.iter().map(|&column| info.columns[column].name.clone());
-                (info.columns.iter().map(DescribedColumn::of).collect(), key.collect())
+                let own = info.columns.iter().map(DescribedColumn::of);
+                (own.chain(flow::hidden(periods)).collect(), key.collect())
             }
-            Shown::Errors => (of_errors(), Vec::new()),
+            OfView::Errors => (OfView::error_columns(), Vec::new()),
         };
         Ok(Some(Described { version: None, columns, key }))
     }
@@ -124,7 +99,7 @@ impl Relations for Kept {
         }
         let of_entities: Vec<(&str, Option<u32>)> =
             entities.iter().map(|(name, version)| (name.as_str(), *version)).collect();
-        let of_views: Vec<(String, Shown)> =
+        let of_views: Vec<(String, OfView)> =
             views.iter().filter_map(|(name, _)| self.view_of(name)).collect();
         let names: Vec<&str> = of_views.iter().map(|(view, _)| view.as_str()).collect();
         let (position, held, views) = self.views.freeze_all(&of_entities, &names, at_least)?;
@@ -133,16 +108,17 @@ impl Relations for Kept {
         Ok((position, Box::new(PinnedKept { entities, views })))
     }
 
-    fn definition(&self, name: &str) -> Result<Option<CreateView>, QueryError> {
-        Ok(self.views.view_definition(name)?)
+    fn definition(&self, name: &str) -> Result<Option<(CreateView, OfView)>, QueryError> {
+        let Some((view, of)) = self.view_of(name) else { return Ok(None) };
+        Ok(self.views.view_definition(&view)?.map(|definition| (definition, of)))
     }
 }
 
 impl PinnedKept {
-    fn view(&self, wanted: &Wanted) -> Option<(&ViewRows, Shown)> {
+    fn view(&self, wanted: &Wanted) -> Option<(&ViewRows, OfView)> {
         let of = |name: &str| self.views.iter().find(|rows| rows.info.name.as_str() == name);
-        let errors = || Some((of(wanted.name.strip_suffix(ERRORS)?)?, Shown::Errors));
-        of(&wanted.name).map(|rows| (rows, Shown::Rows)).or_else(errors)
+        let errors = || Some((of(wanted.name.strip_suffix(ERRORS)?)?, OfView::Errors));
+        of(&wanted.name).map(|rows| (rows, OfView::Rows)).or_else(errors)
     }
 }
 
@@ -150,13 +126,9 @@ impl Pinned for PinnedKept {
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
         let (rows, shown) = match self.view(wanted) {
             Some(view) => view,
-            None if wanted.name.ends_with(ERRORS) => {
-                let what = "what a view could not compute is known of now: ask without a time";
-                return Err(QueryError::Invalid(what.to_owned()));
-            }
             None => return self.entities.rows(wanted),
         };
-        if shown == Shown::Errors {
+        if shown == OfView::Errors {
             return Ok(Box::new(ErrorsOf::new(rows, &wanted.columns)));
         }
         let types = rows.info.columns.iter().map(|column| (column.name.clone(), column.column_type));
@@ -200,29 +172,34 @@ fn key_of(rows: &ViewRows, values: &[Value<'_>]) -> Option<Vec<ArrayRef>> {
 }
 
 /// What a view could not compute.
-struct ErrorsOf(Option<Vec<Column>>);
+struct ErrorsOf(Option<Given>);
 
 impl ErrorsOf {
     fn new(rows: &ViewRows, columns: &[usize]) -> ErrorsOf {
-        let types = of_errors();
+        let types = OfView::error_columns();
         let mut given: Vec<Column> =
             columns.iter().map(|&column| Column::new(form_of(types[column].column_type))).collect();
         for (operator, reason, count) in rows.failures() {
             let values = [Value::Integer(operator as i64), Value::Text(reason.into()), Value::Integer(count)];
             given.iter_mut().zip(columns).for_each(|(given, &column)| given.push(&values[column]));
         }
-        ErrorsOf(Some(given))
+        let counted = Given::Counted(rows.failures().count());
+        ErrorsOf(Some(if columns.is_empty() { counted } else { Given::Columns(given) }))
     }
 }
 
 impl Rows for ErrorsOf {
     fn next(&mut self) -> Result<Option<Given>, QueryError> {
-        Ok(self.0.take().map(Given::Columns))
+        Ok(self.0.take())
     }
 }
 
 impl Rows for RowsOf {
     fn next(&mut self) -> Result<Option<Given>, QueryError> {
+        if self.columns.is_empty() {
+            let count = self.batches.count();
+            return Ok((count > 0).then_some(Given::Counted(count)));
+        }
         let next = self.batches.next_rows().map_err(|error| QueryError::Failed(error.to_string()))?;
         let Some((columns, _)) = next else { return Ok(None) };
         Ok(Some(Given::Arrays(self.columns.iter().map(|&column| columns[column].clone()).collect())))
@@ -245,12 +222,7 @@ fn notices(rows: &ViewRows) -> Vec<String> {
     let mut notices = Vec::new();
     let name = in_sql(rows.info.name.as_str());
     if let Some((_, reason, _)) = rows.failures().next() {
-        let what = match rows.errors {
-            1 => "1 row or group could not be computed, and is left out".to_owned(),
-            count => format!("{count} rows or groups could not be computed, and are left out"),
-        };
-        let all = in_sql(&errors_of(rows.info.name.as_str()));
-        notices.push(format!("of view {name}, {what}: {reason}. All of them: {all}"));
+        notices.push(failed(rows.info.name.as_str(), rows.errors, reason));
     }
     if rows.unfit > 0 {
         let errors = rows.info.topics.iter().map(|topic| in_sql(&errors_of(topic.as_str())));
@@ -260,4 +232,13 @@ fn notices(rows: &ViewRows) -> Vec<String> {
         ));
     }
     notices
+}
+
+/// What is to be said of rows and groups of a view that could not be computed.
+pub(crate) fn failed(view: &str, count: u64, reason: &str) -> String {
+    let what = match count {
+        1 => "1 row or group could not be computed, and is left out".to_owned(),
+        count => format!("{count} rows or groups could not be computed, and are left out"),
+    };
+    format!("of view {}, {what}: {reason}. All of them: {}", in_sql(view), in_sql(&errors_of(view)))
 }

@@ -71,7 +71,7 @@ pub use format::{Format, Formatted, objects, type_name};
 pub use kept::Kept;
 pub use moment::{Moment, Span};
 pub use relations::{
-    Described, DescribedColumn, Given, NoRelations, Periods, Pinned, Relations, Rows, Wanted,
+    Described, DescribedColumn, Given, NoRelations, OfView, Periods, Pinned, Relations, Rows, Wanted,
 };
 pub use settings::{SessionSettings, Settings, Stopped};
 pub use sql::{Outcome, Sql};

@@ -26,8 +26,9 @@ pub trait Relations: Send + Sync + Debug {
         periods: Periods,
     ) -> Result<Option<Described>, QueryError>;
 
-    /// The statement that declares a view, which can be computed as of any moment; `None` = it is something else.
-    fn definition(&self, name: &str) -> Result<Option<CreateView>, QueryError> {
+    /// The statement that declares the view that a name is of, which can be computed as of any moment, and what of the view it names; `None` = it
+    /// is something else.
+    fn definition(&self, name: &str) -> Result<Option<(CreateView, OfView)>, QueryError> {
         let _ = name;
         Ok(None)
     }
@@ -60,6 +61,30 @@ pub struct Periods {
     pub valid: bool,
     /// `FOR VALID_TIME AS OF EACH …`: the rows at many times.
     pub each: bool,
+}
+
+/// What a name shows of a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfView {
+    /// Its rows.
+    Rows,
+    /// What could not be computed: by the operator, as EXPLAIN MATERIALIZED VIEW numbers them, and the reason.
+    Errors,
+}
+
+impl OfView {
+    /// The columns of what could not be computed.
+    pub(crate) fn error_columns() -> Vec<DescribedColumn> {
+        let column = |(name, column_type): (&str, ColumnType)| DescribedColumn {
+            name: name.to_owned(),
+            column_type,
+            nullable: false,
+            hidden: false,
+        };
+        let columns =
+            [("operator", ColumnType::BigInt), ("reason", ColumnType::Text), ("count", ColumnType::BigInt)];
+        columns.map(column).to_vec()
+    }
 }
 
 /// What a relation is like.
@@ -110,7 +135,7 @@ pub struct Wanted {
     pub moment: Moment,
     /// All columns as they were when the statement was planned, where it matters that they still are.
     pub types: Option<Vec<(String, ColumnType)>>,
-    /// The columns that are read, as places in [`Described::columns`].
+    /// The columns that are read, as places in [`Described::columns`]; none if rows are only counted.
     pub columns: Vec<usize>,
     /// Only rows whose columns of the key have these values, in the key's order. Others may be given: they are
     /// filtered again.
@@ -126,6 +151,8 @@ pub enum Given {
     Columns(Vec<Column>),
     /// As arrays of the types that the columns have.
     Arrays(Vec<ArrayRef>),
+    /// So many, of which no column is wanted.
+    Counted(usize),
 }
 
 /// The rows of a relation. Dropped when nobody wants more.

@@ -40,7 +40,7 @@ use crate::pseudo::Pseudo;
 use crate::relation::{Kind, Relation};
 use crate::relations::{Given, Pinned, Rows, Wanted};
 use crate::settings::Stopped;
-use crate::topic::{TopicColumn, TopicScan};
+use crate::topic::{Misfit, TopicColumn, TopicScan};
 
 /// How many batches a scan is ahead.
 const BATCHES_AHEAD: usize = 2;
@@ -53,6 +53,8 @@ pub(crate) struct Source {
     pub(crate) store: Store,
     pub(crate) notices: Notices,
     pub(crate) stopped: Stopped,
+    /// What becomes of events that do not fit their topic.
+    pub(crate) misfit: Misfit,
 }
 
 impl Source {
@@ -78,11 +80,8 @@ impl Source {
     /// Rows that others keep as arrays of some columns, and how many they are.
     fn arrays(&self, columns: &[usize], given: Given) -> Result<(usize, Vec<ArrayRef>), ArrowError> {
         match given {
-            Given::Arrays(arrays) => {
-                let count = arrays.first().map_or(0, |array| array.len());
-                // Rows are counted by one of their columns.
-                Ok((count, arrays.into_iter().take(columns.len()).collect()))
-            }
+            Given::Counted(count) => Ok((count, Vec::new())),
+            Given::Arrays(arrays) => Ok((arrays.first().map_or(0, |array| array.len()), arrays)),
             Given::Columns(given) => {
                 let count = given.first().map_or(0, |column| column.len());
                 let array = |(&place, column): (&usize, Column)| {
@@ -204,11 +203,6 @@ impl Scan {
     /// What is wanted of a relation that others keep.
     fn wanted(&self) -> Option<Wanted> {
         let Kind::Kept { described, places } = &self.source.relation.kind else { return None };
-        let columns = match self.columns.as_slice() {
-            // Rows are counted by one of their columns.
-            [] => places.first().copied().into_iter().collect(),
-            columns => columns.iter().map(|&column| places[column]).collect(),
-        };
         Some(Wanted {
             name: self.source.relation.name.clone(),
             version: self.source.relation.version,
@@ -217,7 +211,7 @@ impl Scan {
                 let columns = described.columns.iter();
                 columns.map(|column| (column.name.clone(), column.column_type)).collect()
             }),
-            columns,
+            columns: self.columns.iter().map(|&column| places[column]).collect(),
             key: self.narrow.values(&described.key),
             stopped: self.source.stopped,
         })
@@ -240,6 +234,7 @@ impl Scan {
             schema: self.schema.clone(),
             limit: self.limit,
             notices: self.source.notices.clone(),
+            misfit: self.source.misfit,
         })
     }
 }

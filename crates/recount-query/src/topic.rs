@@ -33,6 +33,7 @@ pub(crate) struct TopicScan {
     pub(crate) schema: SchemaRef,
     pub(crate) limit: Option<usize>,
     pub(crate) notices: Notices,
+    pub(crate) misfit: Misfit,
 }
 
 /// A column of the scan.
@@ -52,7 +53,7 @@ impl TopicScan {
         mut give: impl FnMut(RecordBatch) -> bool,
     ) -> Result<(), QueryError> {
         recount_env::block_on(async {
-            let mut rows = TopicRows::new(&self, Misfit::Fail);
+            let mut rows = TopicRows::new(&self);
             let mut left = self.limit.unwrap_or(usize::MAX);
             let mut cursor = self.store.read(request(&self.topic, &self.moment, &self.narrow)).await?;
             while left > 0 && wanted() {
@@ -151,18 +152,17 @@ pub(crate) struct TopicRows<'a> {
     places: Vec<Result<usize, PseudoBuilder>>,
     count: usize,
     bytes: usize,
-    misfit: Misfit,
     /// Events that were left out because they do not fit.
     pub(crate) misfits: u64,
 }
 
 impl TopicRows<'_> {
-    pub(crate) fn new(scan: &TopicScan, misfit: Misfit) -> TopicRows<'_> {
-        TopicRows::with(scan, misfit, None)
+    pub(crate) fn new(scan: &TopicScan) -> TopicRows<'_> {
+        TopicRows::with(scan, None)
     }
 
     /// The same with the decoder of others of the same scan.
-    pub(crate) fn with(scan: &TopicScan, misfit: Misfit, decoder: Option<ColumnDecoder>) -> TopicRows<'_> {
+    pub(crate) fn with(scan: &TopicScan, decoder: Option<ColumnDecoder>) -> TopicRows<'_> {
         let mut names: Vec<&str> = Vec::new();
         let mut places = Vec::new();
         for column in &scan.columns {
@@ -182,7 +182,7 @@ impl TopicRows<'_> {
             names.extend(others);
         }
         let decoder = decoder.unwrap_or_else(|| ColumnDecoder::new(&scan.topic.definition, &names));
-        TopicRows { scan, decoder, decoded: Vec::new(), places, count: 0, bytes: 0, misfit, misfits: 0 }
+        TopicRows { scan, decoder, decoded: Vec::new(), places, count: 0, bytes: 0, misfits: 0 }
     }
 
     /// Adds an event; false if it is not one of those that are shown.
@@ -219,7 +219,7 @@ impl TopicRows<'_> {
             (Err(what), Shown::Fitting) => {
                 let name = &self.scan.topic.name;
                 let is_kept = self.scan.topic.definition.on_error == OnError::Keep;
-                if is_kept || self.misfit == Misfit::LeaveOut {
+                if is_kept || self.scan.misfit == Misfit::LeaveOut {
                     self.misfits += 1;
                     return Ok(None);
                 }
@@ -294,11 +294,12 @@ mod tests {
             schema: Arc::new(datafusion::arrow::datatypes::Schema::empty()),
             limit: None,
             notices: Notices::default(),
+            misfit: Misfit::Fail,
             topic: topic.clone(),
             shown: Shown::Fitting,
             store,
         };
-        let mut rows = TopicRows::new(&scan, Misfit::Fail);
+        let mut rows = TopicRows::new(&scan);
         let pushed =
             payloads.iter().map(|payload| match rows.decode(Position(7), None, payload.as_bytes()) {
                 Ok(error) => format!("{}", error.is_some()),

@@ -54,6 +54,11 @@ fn copies_of_a_row_are_given_some_at_a_time() {
     relation.add(&delta(&[(1, 10_000), (2, 1), (3, 5_000), (4, -1), (5, 4096)]));
     let expected = [vec![1; 10_000], vec![2], vec![3; 5_000], vec![5; 4096]].concat();
     assert_eq!(rows(relation.freeze()), expected);
+    let mut batches = relation.freeze().batches();
+    assert_eq!(batches.next_rows().unwrap().map(|(_, count)| count), Some(BATCH_ROWS));
+    // Those that were given are not counted.
+    assert_eq!((batches.count(), batches.count()), (expected.len() - BATCH_ROWS, 0));
+    assert!(batches.next_rows().unwrap().is_none());
 }
 
 /// What is shared is copied when it changes: whoever reads sees nothing of it, and what a copy takes does not count again.
@@ -135,6 +140,8 @@ fn rows_of_one_key() {
             found.extend(columns[0].as_primitive::<Int64Type>().values());
         }
         assert_eq!(found, (0..count).collect::<Vec<i64>>(), "{key:?}");
+        let mut batches = relation.freeze().batches_of(&[Arc::new(StringArray::from(vec![key]))]);
+        assert_eq!((batches.count(), batches.count()), (count as usize, 0), "{key:?}");
     }
 }
 

@@ -14,7 +14,7 @@ use recount_views::view;
 
 use crate::error::QueryError;
 use crate::scan::{Scan, Source};
-use crate::topic::{Misfit, TopicRows, TopicScan};
+use crate::topic::{TopicRows, TopicScan};
 
 /// See the module.
 pub(super) struct TopicChanges {
@@ -143,7 +143,7 @@ impl view::Source for TopicChanges {
             self.next_piece()?;
         }
         let scan = self.scan.clone();
-        let mut rows = TopicRows::with(&scan, Misfit::LeaveOut, self.decoder.take());
+        let mut rows = TopicRows::with(&scan, self.decoder.take());
         let mut stamps = Vec::new();
         while !rows.is_full() && self.misfits.len() < MISFITS_MAX {
             let Some(cursor) = &mut self.cursor else { break };

@@ -120,7 +120,7 @@ fn key(plan: LogicalPlan) -> Result<Vec<usize>, DataFusionError> {
 }
 
 /// What views read.
-struct Read;
+pub(super) struct Read;
 
 impl Tables for Read {
     /// Events are for ever, rows of entities are not.

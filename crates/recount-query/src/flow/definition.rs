@@ -29,6 +29,7 @@ use crate::scan::{Source, SourceTable};
 use crate::settings::Stopped;
 use crate::statement::{self, Statement};
 use crate::temporal::Cut;
+use crate::topic::Misfit;
 
 /// Most views that read one another.
 const DEPTH_MAX: usize = 30;
@@ -117,7 +118,7 @@ pub(crate) fn define(
         }
         let (store, notices) = (store.clone(), of.notices.clone());
         let (moment, stopped) = (of.moment.clone(), of.stopped);
-        let source = Arc::new(Source { relation, moment, store, notices, stopped });
+        let source = Arc::new(Source { relation, moment, store, notices, stopped, misfit: Misfit::LeaveOut });
         sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
     }
     let planner = Planner::new(state, sources);

@@ -27,4 +27,5 @@ mod topics;
 mod view_snapshots;
 mod views;
 mod views_of_entities;
+mod views_over_time;
 mod windows;

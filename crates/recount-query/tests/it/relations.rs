@@ -90,16 +90,18 @@ impl Pinned for Taken {
                 }
                 column
             });
-            Ok(Box::new(Once(Some(columns.collect()))))
+            let columns: Vec<Column> = columns.collect();
+            let counted = Given::Counted(rows.len());
+            Ok(Box::new(Once(Some(if columns.is_empty() { counted } else { Given::Columns(columns) }))))
         }
     }
 }
 
-struct Once(Option<Vec<Column>>);
+struct Once(Option<Given>);
 
 impl Rows for Once {
     fn next(&mut self) -> Result<Option<Given>, QueryError> {
-        Ok(self.0.take().map(Given::Columns))
+        Ok(self.0.take())
     }
 }
 

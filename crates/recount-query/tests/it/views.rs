@@ -74,6 +74,11 @@ impl Bank {
         statements.iter().map(|sql| format!("> {sql}\n{}", self.run(sql))).collect()
     }
 
+    /// From now on it is this time.
+    pub(crate) fn now(&self, time: &str) {
+        self.bench.now(time);
+    }
+
     pub(crate) fn declare(&self, statements: &[&str]) {
         for sql in statements {
             let said = self.run(sql);
@@ -175,9 +180,9 @@ fn as_of_any_moment() {
         BANK,
         "INSERT INTO transactions VALUES (1, 100, '2023-12-01T00:00:00Z'), (2, 7.25, '2023-12-02T00:00:00Z')",
     ]);
-    bank.bench.now("2024-01-02T00:00:00Z");
+    bank.now("2024-01-02T00:00:00Z");
     bank.declare(&["INSERT INTO transactions VALUES (1, -20, '2023-12-13T00:00:00Z')", BALANCES]);
-    bank.bench.now("2024-01-03T00:00:00Z");
+    bank.now("2024-01-03T00:00:00Z");
     let said = bank.script(&[
         "SELECT * FROM balances AS OF POSITION 3 ORDER BY accountid",
         "SELECT * FROM balances FOR SYSTEM_TIME AS OF '2024-01-01T12:00:00Z' ORDER BY accountid",
@@ -187,10 +192,7 @@ fn as_of_any_moment() {
         "SELECT * FROM balances AS OF POSITION 1",
         "SELECT * FROM balances AS OF POSITION 99",
         "EXPLAIN SELECT balance FROM balances AS OF POSITION 3",
-        "SELECT * FROM balances FOR SYSTEM_TIME ALL",
-        "SELECT * FROM balances FOR VALID_TIME ALL",
         "SELECT * FROM balances FOR VERSION 1",
-        "SELECT * FROM balances FOR VALID_TIME AS OF EACH (VALUES ('2024-01-01T00:00:00Z'))",
     ]);
     expect![[r#"
         > SELECT * FROM balances AS OF POSITION 3 ORDER BY accountid
@@ -220,14 +222,8 @@ fn as_of_any_moment() {
         ProjectionExec: expr=[CAST(sum(transactions.amount)@1 AS Decimal128(28, 2)) as balance]
           AggregateExec: mode=Single, gby=[accountid@0 as accountid], aggr=[sum(transactions.amount)]
             Scan: topic transactions, whole, as of position 3, at most 3 events in memory; 2 of 3 columns decoded: [accountid, amount]
-        > SELECT * FROM balances FOR SYSTEM_TIME ALL
-        error: balances is a view: versions of its rows are not kept. Ask with AS OF, one moment at a time
-        > SELECT * FROM balances FOR VALID_TIME ALL
-        error: balances is a view: versions of its rows are not kept. Ask with AS OF, one moment at a time
         > SELECT * FROM balances FOR VERSION 1
         error: balances is a view: it has no versions of a definition. Leave FOR VERSION out
-        > SELECT * FROM balances FOR VALID_TIME AS OF EACH (VALUES ('2024-01-01T00:00:00Z'))
-        error: balances is a view: AS OF EACH is for entities. Ask with AS OF, one moment at a time
     "#]].assert_eq(&said);
 }
 
@@ -456,7 +452,6 @@ fn rows_that_cannot_be_computed() {
         "SHOW VIEWS",
         "INSERT INTO transactions VALUES (1, 10, '2023-12-04T00:00:00Z'), (3, 1, '2023-12-04T00:00:00Z')",
         "SELECT * FROM shares ORDER BY accountid",
-        "SELECT accountid, share FROM shares AS OF POSITION 8 ORDER BY accountid",
     ]);
     expect![[r#"
         > SELECT * FROM shares ORDER BY accountid
@@ -487,8 +482,6 @@ fn rows_that_cannot_be_computed() {
         1 | 10.000000000000
         2 | 25.000000000000
         3 | 100.000000000000
-        > SELECT accountid, share FROM shares AS OF POSITION 8 ORDER BY accountid
-        error: division by zero
     "#]]
     .assert_eq(&said);
 }
@@ -611,6 +604,8 @@ fn events_that_do_not_fit_a_column_that_came_later() {
         "CREATE MATERIALIZED VIEW w AS SELECT * FROM t",
         "SELECT * FROM v ORDER BY a",
         "SELECT * FROM w",
+        "SELECT * FROM w AS OF POSITION 3",
+        "SELECT b FROM w FOR SYSTEM_TIME ALL",
         "SHOW VIEWS",
     ]);
     expect![[r#"

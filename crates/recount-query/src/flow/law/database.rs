@@ -1,5 +1,6 @@
 //! A case in a database: the same queries as views over topics. After every append a view has the rows that its query has there, and it has
-//! had them at every position before; whether it was declared first or later, whatever is appended at once, and after restarts.
+//! had them at every position before; whether it was declared first or later, whatever is appended at once, and after restarts. The versions of its
+//! rows over time say the same.
 //!
 //! Rows of topics only come; those of entities, which stand in the place of some topics, go as well.
 
@@ -10,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use recount_env::memory::memory_env;
 use recount_env::{Env, OpenMode, block_on};
-use recount_store::{AppendRequest, EventWrite, OpenOptions, Store};
-use recount_types::{NewEvent, TopicName};
+use recount_store::time::format_rfc3339;
+use recount_store::{AppendRequest, EventWrite, From, OpenOptions, ReadRequest, Scope, Store};
+use recount_types::{NewEvent, Position, Time, TopicName};
 use recount_views::{Settings as OfViews, Views};
 
 use super::chance::Chance;
@@ -31,10 +33,11 @@ fn events_of(entity: &str) -> String {
 }
 
 /// Declares what a table of the query is: a topic, or an entity with the same columns. Its rows go, change, and turn out late.
-fn declare(bench: &Bench, chance: &mut Chance, table: usize, of_entities: &[bool]) {
+fn declare(bench: &mut Bench, chance: &mut Chance, table: usize, of_entities: &[bool]) {
     let name = super::reference::name(table);
     if !of_entities[table] {
-        bench.rows(&format!("CREATE TOPIC {name} ({COLUMNS})")).unwrap();
+        let happened = bench.chance.one_of(&["", " TIMESTAMP BY ts"]);
+        bench.rows(&format!("CREATE TOPIC {name} ({COLUMNS}){happened}")).unwrap();
         return;
     }
     let topic = events_of(&name);
@@ -153,6 +156,14 @@ impl Bench {
         block_on(self.open().0.append(request)).unwrap();
     }
 
+    /// When an event was appended, as it is written.
+    fn append_time(&self, position: u64) -> String {
+        let from = From::Position(Position(position));
+        let request = ReadRequest { from, limit: Some(1), ..ReadRequest::all(Scope::All { system: true }) };
+        let read = async { self.open().0.read(request).await.unwrap().next().await.unwrap().unwrap() };
+        shown_time(block_on(read).append_time)
+    }
+
     /// The rows of a query, as text and sorted; or why there are none.
     fn rows(&self, sql: &str) -> Result<Vec<String>, String> {
         self.runtime.block_on(async {
@@ -194,7 +205,7 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
     let mut bench = Bench::new(seed);
     let of_entities: Vec<bool> = (0..tables).map(|_| chance.one_in(3)).collect();
     for table in 0..tables {
-        declare(&bench, &mut chance, table, &of_entities);
+        declare(&mut bench, &mut chance, table, &of_entities);
     }
     let appends = 10 + chance.below(6);
     let declared = chance.below(appends);
@@ -233,28 +244,72 @@ pub(super) fn case(seed: u64) -> Result<(), Ended> {
         if is_reopened {
             bench.count_resumed();
         }
-        if relation.may_fail() {
-            kept.retain(|row| !row.starts_with("notice: of view v, "));
-        }
+        let without_failures = |rows: &mut Vec<String>| {
+            if relation.may_fail() {
+                rows.retain(|row| !row.starts_with("notice: of view v, "));
+            }
+        };
+        without_failures(&mut kept);
         if kept != expected {
             return Err(differs(format!("at position {at}\n kept     {kept:?}\n expected {expected:?}")));
         }
         had.push((at, kept));
-        if relation.may_fail() {
-            // As of a moment a query fails at such a row.
-            continue;
-        }
         let (before, kept) = chance.one_of(&had);
-        let again = bench.rows(&format!("SELECT * FROM v AS OF POSITION {before}")).map_err(differs)?;
-        let without_why: Vec<String> =
-            again.into_iter().filter(|row| !row.starts_with("notice: 0 rows")).collect();
-        if without_why != kept {
-            let how =
-                format!("as of position {before}, at {at}\n computed {without_why:?}\n had      {kept:?}");
+        let mut again = bench.rows(&format!("SELECT * FROM v AS OF POSITION {before}")).map_err(differs)?;
+        without_failures(&mut again);
+        again.retain(|row| !row.starts_with("notice: 0 rows"));
+        if again != kept {
+            let how = format!("as of position {before}, at {at}\n computed {again:?}\n had      {kept:?}");
             return Err(differs(how));
         }
     }
-    Ok(())
+    over_time(&mut bench, &names, &had, of_entities.contains(&true)).map_err(differs)
+}
+
+/// What the view had is what its versions say; and of what had happened by some time there is one answer, however it is asked for.
+fn over_time(
+    bench: &mut Bench,
+    names: &[String],
+    had: &[(u64, Vec<String>)],
+    reads_entities: bool,
+) -> Result<(), String> {
+    let columns = names.join(", ");
+    let rows = |bench: &Bench, sql: &str| -> Result<Vec<String>, String> {
+        let mut rows = bench.rows(sql)?;
+        rows.retain(|row| !row.starts_with("notice: "));
+        Ok(rows)
+    };
+    let same = |sql: &str, found: Vec<String>, wanted: &[String]| {
+        if found == wanted { Ok(()) } else { Err(format!("{sql}\n found  {found:?}\n wanted {wanted:?}")) }
+    };
+    let (position, kept) = bench.chance.one_of(had);
+    let wanted: Vec<String> = kept.into_iter().filter(|row| !row.starts_with("notice: ")).collect();
+    let at = bench.append_time(position);
+    let sql = format!(
+        "SELECT {columns} FROM v FOR SYSTEM_TIME ALL WHERE coalesce(_system_from <= {at}, true) AND coalesce(_system_to > {at}, true)"
+    );
+    same(&sql, rows(bench, &sql)?, &wanted)?;
+    let sql = format!("SELECT {columns} FROM v FOR SYSTEM_TIME BETWEEN {at} AND {at}");
+    same(&sql, rows(bench, &sql)?, &wanted)?;
+    if reads_entities {
+        return Ok(());
+    }
+    let day = bench.chance.below(4) as i64 - 1;
+    let at = shown_time(Time(1_700_000_000_000_000 + day * 86_400_000_000));
+    let wanted = rows(bench, &format!("SELECT * FROM v FOR VALID_TIME AS OF {at}"))?;
+    let sql = format!(
+        "SELECT {columns} FROM v FOR VALID_TIME ALL WHERE coalesce(_valid_from <= {at}, true) AND coalesce(_valid_to > {at}, true)"
+    );
+    same(&sql, rows(bench, &sql)?, &wanted)?;
+    let others = format!("{}, {}", shown_time(Time(0)), shown_time(Time(1_800_000_000_000_000)));
+    let each = others.replacen(", ", &format!("), ({at}), ("), 1);
+    let sql =
+        format!("SELECT {columns} FROM v FOR VALID_TIME AS OF EACH (VALUES ({each})) WHERE _valid_at = {at}");
+    same(&sql, rows(bench, &sql)?, &wanted)
+}
+
+fn shown_time(time: Time) -> String {
+    format!("'{}'::timestamptz", format_rfc3339(time))
 }
 
 /// A refusal without what is of this query alone.
