@@ -4,13 +4,14 @@
 //!
 //! Parts: [`files`] and [`clock`] are the traits, [`real`] is Linux, [`sim`] is the simulated machine,
 //! [`signal`] is how a task waits, [`executor`] runs one future on the calling thread,
-//! [`turn`] lets other tasks go first.
+//! [`turn`] lets other tasks go first, [`failing`] fails on purpose.
 //!
 //! I/O is written as futures. In [`real`] they do the system call when polled and are ready at once, so
 //! the caller's own thread drives the write; in [`sim`] they end when the seed says so.
 
 pub mod clock;
 pub mod executor;
+pub mod failing;
 pub mod files;
 pub mod memory;
 pub mod planted;

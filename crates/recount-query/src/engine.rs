@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -33,6 +34,7 @@ use crate::settings::{SessionSettings, Settings, Stopped};
 use crate::statement::{self, Statement};
 use crate::temporal::{self, Cut};
 use crate::topic::Misfit;
+use crate::view_at::ViewAt;
 
 mod moments;
 
@@ -229,14 +231,15 @@ impl Engine {
         for (key, relation, times) in timed {
             let is_now = times.are_now() && !at.fixed;
             let moment = times.resolve(&self.store, at.position).await?;
-            if let Some(view) = self.relations.definition(&relation.name)?.filter(|_| !is_now) {
-                let table = self.past(&state, view, (&moment, at.stopped), &notices)?;
-                sources.insert(key, table);
+            let view = self.relations.definition(&relation.name)?.filter(|_| !is_now);
+            let (store, notices, stopped) = (self.store.clone(), notices.clone(), at.stopped);
+            let misfit = Misfit::Fail;
+            let source = Source { relation, moment, store, notices, stopped, misfit };
+            if let Some(view) = view {
+                sources.insert(key, provider_as_source(self.past(&state, view, source)?));
                 continue;
             }
-            let store = self.store.clone();
-            let (notices, stopped) = (notices.clone(), at.stopped);
-            let source = Arc::new(Source { relation, moment, store, notices, stopped, misfit: Misfit::Fail });
+            let source = Arc::new(source);
             past.extend(source.is_past_of_topic(at.position).then(|| source.clone()));
             sources.insert(key, provider_as_source(Arc::new(SourceTable(source))));
         }
@@ -246,36 +249,33 @@ impl Engine {
         Ok(Planned { state, plan, notices, past, at: at.position, pinned })
     }
 
-    /// A view at a moment or over a stretch of time: its query over topics and entities as of then. Where each row can be computed, it is a part of
-    /// the statement's; else its circuit leaves out what cannot.
+    /// The table of a view at another moment than now, or over a stretch of time.
     fn past(
         &self,
         state: &SessionState,
         (view, of_view): (CreateView, OfView),
-        (moment, stopped): (&Moment, Stopped),
-        notices: &Notices,
-    ) -> Result<Arc<dyn TableSource>, QueryError> {
-        let name = view.name.to_string();
-        let (asked, read) = flow::Asked::of(&name, of_view, moment)?;
+        source: Source,
+    ) -> Result<Arc<dyn TableProvider>, QueryError> {
+        let (name, moment) = (view.name.to_string(), source.moment.clone());
+        let (asked, read) = flow::Asked::of(&name, of_view, &moment)?;
         let (catalogue, periods) = (self.store.catalogue(), asked.periods());
         let entities = |name: &str, version: Option<u32>| self.relations.describe(name, version, periods);
         let (catalogue, entities, nested) = (&*catalogue, &entities, RefCell::default());
+        let (stopped, notices) = (source.stopped, &source.notices);
         let of = flow::As { catalogue, entities, moment: &read, stopped, notices, depth: 0, nested: &nested };
-        let plan = flow::define(state, &self.store, &view, true, &of)?.plan;
+        let query = flow::define(state, &self.store, &view, true, &of)?.plan;
         let failed = |error| self.error(error);
-        let rewritten = flow::rewrite(plan.clone(), state).map_err(failed)?;
-        if asked == flow::Asked::Rows && flow::never_fails(&rewritten).map_err(failed)? {
-            return Ok(provider_as_source(Arc::new(ViewTable::new(plan, None))));
+        let plan = flow::rewrite(query.clone(), state).map_err(failed)?;
+        let never_fails = asked == flow::Asked::Rows && flow::never_fails(&plan).map_err(failed)?;
+        let query = never_fails.then(|| ViewTable::new(query, None));
+        if moment == Moment::at(moment.position) {
+            return Ok(Arc::new(ViewAt { made: SourceTable(Arc::new(source)), query }));
         }
-        Ok(provider_as_source(Arc::new(flow::PastView {
-            name,
-            plan: rewritten,
-            asked,
-            moment: moment.clone(),
-            state: state.clone(),
-            store: self.store.clone(),
-            notices: notices.clone(),
-        })))
+        if let Some(query) = query {
+            return Ok(Arc::new(query));
+        }
+        let (state, store, notices) = (state.clone(), self.store.clone(), notices.clone());
+        Ok(Arc::new(flow::PastView { name, plan, asked, moment, state, store, notices }))
     }
 
     /// Takes the relations that a statement reads as they are now, and with them the position that it reads at.

@@ -13,6 +13,7 @@ use crate::arrays;
 use crate::entities::Entities;
 use crate::error::QueryError;
 use crate::flow;
+use crate::moment::Moment;
 use crate::relation::{ERRORS, errors_of, in_sql};
 use crate::relations::{Described, DescribedColumn, Given, OfView, Periods, Pinned, Relations, Rows, Wanted};
 use crate::settings::Stopped;
@@ -27,6 +28,8 @@ pub struct Kept {
 /// Entities and views frozen at one position.
 struct PinnedKept {
     entities: Box<dyn Pinned>,
+    kept: Kept,
+    position: Position,
     views: Vec<ViewRows>,
 }
 
@@ -95,7 +98,8 @@ impl Relations for Kept {
             wanted.iter().cloned().partition(|(name, _)| self.view_of(name).is_some());
         if views.is_empty() {
             let (position, entities) = self.entities.pin(&entities, at_least)?;
-            return Ok((position, Box::new(PinnedKept { entities, views: Vec::new() })));
+            let (kept, views) = (self.clone(), Vec::new());
+            return Ok((position, Box::new(PinnedKept { entities, kept, position, views })));
         }
         let of_entities: Vec<(&str, Option<u32>)> =
             entities.iter().map(|(name, version)| (name.as_str(), *version)).collect();
@@ -105,7 +109,8 @@ impl Relations for Kept {
         let (position, held, views) = self.views.freeze_all(&of_entities, &names, at_least)?;
         let frozen = entities.into_iter().zip(held).collect();
         let entities = self.entities.pinned(position, frozen);
-        Ok((position, Box::new(PinnedKept { entities, views })))
+        let kept = self.clone();
+        Ok((position, Box::new(PinnedKept { entities, kept, position, views })))
     }
 
     fn definition(&self, name: &str) -> Result<Option<(CreateView, OfView)>, QueryError> {
@@ -115,19 +120,21 @@ impl Relations for Kept {
 }
 
 impl PinnedKept {
-    fn view(&self, wanted: &Wanted) -> Option<(&ViewRows, OfView)> {
-        let of = |name: &str| self.views.iter().find(|rows| rows.info.name.as_str() == name);
-        let errors = || Some((of(wanted.name.strip_suffix(ERRORS)?)?, OfView::Errors));
-        of(&wanted.name).map(|rows| (rows, OfView::Rows)).or_else(errors)
+    /// The rows of a view as they were frozen, if they are wanted as of then.
+    fn frozen(&self, name: &str, moment: &Moment) -> Option<&ViewRows> {
+        let frozen = self.views.iter().find(|rows| rows.info.name.as_str() == name);
+        frozen.filter(|_| *moment == Moment::at(self.position))
     }
 }
 
 impl Pinned for PinnedKept {
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
-        let (rows, shown) = match self.view(wanted) {
-            Some(view) => view,
-            None => return self.entities.rows(wanted),
+        let Some((name, shown)) = self.kept.view_of(&wanted.name) else { return self.entities.rows(wanted) };
+        let rows = match self.frozen(&name, &wanted.moment) {
+            Some(rows) => rows.clone(),
+            None => self.kept.views.view_at(&name, wanted.moment.position)?,
         };
+        let rows = &rows;
         if shown == OfView::Errors {
             return Ok(Box::new(ErrorsOf::new(rows, &wanted.columns)));
         }
@@ -151,10 +158,14 @@ impl Pinned for PinnedKept {
     }
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
-        match self.view(wanted) {
-            Some(_) => Ok("kept up to date".to_owned()),
-            None => self.entities.how(wanted),
+        let Some((name, _)) = self.kept.view_of(&wanted.name) else { return self.entities.how(wanted) };
+        if self.frozen(&name, &wanted.moment).is_some() {
+            return Ok("kept up to date".to_owned());
         }
+        Ok(match self.kept.views.view_at_begins(&name, wanted.moment.position)? {
+            Some(position) => format!("made from the snapshot at position {position}"),
+            None => "made anew".to_owned(),
+        })
     }
 }
 

@@ -59,6 +59,7 @@ mod statement;
 mod temporal;
 mod tokens;
 mod topic;
+mod view_at;
 mod windows;
 
 pub use answer::{Answer, Notices};

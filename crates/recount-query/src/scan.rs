@@ -200,6 +200,14 @@ impl Scan {
         })
     }
 
+    /// Whether it looks at one key alone.
+    pub(crate) fn is_of_one_key(&self) -> bool {
+        match &self.source.relation.kind {
+            Kind::Topic { .. } => self.narrow.stream.is_some(),
+            Kind::Kept { described, .. } => self.narrow.values(&described.key).is_some(),
+        }
+    }
+
     /// What is wanted of a relation that others keep.
     fn wanted(&self) -> Option<Wanted> {
         let Kind::Kept { described, places } = &self.source.relation.kind else { return None };

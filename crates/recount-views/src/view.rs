@@ -25,6 +25,7 @@ use crate::views::plan;
 
 mod ahead;
 mod all;
+mod at;
 mod changes;
 mod entity;
 mod keep;

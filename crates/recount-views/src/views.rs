@@ -135,7 +135,7 @@ impl Views {
         let budget = Budget::new(settings.entity_bytes);
         let (path, id) = (store.root().join("snapshots"), store.id());
         let snapshots = Snapshots::new(env.clone(), path.clone(), id);
-        let view_snapshots = ViewSnapshots::new(env.clone(), path, id);
+        let view_snapshots = ViewSnapshots::new(env.clone(), path, id, settings.snapshot_events);
         let inner = Inner {
             store,
             env,

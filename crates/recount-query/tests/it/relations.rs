@@ -175,7 +175,7 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         pin [("account", None)] at 2
         Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [], key: None, stopped: Fail }
         pin [("account", None)] at 2
         Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2, 0], key: Some([Integer(1)]), stopped: Fail }
         pin [] at 2
@@ -186,8 +186,8 @@ fn relations_stand_beside_topics_and_are_frozen_together() {
         pin [("account", None)] at 2
         Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1, 2], key: None, stopped: Fail }
         pin [("account", None)] at 2
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1], key: None, stopped: Fail }
-        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [1], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [], key: None, stopped: Fail }
+        Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [], key: None, stopped: Fail }
         pin [("account", None)] at 2
         Wanted { name: "account", version: None, moment: Moment { position: Position(2), valid_time: None, valid_each: None, system_span: None, valid_span: None }, types: Some([("_position", BigInt), ("accountid", BigInt), ("balance", Decimal { precision: 18, scale: 2 })]), columns: [2], key: None, stopped: Fail }
         pin [("account", None)] at 2

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use recount_env::failing::failing;
 use recount_env::{Clock, Env, block_on, memory::memory_env};
 use recount_query::arrow::util::display::{ArrayFormatter, FormatOptions};
 use recount_query::{
@@ -83,6 +84,18 @@ impl Bench {
             bench.sql(&format!("SELECT * FROM {}", entity.name));
         }
         bench.reopen(views, settings, |_| {})
+    }
+
+    /// A database of which the files in a folder fail, once so many more operations were done there.
+    pub(crate) fn failing(
+        env: &Env,
+        folder: &'static str,
+        left: &Arc<AtomicI64>,
+        settings: recount_views::Settings,
+    ) -> (Bench, Views) {
+        let clock = Arc::new(ManualClock(AtomicI64::new(parse_rfc3339("2024-01-01T00:00:00Z").unwrap().0)));
+        let env = Env { clock: clock.clone(), ..env.clone() };
+        Bench::opened(&failing(&env, folder, left.clone()), clock, settings)
     }
 
     /// Closes the database, and opens it again; `between` sees its files.

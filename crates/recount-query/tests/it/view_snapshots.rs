@@ -1,6 +1,9 @@
 //! Views go on from what they kept when their database is opened again, and from the first event where that cannot be.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use recount_env::{Env, OpenMode, block_on};
 use recount_views::Settings;
@@ -94,7 +97,7 @@ fn a_view_goes_on_from_its_snapshot() {
 
 /// The files of what views keep.
 fn files(env: &Env) -> Vec<PathBuf> {
-    let files = block_on(env.files.list("/db/snapshots".as_ref())).unwrap();
+    let files = block_on(env.files.list("/db/snapshots".as_ref())).unwrap_or_default();
     let of_views = files.into_iter().filter(|file| file.starts_with("view-"));
     of_views.map(|file| Path::new("/db/snapshots").join(file)).collect()
 }
@@ -155,4 +158,135 @@ fn a_snapshot_is_of_one_definition() {
     bank.run("SELECT * FROM w");
     let _bank =
         bank.reopen(settings(), |env| assert_eq!(files(env).len(), 2, "those of the one that is there"));
+}
+
+/// As of a position, a view begins from the newest snapshot before it; from the one before that, where it is damaged.
+#[test]
+fn the_past_begins_from_a_snapshot() {
+    let mut bank = Bank::of(Bench::with_settings(settings()));
+    bank.declare(BANK);
+    for (name, query) in VIEWS {
+        bank.declare(&[&format!("CREATE MATERIALIZED VIEW {name} AS {query}")]);
+    }
+    let at = |bank: &Bank, position: u64| -> String {
+        let of =
+            |(name, _): &(&str, &str)| format!("SELECT * FROM {name} AS OF POSITION {position} ORDER BY ALL");
+        let all: Vec<String> = VIEWS.iter().map(of).collect();
+        bank.with_stopped_left_out(&all.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let mut had = Vec::new();
+    for statement in FIRST.iter().chain(LATER).chain(FIRST) {
+        bank.declare(&[statement]);
+        let position = bank.head();
+        had.push((position, at(&bank, position)));
+        bank = bank.reopen(settings(), |_| {});
+        said(&bank);
+    }
+    let begins = |bank: &Bank, position: u64| {
+        let explained = bank.run(&format!("EXPLAIN SELECT * FROM groups AS OF POSITION {position}"));
+        explained.rsplit_once(", made ").unwrap().1.split(';').next().unwrap().to_owned()
+    };
+    let from: Vec<String> = had.iter().map(|(position, _)| begins(&bank, *position)).collect();
+    let several: BTreeSet<&String> = from.iter().collect();
+    assert!(
+        several.len() > 2 && several.iter().all(|from| from.starts_with("from the snapshot")),
+        "{from:?}"
+    );
+    for (position, rows) in &had {
+        assert_eq!(at(&bank, *position), *rows);
+    }
+    let ((last, rows), from) = (had.last().unwrap(), from.last().unwrap());
+    let position: u64 = from.rsplit_once(' ').unwrap().1.parse().unwrap();
+    let bank = bank.reopen(settings(), |env| {
+        let of_it = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("{position:020}.part"));
+        files(env).into_iter().filter(of_it).for_each(|path| block_on(env.files.remove(&path)).unwrap());
+    });
+    let before = begins(&bank, *last);
+    assert!(before.starts_with("from the snapshot") && before != *from, "{before}");
+    assert_eq!(at(&bank, *last), *rows);
+}
+
+/// However far a snapshot comes before the disk is full: it is tried again later, and nothing half is taken.
+#[test]
+fn a_snapshot_while_the_disk_is_full() {
+    let (mut partial, mut whole) = (0, 0);
+    for operations in 0.. {
+        let env = recount_env::memory::memory_env();
+        let left = Arc::new(AtomicI64::new(operations));
+        let bank = Bank::of(Bench::failing(&env, "snapshots", &left, settings()));
+        bank.declare(&BANK[..2]);
+        bank.declare(FIRST);
+        bank.declare(&["CREATE MATERIALIZED VIEW v AS SELECT k, sum(x) AS s FROM a GROUP BY k"]);
+        let rows = bank.run("SELECT * FROM v ORDER BY k");
+        bank.close();
+        let is_whole = left.load(Ordering::Acquire) > 0;
+        let bank =
+            Bank::of(Bench::failing(&env, "snapshots", &Arc::new(AtomicI64::new(i64::MAX)), settings()));
+        assert_eq!(bank.run("SELECT * FROM v ORDER BY k"), rows, "{operations} operations");
+        (partial, whole) = (partial + u32::from(!is_whole), whole + u32::from(is_whole));
+        // There is room again.
+        bank.declare(LATER);
+        let rows = bank.run("SELECT * FROM v ORDER BY k");
+        let bank = bank.reopen(settings(), |_| {});
+        assert_eq!(bank.run("SELECT * FROM v ORDER BY k"), rows, "{operations} operations");
+        assert_ne!(snapshots(&bank), ["NULL"], "{operations} operations");
+        if whole == 2 {
+            break;
+        }
+    }
+    assert!(partial > 5, "{partial} were cut short");
+}
+
+/// What is written is there twice meanwhile: without memory for that, a view goes on without a snapshot.
+#[test]
+fn a_snapshot_without_memory_for_it() {
+    let rows = |bank: &Bank| bank.run("SELECT count(*), sum(n) FROM v");
+    let bank = Bank::of(Bench::with_settings(Settings { entity_bytes: 900_000, ..settings() }));
+    bank.declare(&[
+        "CREATE TOPIC a (k INT)",
+        "CREATE MATERIALIZED VIEW v AS SELECT k, count(*) AS n FROM a GROUP BY k",
+        "INSERT INTO a SELECT value FROM generate_series(1, 4000)",
+    ]);
+    let before = rows(&bank);
+    let shown = bank.run("SHOW VIEWS");
+    assert!(shown.contains("| live | 4000 |"), "{shown}");
+    let bank = bank.reopen(Settings::default(), |env| assert!(files(env).is_empty(), "{shown}"));
+    assert_eq!(rows(&bank), before);
+    let bank = bank.reopen(Settings::default(), |_| {});
+    assert_eq!(rows(&bank), before);
+}
+
+/// However far the first epoch comes before its events cannot be read: the view says so, and begins again when they can.
+#[test]
+fn events_that_cannot_be_read_in_the_middle() {
+    let env = recount_env::memory::memory_env();
+    let all = Arc::new(AtomicI64::new(i64::MAX));
+    let open = |left: &Arc<AtomicI64>| Bank::of(Bench::failing(&env, "journal", left, Settings::default()));
+    let bank = open(&all);
+    bank.declare(&["CREATE TOPIC a (k INT)"]);
+    for _ in 0..4 {
+        bank.declare(&["INSERT INTO a SELECT value FROM generate_series(1, 10000)"]);
+    }
+    bank.close();
+    let (mut failed, mut operations) = (0, 0);
+    loop {
+        let left = Arc::new(AtomicI64::new(i64::MAX));
+        let bank = open(&left);
+        bank.declare(&["CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n, sum(k) AS s FROM a"]);
+        left.store(operations, Ordering::Release);
+        let said = bank.run("SELECT * FROM v");
+        left.store(i64::MAX, Ordering::Release);
+        if said.contains("error") {
+            failed += 1;
+            bank.now("2024-01-02T00:00:00Z");
+        }
+        assert_eq!(bank.run("SELECT * FROM v"), "n | s\n40000 | 200020000\n", "{operations}: {said}");
+        bank.declare(&["DROP MATERIALIZED VIEW v"]);
+        bank.close();
+        if !said.contains("error") {
+            break;
+        }
+        operations += 1;
+    }
+    assert!(failed > 3, "it failed {failed} times");
 }

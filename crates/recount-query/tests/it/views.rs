@@ -74,6 +74,17 @@ impl Bank {
         statements.iter().map(|sql| format!("> {sql}\n{}", self.run(sql))).collect()
     }
 
+    /// Closes the database.
+    pub(crate) fn close(self) {
+        self.views.close();
+        block_on(self.bench.store.close()).unwrap();
+    }
+
+    /// The newest position.
+    pub(crate) fn head(&self) -> u64 {
+        self.bench.store.head().0
+    }
+
     /// From now on it is this time.
     pub(crate) fn now(&self, time: &str) {
         self.bench.now(time);
@@ -219,9 +230,7 @@ fn as_of_any_moment() {
         error: AS OF POSITION 99 has not come yet: the statement reads at position 5
         > EXPLAIN SELECT balance FROM balances AS OF POSITION 3
         plan
-        ProjectionExec: expr=[CAST(sum(transactions.amount)@1 AS Decimal128(28, 2)) as balance]
-          AggregateExec: mode=Single, gby=[accountid@0 as accountid], aggr=[sum(transactions.amount)]
-            Scan: topic transactions, whole, as of position 3, at most 3 events in memory; 2 of 3 columns decoded: [accountid, amount]
+        Scan: balances, whole, as of position 3, made anew; 1 of 3 columns decoded: [balance]
         > SELECT * FROM balances FOR VERSION 1
         error: balances is a view: it has no versions of a definition. Leave FOR VERSION out
     "#]].assert_eq(&said);
@@ -623,6 +632,14 @@ fn events_that_do_not_fit_a_column_that_came_later() {
         a | b
         2 | 7
         notice: of view w, events that do not fit their topic's columns are left out: see t_errors
+        > SELECT * FROM w AS OF POSITION 3
+        a | b
+        2 | 7
+        notice: of view w, events that do not fit their topic's columns are left out: see t_errors
+        > SELECT b FROM w FOR SYSTEM_TIME ALL
+        b
+        7
+        notice: 1 event of t does not fit its columns and is left out: see t_errors
         > SHOW VIEWS
         name | columns | state | rows | position | behind | per_second | bytes | snapshot | errors | unfit_events | error
         v | a INT | live | 2 | 6 | 0 | NULL | 138 | NULL | 0 | 0 | 

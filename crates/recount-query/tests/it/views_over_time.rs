@@ -185,12 +185,10 @@ fn what_could_not_be_computed_then_is_left_out_then() {
         notice: of view shares, 2 rows or groups could not be computed, and are left out as long as that was so: division by zero
         > EXPLAIN SELECT share FROM shares AS OF POSITION 6
         plan
-        Operators: view shares, as of position 6
-          Scan: topic transactions, whole, as of position 6, at most 6 events in memory; 2 of 3 columns decoded: [accountid, amount]
+        Scan: shares, whole, as of position 6, made anew; 1 of 2 columns decoded: [share]
         > EXPLAIN SELECT reason FROM shares_errors AS OF POSITION 6
         plan
-        Operators: what could not be computed of view shares, as of position 6
-          Scan: topic transactions, whole, as of position 6, at most 6 events in memory; 2 of 3 columns decoded: [accountid, amount]
+        Scan: shares_errors, whole, as of position 6, made anew; 1 of 3 columns decoded: [reason]
         > SELECT * FROM shares_errors FOR SYSTEM_TIME ALL
         error: shares: what a view could not compute is known of one moment: ask with AS OF
         > SELECT * FROM shares FOR SYSTEM_TIME ALL FOR VALID_TIME ALL

@@ -5,7 +5,7 @@
 //!  snapshots/view-{view:010}-{position:020}.manifest     what they are of; written last
 //! ```
 //!
-//! Only the newest of a view is kept: the past is computed from events. What entries are is known to the view.
+//! Of a view some older ones stay (schedule.rs), from which its rows as of then are computed. What entries are is known to the view.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -19,6 +19,7 @@ use super::SnapshotError;
 use super::directory::Directory;
 use super::lines::{Reader, Writer, hex};
 use super::part::{Part, PartWriter, Seal, Tell};
+use super::schedule;
 use crate::lock;
 
 /// The version of this form, and of the part's.
@@ -43,6 +44,8 @@ pub(crate) struct ViewManifest {
 pub(crate) struct ViewSnapshots {
     directory: Directory,
     database: [u8; 16],
+    /// How many positions lie between those that stay, at least.
+    interval: u64,
     /// Held by whoever writes or removes files.
     writing: Mutex<()>,
     /// From then on no file is touched: somebody else may open the database.
@@ -133,23 +136,30 @@ impl ViewManifest {
 
 impl ViewSnapshots {
     /// Those under `path`, which need not exist.
-    pub(crate) fn new(env: Env, path: PathBuf, database: [u8; 16]) -> ViewSnapshots {
+    pub(crate) fn new(env: Env, path: PathBuf, database: [u8; 16], interval: u64) -> ViewSnapshots {
         let directory = Directory { env, path };
-        ViewSnapshots { directory, database, writing: Mutex::new(()), closed: AtomicBool::new(false) }
+        ViewSnapshots {
+            directory,
+            database,
+            interval,
+            writing: Mutex::new(()),
+            closed: AtomicBool::new(false),
+        }
     }
 
-    /// The newest of a view up to a position, if it is of this plan.
+    /// The newest of a view up to a position that is of this plan.
     pub(crate) fn newest(&self, view: ViewId, plan: &[u8; 32], until: u64) -> Option<ViewSnapshot> {
-        let names = block_on(self.names());
-        let of_view = |name: &&Name| name.view == view && name.position <= until;
-        let newest = names.iter().filter(of_view).max()?;
-        match block_on(self.open(*newest)) {
-            Ok(snapshot) => Some(snapshot).filter(|snapshot| snapshot.manifest.plan == *plan),
-            Err(error) => {
-                self.discard(&error);
-                None
+        let mut names = block_on(self.names());
+        names.retain(|name| name.view == view && name.position <= until);
+        names.sort_unstable();
+        while let Some(newest) = names.pop() {
+            match block_on(self.open(newest)) {
+                Ok(snapshot) if snapshot.manifest.plan == *plan => return Some(snapshot),
+                Ok(_) => {}
+                Err(error) => self.discard(&error),
             }
         }
+        None
     }
 
     /// Goes on without a snapshot that cannot be used; one that is damaged, or not all there, is removed.
@@ -163,7 +173,7 @@ impl ViewSnapshots {
         }
     }
 
-    /// Writes one; those of its view that were there before are removed.
+    /// Writes one. Of those of its view that were there before some are removed.
     pub(crate) fn write(&self, manifest: &ViewManifest, saved: &Saved) -> Result<(), SnapshotError> {
         let _writing = lock(&self.writing);
         if self.closed.load(Ordering::Acquire) {
@@ -174,9 +184,29 @@ impl ViewSnapshots {
         if written.is_err() {
             block_on(self.remove(name));
         } else {
-            self.remove_all(&|other| other.view == name.view && other != name);
+            let stay = block_on(self.that_stay(manifest));
+            self.remove_all(&|other| other.view == name.view && !stay.contains(&other));
         }
         written
+    }
+
+    /// Those of a view that stay beside its newest.
+    async fn that_stay(&self, newest: &ViewManifest) -> Vec<Name> {
+        let mut names = self.names().await;
+        names.retain(|name| name.view == newest.view);
+        names.sort_unstable();
+        let mut all = Vec::new();
+        for name in names {
+            let manifest = self.manifest(name).await;
+            let manifest = manifest.ok().filter(|(manifest, _)| manifest.plan == newest.plan);
+            all.extend(manifest.map(|(manifest, _)| (name.position, manifest.append_time)));
+        }
+        let gone = schedule::superfluous_of_view(&all, self.interval);
+        let stays = |(position, _): &(u64, i64)| !gone.contains(position);
+        all.iter()
+            .filter(|one| stays(one))
+            .map(|(position, _)| Name { view: newest.view, position: *position })
+            .collect()
     }
 
     async fn write_files(&self, manifest: &ViewManifest, saved: &Saved) -> Result<(), SnapshotError> {
@@ -214,6 +244,13 @@ impl ViewSnapshots {
     }
 
     async fn open(&self, name: Name) -> Result<ViewSnapshot, SnapshotError> {
+        let (manifest, bytes) = self.manifest(name).await?;
+        let part = Part::open(&self.directory, &name.part(), manifest.seal(&self.database), bytes).await?;
+        Ok(ViewSnapshot { manifest, part })
+    }
+
+    /// What one is of, and how many bytes its part has.
+    async fn manifest(&self, name: Name) -> Result<(ViewManifest, u64), SnapshotError> {
         let file = self.directory.path.join(name.manifest());
         let damaged = |what: String| SnapshotError::Damaged { file: file.clone(), offset: 0, what };
         let bytes = self.directory.read(&name.manifest(), BYTES_MAX).await?;
@@ -221,8 +258,7 @@ impl ViewSnapshots {
         if manifest.name() != name || database != self.database {
             return Err(damaged("is of something else than its name says".to_owned()));
         }
-        let part = Part::open(&self.directory, &name.part(), manifest.seal(&self.database), bytes).await?;
-        Ok(ViewSnapshot { manifest, part })
+        Ok((manifest, bytes))
     }
 
     /// Removes files of some, the manifests first.

@@ -69,6 +69,23 @@ pub(crate) fn superfluous(all: &[Candidate], interval: u64) -> Vec<u64> {
     others.iter().filter(is_superfluous).map(|one| one.position).collect()
 }
 
+/// The positions of those that are to be removed of a view, of snapshots with their positions and append times, in the order of positions: of
+/// each interval the first one stays, and the newest of all; of those that have not been the newest for long, the first of so many more intervals
+/// as they are farther away.
+pub(crate) fn superfluous_of_view(all: &[(u64, i64)], interval: u64) -> Vec<u64> {
+    let Some(((newest, newest_time), others)) = all.split_last() else { return Vec::new() };
+    let interval = interval.max(1);
+    let is_superfluous = |place: usize| {
+        let (position, append_time) = others[place];
+        let is_old = newest_time.saturating_sub(append_time) > KEPT_US;
+        let intervals = if is_old { ((newest - position) / interval / KEPT_EACH).max(1) } else { 1 };
+        // What is the first of twice as many is the first of one half of them.
+        let wide = interval.saturating_mul(1 << intervals.ilog2());
+        place > 0 && others[place - 1].0 / wide == position / wide
+    };
+    (0..others.len()).filter(|place| is_superfluous(*place)).map(|place| others[place].0).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +157,37 @@ mod tests {
         old.retain(|one| !removed.contains(&one.position));
         assert_eq!(there, old);
         assert_eq!(superfluous(&[], 100), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn of_a_view_the_first_of_each_interval_stays() {
+        let day = 24 * 3600 * 1_000_000;
+        let superfluous = |all: &[(u64, i64)]| superfluous_of_view(all, 100);
+        assert!(superfluous(&[]).is_empty() && superfluous(&[(7, 0)]).is_empty());
+        // The newest stays, until there is a newer one.
+        assert!(superfluous(&[(100, 0), (110, 0)]).is_empty());
+        assert_eq!(superfluous(&[(100, 0), (110, 0), (120, 0)]), [110]);
+        assert_eq!(superfluous(&[(50, 0), (110, 0), (199, 0), (200, 0), (320, 7 * day)]), [199]);
+        // Of before a week, the fewer the farther; whatever stays stayed before.
+        let of_days = |days: u64| -> Vec<(u64, i64)> {
+            (0..days)
+                .map(|day_number| (day_number * 100 + day_number % 90, day_number as i64 * day))
+                .collect()
+        };
+        let kept = |days: u64| -> Vec<u64> {
+            let all = of_days(days);
+            let gone = superfluous(&all);
+            all.iter().map(|(position, _)| *position).filter(|position| !gone.contains(position)).collect()
+        };
+        let mut before = kept(1);
+        for days in 2..400 {
+            let now = kept(days);
+            let newest = of_days(days).last().unwrap().0;
+            assert!(now.iter().all(|position| *position == newest || before.contains(position)), "{days}");
+            before = now;
+        }
+        assert_eq!(before.len(), 53);
+        let week = before.iter().filter(|position| **position >= 391 * 100).count();
+        assert_eq!(week, 8, "the newest and the seven days before it");
     }
 }

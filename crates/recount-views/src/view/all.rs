@@ -60,7 +60,7 @@ impl KnownViews {
 
 impl Inner {
     /// A view as the catalogue has it.
-    fn made(&self, catalogue: &Arc<Catalogue>, view: &ViewState) -> Result<LiveView, String> {
+    pub(super) fn made(&self, catalogue: &Arc<Catalogue>, view: &ViewState) -> Result<LiveView, String> {
         let statement = definition(catalogue, view)?;
         let (compiler, ground) = (self.compiler.clone(), self.ground(catalogue));
         let make = move || compiler.compile(&ground, &statement, true);

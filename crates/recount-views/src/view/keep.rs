@@ -33,11 +33,9 @@ use crate::snapshot::{ViewManifest, ViewSnapshot, schedule};
 const BLOCKS_TOGETHER: usize = 64;
 
 /// How a view begins.
-#[derive(Default)]
 pub(super) enum Start {
-    /// It was not looked whether there is a snapshot.
-    #[default]
-    Unknown,
+    /// It was not looked whether there is a snapshot before this position that can be used.
+    Before(u64),
     /// From a snapshot, of which so many blocks are taken.
     From(Box<ViewSnapshot>, usize),
     /// From the first event.
@@ -111,33 +109,58 @@ impl LiveView {
         self.is_writing.store(false, Ordering::Release);
     }
 
-    /// A part of the way to where it was when its snapshot was taken; false if it begins with the first event.
-    pub(super) fn resume(&self, state: &mut State) -> Result<bool, ViewError> {
-        if let Start::Unknown = state.start {
+    /// The position of the newest snapshot up to a position.
+    pub(super) fn newest_snapshot(&self, until: u64) -> Option<u64> {
+        let plan = plan_hash(&self.info.text, &self.read, &self.circuit);
+        let newest = self.snapshots.newest(self.id, &plan, until);
+        newest.map(|snapshot| snapshot.manifest.position)
+    }
+
+    /// A part of the way to where it was when its newest snapshot up to `wanted` was taken; false if it begins with the first event.
+    pub(super) fn resume(&self, state: &mut State, wanted: u64) -> Result<bool, ViewError> {
+        if let Start::Before(position) = state.start {
             let plan = plan_hash(&self.info.text, &self.read, &self.circuit);
-            let newest = self.snapshots.newest(self.id, &plan, self.store.head().0);
-            let newest = match newest {
+            let newest = self.snapshots.newest(self.id, &plan, wanted.min(position.saturating_sub(1)));
+            state.start = match newest {
                 Some(snapshot) if !is_of_journal(&self.store, &snapshot.manifest)? => {
                     self.snapshots
                         .discard(&snapshot.damaged("was made of events that the journal does not have"));
-                    None
+                    Start::Before(snapshot.manifest.position)
                 }
-                other => other,
+                Some(snapshot) => Start::From(Box::new(snapshot), 0),
+                None => Start::Anew,
             };
-            state.start = newest.map_or(Start::Anew, |snapshot| Start::From(Box::new(snapshot), 0));
         }
         match state.resume() {
             Err(ViewError::Snapshot(error)) => {
                 self.snapshots.discard(&error);
+                let before = state.start.position();
                 state.forget();
-                state.start = Start::Anew;
+                state.start = Start::Before(before);
                 Ok(true)
             }
             Ok(Some(position)) => {
                 self.kept.store(position, Ordering::Relaxed);
                 Ok(true)
             }
-            other => other.map(|_| matches!(state.start, Start::From(..))),
+            other => other.map(|_| !matches!(state.start, Start::Anew)),
+        }
+    }
+}
+
+impl Default for Start {
+    fn default() -> Start {
+        Start::Before(u64::MAX)
+    }
+}
+
+impl Start {
+    /// Of the snapshot that it begins from; else of the first event.
+    fn position(&self) -> u64 {
+        match self {
+            Start::Before(position) => *position,
+            Start::From(snapshot, _) => snapshot.manifest.position,
+            Start::Anew => 0,
         }
     }
 }

@@ -131,7 +131,7 @@ impl LiveView {
             compiled,
             rows,
             position,
-            start: Start::Unknown,
+            start: Start::default(),
             first,
             ahead: None,
             unsaved: 0,
@@ -244,7 +244,7 @@ impl LiveView {
             state.compiled = Some(made);
         }
         if state.position == 0 {
-            if !self.resume(state)? {
+            if !self.resume(state, wanted)? {
                 state.first_part(wanted, &self.env.tasks)?;
             }
         } else {
@@ -422,7 +422,7 @@ impl State {
         self.compiled = None;
         self.rows.clear();
         (self.position, self.first, self.unsaved) = (0, None, 0);
-        (self.start, self.ahead) = (Start::Unknown, None);
+        (self.start, self.ahead) = (Start::default(), None);
         self.of_epoch.clear();
         self.errors = Arc::default();
         (self.error_count, self.error_bytes) = (0, 0);

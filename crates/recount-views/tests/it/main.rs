@@ -4,7 +4,6 @@
 
 mod changes;
 mod entities;
-mod failing;
 mod law;
 mod series;
 mod snapshots;

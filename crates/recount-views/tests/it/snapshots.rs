@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use recount_env::block_on;
+use recount_env::failing::failing;
 use recount_types::Position;
 use recount_views::{Moment, Settings, ViewError};
 
-use crate::failing::failing;
 use crate::support::{Bank, at, valid};
 
 const TRANSACTIONS: &str =

@@ -9,7 +9,7 @@ use recount_env::memory;
 use super::*;
 
 fn snapshots(env: &Env) -> ViewSnapshots {
-    ViewSnapshots::new(env.clone(), "/db/snapshots".into(), [0xcd; 16])
+    ViewSnapshots::new(env.clone(), "/db/snapshots".into(), [0xcd; 16], 100)
 }
 
 fn memory_env() -> Env {
@@ -111,19 +111,29 @@ fn what_is_not_what_was_written_is_left_out_and_removed() {
 }
 
 #[test]
-fn the_newest_of_a_view_stays() {
+fn the_newest_of_a_view_stays_and_the_first_of_each_interval() {
     let env = memory_env();
     let all = snapshots(&env);
     let position = |view, until| newest(&all, view, until).map(|(position, _)| position);
     assert_eq!(position(1, 100), None, "there is no directory");
-    for (view, at) in [(1, 10), (2, 20), (1, 30)] {
+    for (view, at) in [(1, 10), (2, 20), (1, 20), (1, 30)] {
         all.write(&manifest(view, at), &saved(&[])).unwrap();
     }
-    assert_eq!((position(1, 29), position(1, 30), position(2, 100)), (None, Some(30), Some(20)));
-    assert_eq!(files(&env).len(), 4);
+    assert_eq!(
+        (position(1, 9), position(1, 29), position(1, 30), position(2, 100)),
+        (None, Some(10), Some(30), Some(20))
+    );
+    assert_eq!(files(&env).len(), 6);
+    // Behind one that is damaged is the one before it; of another plan, none stays.
+    put(&env, "view-0000000001-00000000000000000030.part", b"");
+    assert_eq!((position(1, 30), files(&env).len()), (Some(10), 4));
+    let of_another = ViewManifest { plan: [1; 32], ..manifest(1, 30) };
+    all.write(&of_another, &saved(&[])).unwrap();
+    assert_eq!((position(1, 30), files(&env).len()), (None, 4));
+    all.write(&manifest(1, 30), &saved(&[])).unwrap();
     assert!(all.newest(ViewId(1), &[0xac; 32], 100).is_none(), "of another plan");
     assert_eq!(position(1, 100), Some(30), "it stays");
-    let other = ViewSnapshots::new(env.clone(), "/db/snapshots".into(), [0xce; 16]);
+    let other = ViewSnapshots::new(env.clone(), "/db/snapshots".into(), [0xce; 16], 100);
     assert_eq!(newest(&other, 1, 100), None, "of another database");
     assert_eq!(files(&env).len(), 2);
     // What a crash leaves, and what is of views that are gone; not what is not ours.

@@ -1,15 +1,15 @@
-//! Files of which one folder fails from some operation on: a disk that is full, or, for whoever opens the same files
-//! afterwards, a crash there.
+//! Files of which one folder fails from some operation on, for tests: a disk that is full, or, for whoever opens the same files afterwards, a crash
+//! there.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use recount_env::{Env, File, Files, Io, Lock, OpenMode};
+use crate::{Env, File, Files, Io, Lock, OpenMode};
 
-/// `env`, whose files in a folder of this name work for so many operations more.
-pub(crate) fn failing(env: &Env, folder: &'static str, left: Arc<AtomicI64>) -> Env {
+/// `env`, whose files in a folder of this name work for so many operations more; then each fails with `StorageFull`, and a write has left half of its bytes.
+pub fn failing(env: &Env, folder: &'static str, left: Arc<AtomicI64>) -> Env {
     Env { files: Arc::new(FailingFiles { files: env.files.clone(), folder, left }), ..env.clone() }
 }
 
