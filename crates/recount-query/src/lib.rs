@@ -37,6 +37,7 @@ mod flow;
 mod format;
 mod functions;
 mod insert;
+mod join_keys;
 mod kept;
 mod left_out;
 mod mixed;

@@ -37,6 +37,7 @@ use crate::constants::ForgetConstants;
 use crate::dependencies::{DerivedRelations, OnDerived};
 use crate::depth;
 use crate::functions::{self, Operators};
+use crate::join_keys::{EliminateCrossJoinWithCare, ExtractEquijoinPredicateWithCare};
 use crate::mixed;
 use crate::push_down::PushDownWithCare;
 
@@ -87,6 +88,8 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let careful: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(PushDownWithCare::default()),
+        Arc::new(EliminateCrossJoinWithCare::default()),
+        Arc::new(ExtractEquijoinPredicateWithCare::default()),
         Arc::new(OnDerived(OptimizeProjections::new())),
         Arc::new(OnDerived(ReplaceDistinctWithAggregate::new())),
         Arc::new(OnDerived(EliminateJoin::new())),

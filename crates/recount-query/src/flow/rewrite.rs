@@ -7,10 +7,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
-use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr;
 use datafusion::optimizer::eliminate_filter::EliminateFilter;
-use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
 use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
@@ -19,6 +17,7 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 use crate::dependencies::OnDerived;
+use crate::join_keys::{EliminateCrossJoinWithCare, ExtractEquijoinPredicateWithCare};
 use crate::push_down::PushDownWithCare;
 
 /// Rules that say the same in another way; none looks at statistics.
@@ -29,10 +28,10 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ScalarSubqueryToJoin::new()),
         Arc::new(DecorrelateLateralJoin::new()),
-        Arc::new(ExtractEquijoinPredicate::new()),
+        Arc::new(ExtractEquijoinPredicateWithCare::default()),
         // Columns that are grouped by twice would be counted twice.
         Arc::new(EliminateDuplicatedExpr::new()),
-        Arc::new(EliminateCrossJoin::new()),
+        Arc::new(EliminateCrossJoinWithCare::default()),
         Arc::new(EliminateFilter::new()),
         Arc::new(PropagateEmptyRelation::new()),
         Arc::new(PushDownWithCare::default()),

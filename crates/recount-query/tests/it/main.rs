@@ -11,6 +11,7 @@ mod entities;
 mod explain;
 mod formats;
 mod inserts;
+mod join_keys;
 mod joined_views;
 mod kills;
 mod misfits;

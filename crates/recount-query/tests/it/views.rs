@@ -74,6 +74,22 @@ impl Bank {
         statements.iter().map(|sql| format!("> {sql}\n{}", self.run(sql))).collect()
     }
 
+    /// Each query has these rows, ad hoc and as a view.
+    #[track_caller]
+    pub(crate) fn check(&self, cases: &[(&str, &[&str])]) {
+        for (number, (query, rows)) in cases.iter().enumerate() {
+            let of = |answer: String| {
+                let mut rows: Vec<String> = answer.lines().skip(1).map(str::to_owned).collect();
+                rows.sort();
+                rows
+            };
+            assert_eq!(of(self.run(query)), *rows, "{query}");
+            let view = format!("CREATE MATERIALIZED VIEW v{number} AS {query}");
+            self.declare(&[&view]);
+            assert_eq!(of(self.run(&format!("SELECT * FROM v{number}"))), *rows, "as a view: {query}");
+        }
+    }
+
     /// Closes the database.
     pub(crate) fn close(self) {
         self.views.close();
