@@ -308,25 +308,38 @@ impl Maker<'_> {
         let kind = self.chance.one_of(&["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
         let both = [of_left.clone(), of_right.clone()].concat();
         let condition = self.on(&of_left, &of_right, &both);
-        let (list, columns) = self.chosen(&both);
-        let sql = format!(
-            "SELECT {list} FROM ({}) AS {left_alias} {kind} ({}) AS {right_alias} ON {condition}",
-            left.sql, right.sql
-        );
+        let mut from =
+            format!("({}) AS {left_alias} {kind} ({}) AS {right_alias} ON {condition}", left.sql, right.sql);
         let name = match kind {
             "JOIN" => "inner join",
             "LEFT JOIN" => "left join",
             "RIGHT JOIN" => "right join",
             _ => "full join",
         };
-        Relation { sql, columns, node: Node::new(name, vec![left.node, right.node]) }
+        let (mut all, mut node) = (both, Node::new(name, vec![left.node, right.node]));
+        if self.chance.one_in(5) {
+            // Beside that join, on both of its sides.
+            let (third, alias) = (self.table(), self.alias());
+            let of_third = Self::columns(&third, &alias);
+            let both = [all.clone(), of_third.clone()].concat();
+            let condition = self.on(&all, &of_third, &both);
+            from.push_str(&format!(" JOIN ({}) AS {alias} ON {condition}", third.sql));
+            (all, node) = (both, Node::new("inner join", vec![node, third.node]));
+        }
+        let (list, columns) = self.chosen(&all);
+        Relation { sql: format!("SELECT {list} FROM {from}"), columns, node }
     }
 
     /// An equality of two sides, and now and then more.
     fn on(&mut self, left: &[(String, Of)], right: &[(String, Of)], both: &[(String, Of)]) -> String {
         let kind = self.chance.one_of(&[Kind::Integer, Kind::Integer, Kind::Text]);
         let depth = self.chance.below(2) as u32;
-        let mut on = format!("{} = {}", self.value(kind, left, depth), self.value(kind, right, 0));
+        let mut on = String::new();
+        for _ in 0..self.chance.one_of(&[1, 1, 1, 2]) {
+            let equal = self.chance.one_of(&["=", "=", "=", "IS NOT DISTINCT FROM"]);
+            let (one, other) = (self.value(kind, left, depth), self.value(kind, right, 0));
+            on.push_str(&format!("{}{one} {equal} {other}", if on.is_empty() { "" } else { " AND " }));
+        }
         if self.chance.one_in(3) {
             on.push_str(&format!(" AND {}", self.condition(both, 1)));
         }
