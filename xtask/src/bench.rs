@@ -75,7 +75,7 @@ enum Name {
     Asof,
     /// NEXMark's queries as views, beside Flink SQL (Java 17, PyPI)
     Nexmark,
-    /// Views: until they are there, beside the same query asked ad hoc; until they show an append; memory of a key
+    /// Views: until they are there, beside the same query asked ad hoc and Flink SQL (Java 17, PyPI); until they show an append; memory of a key
     View,
 }
 

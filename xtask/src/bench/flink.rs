@@ -5,15 +5,15 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::run;
 
 const VERSION: &str = "2.3.0";
+const WARM: Duration = Duration::from_secs(60);
 const SOURCE: &str = "xtask/src/nexmark/flink/Nexmark.java";
-const TABLES: &str = include_str!("../nexmark/flink/tables.sql");
-
 /// What a row of it says to a reader of the report.
 pub(crate) const STATES: &str = "Flink SQL 2.3.0, Java 17, parallelism 2, heap state, object reuse, mini-batches of 50,000 and 2 s, blackhole; a job's own time";
 
@@ -30,15 +30,16 @@ pub(crate) struct Flink {
 }
 
 impl Flink {
-    /// Installs it in the folder where cargo builds, if it is not there, and starts it on the events in `events`. What it needs lies in `dir`.
-    pub(crate) fn start(events: &Path, dir: &Path) -> Result<Self> {
+    /// Installs it in the folder where cargo builds, if it is not there, and starts it with tables, declared by statements in which PATH stands for
+    /// the folder `events`. What it needs lies in `dir`.
+    pub(crate) fn start(tables_of: &str, events: &Path, dir: &Path) -> Result<Self> {
         run::need("javac", "openjdk-17-jdk-headless")?;
         let jars = installed(&run::target()?.join(format!("flink-{VERSION}")))?;
         let (classes, tables) = (dir.join("classes"), dir.join("tables.sql"));
         let mut javac = Command::new("javac");
         javac.arg("-cp").arg(&jars).arg("-d").arg(&classes).arg(run::root().join(SOURCE));
         run::output(&mut javac)?;
-        fs::write(&tables, TABLES.replace("PATH", &events.display().to_string()))?;
+        fs::write(&tables, tables_of.replace("PATH", &events.display().to_string()))?;
         let mut java = Command::new("java");
         java.args(["-Xms4g", "-Xmx8g", "-XX:+UseParallelGC", "-XX:+IgnoreUnrecognizedVMOptions"]);
         java.args(OPENED.map(|name| format!("--add-opens=java.base/{name}=ALL-UNNAMED")));
@@ -50,6 +51,18 @@ impl Flink {
         let mut flink = Self { child, input, output, dir: dir.to_path_buf() };
         flink.line("ready")?;
         Ok(flink)
+    }
+
+    /// Runs queries, one after the other and again, until it has been long enough.
+    pub(crate) fn warm(&mut self, queries: &[&str]) -> Result<()> {
+        let began = Instant::now();
+        let mut runs = 0;
+        while runs < queries.len() || began.elapsed() < WARM {
+            self.seconds(queries[runs % queries.len()])?;
+            runs += 1;
+        }
+        eprintln!("Flink is warm after {runs} jobs in {:.0} s", began.elapsed().as_secs_f64());
+        Ok(())
     }
 
     /// Runs a query over all events; returns the seconds that the job ran.

@@ -32,7 +32,7 @@ const SEED: u64 = 1;
 const PARTS: usize = 2;
 /// Events of an append.
 const APPEND: usize = 5_000;
-const WARM: Duration = Duration::from_secs(60);
+const TABLES: &str = include_str!("../nexmark/flink/tables.sql");
 
 /// Makes the events once, and a database of them; every query is a side of each.
 pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
@@ -44,8 +44,8 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
     let address = server.address;
     declare(&mut Client::to(address)?)?;
     append(address, &parts)?;
-    let mut flink = Flink::start(&folder, &bench.dir)?;
-    warm(&mut flink)?;
+    let mut flink = Flink::start(TABLES, &folder, &bench.dir)?;
+    flink.warm(&QUERIES.iter().map(|query| query.flink).collect::<Vec<_>>())?;
     let (flink, fresh) = (RefCell::new(flink), RefCell::new(bench.fresh()));
     let (recount, parts, flink, fresh) = (&recount, &parts, &flink, &fresh);
     let per_second = |name| vec![Figure { name, unit: "events/s" }];
@@ -114,18 +114,6 @@ fn write(folder: &Path, count: u64) -> Result<Vec<PathBuf>> {
     }
     files.iter_mut().try_for_each(|file| file.flush())?;
     Ok(paths)
-}
-
-/// Runs all queries, and again until it has been long enough.
-fn warm(flink: &mut Flink) -> Result<()> {
-    let began = Instant::now();
-    let mut runs = 0;
-    while runs < QUERIES.len() || began.elapsed() < WARM {
-        flink.seconds(QUERIES[runs % QUERIES.len()].flink)?;
-        runs += 1;
-    }
-    eprintln!("Flink is warm after {runs} jobs in {:.0} s", began.elapsed().as_secs_f64());
-    Ok(())
 }
 
 /// How long it takes from the first request until the view shows all events.

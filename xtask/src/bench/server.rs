@@ -65,6 +65,15 @@ impl Recount {
         Ok(server)
     }
 
+    /// Imports files of JSON lines into the topic of a database that nobody serves, which is made if it is new.
+    pub(crate) fn import(&self, database: &str, files: &[PathBuf]) -> Result<()> {
+        run::output(Command::new(&self.program).args(["topic", database, "create", CREATE]))?;
+        for file in files {
+            run::output(Command::new(&self.program).args(["import", database, "transactions"]).arg(file))?;
+        }
+        Ok(())
+    }
+
     /// Reads the newest events of one stream, through a running server.
     pub(crate) fn read(&self, server: &Server, stream: &str) -> Result<String> {
         let url = format!("http://{}", server.address);

@@ -1,8 +1,11 @@
-//! `view`: views beside DataFusion's batch over the same events (the same query asked ad hoc, in the same server): how long it takes until a view
-//! is there, for a linear aggregate and for a join; how long after an acknowledgement a view shows the append, while ten of them are kept up to date;
+//! `view`: views beside DataFusion's batch over the same events (the same query asked ad hoc, in the same server) and beside Flink SQL over the same
+//! lines (as `nexmark` is timed): how long it takes until a view is there, for a linear aggregate and for a join; how long after an acknowledgement a view shows the append, while ten of them are kept up to date;
 //! and the memory of a key.
 
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,8 +13,9 @@ use anyhow::{Context, Result, ensure};
 use super::Bench;
 use super::client::Client;
 use super::contract::{Bar, Claim, Figure, Report, Side};
+use super::flink::{self, Flink};
 use super::server::{Recount, Server};
-use crate::run;
+use crate::dice::Dice;
 
 const STREAMS: u64 = 100_000;
 /// Views that are kept up to date at once.
@@ -31,6 +35,15 @@ const LINEAR: &str =
 const JOIN: &str = "SELECT o.region, sum(t.amount) AS balance, count(*) AS n FROM transactions AS t \
                     JOIN owners AS o ON o.account = t.accountid GROUP BY o.region";
 
+/// The same in Flink's words, over the same lines.
+const TABLES: &str = include_str!("view/tables.sql");
+const FLINK_LINEAR: &str =
+    "SELECT accountId, SUM(amount) AS balance, COUNT(*) AS n FROM transactions GROUP BY accountId";
+const FLINK_JOIN: &str = "SELECT o.region, SUM(t.amount) AS balance, COUNT(*) AS n FROM transactions AS t \
+                          JOIN owners AS o ON o.account = t.accountId GROUP BY o.region";
+/// Flink reads a file with one reader.
+const PARTS: u64 = 2;
+
 const CLAIMS: &[Claim] = &[
     Claim {
         what: "a linear aggregate is there",
@@ -45,6 +58,18 @@ const CLAIMS: &[Claim] = &[
         bar: Bar::RatioAtLeast(0.25),
     },
     Claim {
+        what: "a linear aggregate, beside Flink",
+        ours: "bootstrap, linear",
+        peer: "Flink, linear",
+        bar: Bar::RatioAtLeast(1.0),
+    },
+    Claim {
+        what: "a join, beside Flink",
+        ours: "bootstrap, join",
+        peer: "Flink, join",
+        bar: Bar::RatioAtLeast(1.0),
+    },
+    Claim {
         what: "followed at 1,000-event epochs, events/s a core",
         ours: "followed, a core",
         peer: "",
@@ -54,21 +79,13 @@ const CLAIMS: &[Claim] = &[
     Claim { what: "appended meanwhile, events/s", ours: "appended", peer: "", bar: Bar::AtLeast(19_000.0) },
 ];
 
-/// Fills once; declares and drops views in every round.
+/// Makes files of events once, and a database of them; declares and drops views in every round.
 pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
     let recount = Recount::build()?;
-    let filled = bench.dir.join("filled").display().to_string();
-    eprintln!("filling {events} events …");
-    let (count, streams) = (events.to_string(), STREAMS.to_string());
-    run::output(&mut bench.worker.command(&[
-        "fill",
-        "--dir",
-        &filled,
-        "--events",
-        &count,
-        "--streams",
-        &streams,
-    ]))?;
+    let (folder, filled) = (bench.dir.join("events"), bench.dir.join("filled").display().to_string());
+    eprintln!("making {events} events …");
+    let files = write(&folder, events)?;
+    recount.import(&filled, &files)?;
     let server = recount.serve(&filled)?;
     let mut client = Client::to(server.address)?;
     client.sql("CREATE TOPIC owners (account BIGINT NOT NULL, region BIGINT NOT NULL) KEY (account)")?;
@@ -76,19 +93,24 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         let rows = format!("SELECT value, value % 50 FROM generate_series({first}, {}) AS s", first + 9_999);
         client.sql(&format!("INSERT INTO owners {rows}"))?;
     }
-    let (client, address, seconds) = (std::cell::RefCell::new(client), server.address, bench.seconds);
+    let mut flink = Flink::start(TABLES, &folder, &bench.dir)?;
+    flink.warm(&[FLINK_LINEAR, FLINK_JOIN])?;
+    let flink = std::cell::RefCell::new(flink);
+    let (address, seconds) = (server.address, bench.seconds);
+    // The server closes what was idle for as long as the others took.
+    let client = || Client::to(address);
     let states = format!("{events} events of {STREAMS} accounts, one server, HTTP");
     let per_second = |name| vec![Figure { name, unit: "events/s" }];
     let built = |query: &'static str| -> Result<Vec<f64>> {
-        let mut client = client.borrow_mut();
+        let mut client = client()?;
         let took = client.built(query)?;
         client.sql("DROP MATERIALIZED VIEW built")?;
         Ok(vec![events as f64 / took.as_secs_f64()])
     };
     let asked = |query: &'static str| -> Result<Vec<f64>> {
-        let began = Instant::now();
+        let (mut client, began) = (client()?, Instant::now());
         // What nobody asks for would not be computed.
-        client.borrow_mut().sql(&format!("SELECT sum(balance), sum(n) FROM ({query}) AS q"))?;
+        client.sql(&format!("SELECT sum(balance), sum(n) FROM ({query}) AS q"))?;
         Ok(vec![events as f64 / began.elapsed().as_secs_f64()])
     };
     let sides = vec![
@@ -109,12 +131,22 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         },
         Side { figures: per_second("batch, join"), states: states.clone(), run: Box::new(|| asked(JOIN)) },
         Side {
+            figures: per_second("Flink, linear"),
+            states: flink::STATES.to_owned(),
+            run: Box::new(|| Ok(vec![events as f64 / flink.borrow_mut().seconds(FLINK_LINEAR)?])),
+        },
+        Side {
+            figures: per_second("Flink, join"),
+            states: flink::STATES.to_owned(),
+            run: Box::new(|| Ok(vec![events as f64 / flink.borrow_mut().seconds(FLINK_JOIN)?])),
+        },
+        Side {
             figures: per_second("followed, a core"),
             states: format!(
                 "one view; appends of {EPOCH} events, one after the other, over HTTP; by the server's processor time, which has the journal and \
                  the index, too"
             ),
-            run: Box::new(|| followed(&mut client.borrow_mut(), &server)),
+            run: Box::new(|| followed(&mut client()?, &server)),
         },
         Side {
             figures: vec![
@@ -127,10 +159,40 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
                 "{VIEWS} views of {events} events; appends of {APPEND} events, {APPENDS_A_SECOND} a second, fsync each; every \
                  {LOOKED_FOR}th is looked for by SELECT at its position on another connection"
             ),
-            run: Box::new(|| live(&mut client.borrow_mut(), address, seconds)),
+            run: Box::new(|| live(&mut client()?, address, seconds)),
         },
     ];
     Report::measure("view", bench.machine()?, bench.rounds, sides, CLAIMS)
+}
+
+/// Writes the events, in parts, and the owners; returns the files of events.
+fn write(folder: &Path, count: u64) -> Result<Vec<PathBuf>> {
+    let (transactions, owners) = (folder.join("transactions"), folder.join("owners"));
+    fs::create_dir_all(&transactions)?;
+    fs::create_dir_all(&owners)?;
+    let mut dice = Dice::new(1);
+    let mut paths = Vec::new();
+    for part in 0..PARTS {
+        let path = transactions.join(format!("part-{part}.jsonl"));
+        let mut file = BufWriter::new(File::create(&path)?);
+        for number in (part..count).step_by(PARTS as usize) {
+            let (account, cents) = (dice.below(STREAMS as usize), dice.between(-100_000, 100_000));
+            let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
+            let (whole, cents, time) = (cents / 100, cents % 100, 1_702_468_800 + number / 100);
+            writeln!(
+                file,
+                r#"{{"accountId": {account}, "amount": {sign}{whole}.{cents:02}, "timestamp": {time}}}"#
+            )?;
+        }
+        file.flush()?;
+        paths.push(path);
+    }
+    let mut file = BufWriter::new(File::create(owners.join("part-0.jsonl"))?);
+    for account in 0..STREAMS {
+        writeln!(file, r#"{{"account": {account}, "region": {}}}"#, account % 50)?;
+    }
+    file.flush()?;
+    Ok(paths)
 }
 
 /// A view that follows appends of [`EPOCH`] events: how many for each second that the server computes.
