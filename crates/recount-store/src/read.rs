@@ -80,4 +80,4 @@ mod walk;
 pub use cursor::EventCursor;
 pub(crate) use cursor::{begin, last_before};
 pub use extent::Extent;
-pub(crate) use extent::extent;
+pub(crate) use extent::{events_of, extent};

@@ -8,7 +8,7 @@ use recount_env::{Env, Signal};
 use recount_index::{Term, TermKind};
 use recount_journal::Reader;
 use recount_journal::directory::{HeldLock, Holder};
-use recount_types::{Position, StreamName, Time, TopicName};
+use recount_types::{Position, StreamName, Time, TopicId, TopicName};
 
 use crate::append;
 use crate::append::{AppendRequest, Appended, EventWrite};
@@ -285,6 +285,11 @@ impl Store {
         let name = TopicName::parse(name).ok()?;
         let catalogue = self.inner().catalogue();
         catalogue.by_name(&name).map(|topic: &Arc<catalogue::TopicState>| topic.info())
+    }
+
+    /// About how many events a topic has.
+    pub fn topic_events(&self, topic: TopicId) -> u64 {
+        read::events_of(&lock(&self.inner().sequencer), topic)
     }
 
     /// The newest visible position: every append up to it is on disk and readable.

@@ -120,7 +120,8 @@ impl fmt::Display for Extent {
 }
 
 /// How many events a topic has at most: offsets count what transactions took back, too.
-fn events_of(sequencer: &Sequencer, topic: TopicId) -> u64 {
+/// The events of a topic, those that are not visible yet too.
+pub(crate) fn events_of(sequencer: &Sequencer, topic: TopicId) -> u64 {
     let partitions = sequencer.next_offsets.range((topic, Partition(0))..=(topic, Partition(u32::MAX)));
     partitions.map(|(_, offset)| offset.0.max(0) as u64).sum()
 }
