@@ -6,7 +6,7 @@ use recount_store::columns::form_of;
 use recount_store::ddl::CreateView;
 use recount_store::schema::ColumnType;
 use recount_types::{Column, Position, Value};
-use recount_views::view::ViewRows;
+use recount_views::view::{HeldMemory, ViewRows};
 use recount_views::{ViewError, Views};
 
 use crate::arrays;
@@ -38,6 +38,7 @@ struct RowsOf {
     batches: Batches,
     columns: Vec<usize>,
     notices: Vec<String>,
+    _memory: HeldMemory,
 }
 
 impl Kept {
@@ -154,7 +155,12 @@ impl Pinned for PinnedKept {
             Some(key) => frozen.batches_of(&key),
             None => frozen.batches(),
         };
-        Ok(Box::new(RowsOf { batches, columns: wanted.columns.clone(), notices }))
+        Ok(Box::new(RowsOf {
+            batches,
+            columns: wanted.columns.clone(),
+            notices,
+            _memory: rows.memory.clone(),
+        }))
     }
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {

@@ -17,7 +17,7 @@ use recount_store::{DdlError, Store};
 use recount_types::{EntityId, TopicName};
 
 use crate::bind::RowColumn;
-use crate::budget::Budget;
+use crate::budget::{Budget, Share};
 use crate::error::ViewError;
 use crate::replica::{Confines, Plan, Replica};
 use crate::snapshot::Snapshots;
@@ -293,6 +293,14 @@ pub struct ViewRows {
     pub unfit: u64,
     /// How many keys of entities stopped, and why one of them did: their rows are not there.
     pub stopped: Option<(u64, ViewError)>,
+    /// What they alone take; whoever reads them holds it as long as that.
+    pub memory: HeldMemory,
+}
+
+/// Memory of rows that nothing else keeps; given back with the last copy.
+#[derive(Debug, Clone, Default)]
+pub struct HeldMemory {
+    _share: Option<Arc<Share>>,
 }
 
 /// How many rows and groups could not be computed, by the operator and the reason.

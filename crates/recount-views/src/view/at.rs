@@ -1,9 +1,11 @@
 //! A view as it was at a position: made beside the one that is kept up to date, from its nearest snapshot before, and dropped again.
 
+use std::sync::Arc;
+
 use recount_env::block_on;
 use recount_types::Position;
 
-use super::ViewRows;
+use super::{HeldMemory, ViewRows};
 use crate::error::ViewError;
 use crate::feed::rounded_down;
 use crate::views::Views;
@@ -22,7 +24,13 @@ impl Views {
         // Of no event there is a count, too; the first of a database declares something.
         let position = block_on(rounded_down(&inner.store, position))?.0.max(1);
         let held = made.at(position, &|| !inner.store.is_closed())?;
-        Ok(held.rows())
+        let (rows, bytes) = (held.rows(), held.bytes_of_rows());
+        drop(held);
+        // What its operators keep is given back.
+        drop(made);
+        let mut share = inner.budget.share();
+        share.set(bytes)?;
+        Ok(ViewRows { memory: HeldMemory { _share: Some(Arc::new(share)) }, ..rows })
     }
 
     /// The position of the snapshot from which [`Views::view_at`] would begin; `None` = it would begin with the first event.

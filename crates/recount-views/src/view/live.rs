@@ -21,7 +21,7 @@ use recount_types::{Position, TopicName, ViewId};
 use super::ahead::Ahead;
 use super::keep::{self, Start};
 use super::recent::{OfEpoch, Recent, RowChanged};
-use super::{Compiled, Errors, Explained, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
+use super::{Compiled, Errors, Explained, HeldMemory, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::feed::rounded_down;
@@ -473,6 +473,11 @@ impl Held<'_> {
         self.state.position
     }
 
+    /// The memory of its rows.
+    pub(crate) fn bytes_of_rows(&self) -> usize {
+        self.state.rows.bytes()
+    }
+
     /// Keeps the last changes from now on.
     pub(crate) fn watch(&mut self) {
         let position = self.state.position;
@@ -515,6 +520,7 @@ impl Held<'_> {
             failures: self.state.errors.clone(),
             unfit: self.state.unfit(),
             stopped: self.state.stopped(),
+            memory: HeldMemory::default(),
         }
     }
 }
