@@ -7,6 +7,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use recount_types::Position;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::QueryError;
 use crate::scan::Source;
@@ -20,6 +21,8 @@ pub struct Answer {
     pub(crate) memory_bytes: usize,
     /// The topics that are read as of a moment, as long as no row has come.
     pub(crate) past: Vec<Arc<Source>>,
+    /// Its turn, if it needs one; given back with it.
+    pub(crate) _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl std::fmt::Debug for Answer {

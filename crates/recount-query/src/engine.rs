@@ -18,6 +18,7 @@ use recount_store::Store;
 use recount_store::ddl::CreateView;
 use recount_types::Position;
 use sqlparser::ast::{Insert, Query};
+use tokio::sync::Semaphore;
 
 use crate::answer::{Answer, Notices};
 use crate::error::QueryError;
@@ -48,7 +49,12 @@ pub struct Engine {
     relations: Arc<dyn Relations>,
     session: SessionState,
     memory_bytes: usize,
+    /// Of statements that run the operators of views: they hold threads as long as they are read.
+    turns: Arc<Semaphore>,
 }
+
+/// So many of them are read at once; others wait.
+const TURNS: usize = 32;
 
 /// A query that is planned.
 struct Planned {
@@ -87,7 +93,7 @@ impl Engine {
         let memory_bytes = settings.memory_bytes;
         let session =
             plan::session(memory_bytes).map_err(|error| QueryError::from_datafusion(error, memory_bytes))?;
-        Ok(Engine { store, relations, session, memory_bytes })
+        Ok(Engine { store, relations, session, memory_bytes, turns: Arc::new(Semaphore::new(TURNS)) })
     }
 
     /// Runs one statement: SELECT, WITH, VALUES, EXPLAIN, or INSERT INTO a topic.
@@ -176,6 +182,7 @@ impl Engine {
             stream: Box::pin(stream),
             memory_bytes: self.memory_bytes,
             past: Vec::new(),
+            _turn: None,
         })
     }
 
@@ -266,8 +273,8 @@ impl Engine {
         let query = flow::define(state, &self.store, &view, true, &of)?.plan;
         let failed = |error| self.error(error);
         let plan = flow::rewrite(query.clone(), state).map_err(failed)?;
-        let never_fails = asked == flow::Asked::Rows && flow::never_fails(&plan).map_err(failed)?;
-        let query = never_fails.then(|| ViewTable::new(query, None));
+        let is_same = asked == flow::Asked::Rows && flow::is_same_by_both(&plan).map_err(failed)?;
+        let query = is_same.then(|| ViewTable::new(query, None));
         if moment == Moment::at(moment.position) {
             return Ok(Arc::new(ViewAt { made: SourceTable(Arc::new(source)), query }));
         }
@@ -295,9 +302,15 @@ impl Engine {
     }
 
     async fn run(&self, planned: Planned, physical: Arc<dyn ExecutionPlan>) -> Result<Answer, QueryError> {
-        let (pinned, at) = (planned.pinned, planned.at);
+        let at = planned.at;
+        let turn = match flow::reads_by_operators(&physical) {
+            true => self.turns.clone().acquire_owned().await.ok(),
+            false => None,
+        };
         if scan::reads_kept(&physical) {
-            let plan = physical.clone();
+            let (plan, pinned) = (physical.clone(), Arc::<dyn Pinned>::from(planned.pinned));
+            // Whoever goes away wants no rows of before.
+            let _asking = Asking(pinned.clone());
             blocking(move || scan::take(&plan, &*pinned)).await??;
         }
         let stream = execute_stream(physical, planned.state.task_ctx()).map_err(|error| self.error(error))?;
@@ -308,11 +321,21 @@ impl Engine {
             stream,
             memory_bytes: self.memory_bytes,
             past: planned.past,
+            _turn: turn,
         })
     }
 
     fn error(&self, error: DataFusionError) -> QueryError {
         QueryError::from_datafusion(error, self.memory_bytes)
+    }
+}
+
+/// Says when it is dropped that nobody asks any more.
+struct Asking(Arc<dyn Pinned>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 

@@ -121,6 +121,13 @@ impl QueryError {
             DataFusionError::NotImplemented(text) if text.contains("ScalarSubquery") => QueryError::Invalid(
                 "a subquery is not supported in this place: put it into FROM or WITH".to_owned(),
             ),
+            DataFusionError::NotImplemented(text)
+                if text.contains("InSubquery(") || text.contains("Exists(") =>
+            {
+                let what =
+                    "IN (SELECT …) and EXISTS are conditions of WHERE: in this place, join what is selected";
+                QueryError::Invalid(what.to_owned())
+            }
             DataFusionError::NotImplemented(text) => {
                 QueryError::Invalid(format!("not supported: {}", lower_first(text)))
             }

@@ -13,14 +13,13 @@ mod expr;
 #[cfg(test)]
 mod law;
 mod lower;
-mod never_fails;
 mod past;
 mod refusal;
 mod rewrite;
+mod same_by_both;
 
 pub use compile::QueryCompiler;
 pub(crate) use definition::{As, define};
-pub(crate) use never_fails::never_fails;
-pub(crate) use past::Asked;
-pub(crate) use past::{PastView, hidden};
+pub(crate) use past::{Asked, PastView, hidden, reads_by_operators};
 pub(crate) use rewrite::rewrite;
+pub(crate) use same_by_both::is_same_by_both;

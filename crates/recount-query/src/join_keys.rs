@@ -57,9 +57,13 @@ impl OptimizerRule for ExtractEquijoinPredicateWithCare {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        match &plan {
-            LogicalPlan::Join(join) if nulls_are_equal(join) => Ok(Transformed::no(plan)),
-            _ => self.0.rewrite(plan, config),
+        match plan {
+            LogicalPlan::Join(join) if nulls_are_equal(&join) => Ok(Transformed::no(LogicalPlan::Join(join))),
+            LogicalPlan::Join(join) if join.on.is_empty() => {
+                let null_equality = NullEquality::NullEqualsNothing;
+                self.0.rewrite(LogicalPlan::Join(Join { null_equality, ..join }), config)
+            }
+            plan => self.0.rewrite(plan, config),
         }
     }
 }
@@ -95,6 +99,10 @@ fn apart(mut join: Join) -> Result<Transformed<LogicalPlan>> {
         None => Ok(Transformed::no(LogicalPlan::Join(join))),
         Some(others) => {
             join.on = keys;
+            if join.on.is_empty() {
+                // What becomes its key later is compared as ever.
+                join.null_equality = NullEquality::NullEqualsNothing;
+            }
             let mut below = LogicalPlan::Join(join);
             if nulls_are_equal {
                 below = standing_alone(below)?;

@@ -1,5 +1,7 @@
 //! The relations beside topics: entities and views, read at one position.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use datafusion::arrow::array::ArrayRef;
 use recount_flow::relation::{Batches, Frozen};
 use recount_store::columns::form_of;
@@ -14,6 +16,7 @@ use crate::entities::Entities;
 use crate::error::QueryError;
 use crate::flow;
 use crate::moment::Moment;
+use crate::plan::BATCH_ROWS;
 use crate::relation::{ERRORS, errors_of, in_sql};
 use crate::relations::{Described, DescribedColumn, Given, OfView, Periods, Pinned, Relations, Rows, Wanted};
 use crate::settings::Stopped;
@@ -31,6 +34,8 @@ struct PinnedKept {
     kept: Kept,
     position: Position,
     views: Vec<ViewRows>,
+    /// Nobody asks any more.
+    abandoned: AtomicBool,
 }
 
 /// The rows of a view.
@@ -38,6 +43,8 @@ struct RowsOf {
     batches: Batches,
     columns: Vec<usize>,
     notices: Vec<String>,
+    /// How many rows are left, if they are only counted.
+    counted: Option<usize>,
     _memory: HeldMemory,
 }
 
@@ -99,8 +106,8 @@ impl Relations for Kept {
             wanted.iter().cloned().partition(|(name, _)| self.view_of(name).is_some());
         if views.is_empty() {
             let (position, entities) = self.entities.pin(&entities, at_least)?;
-            let (kept, views) = (self.clone(), Vec::new());
-            return Ok((position, Box::new(PinnedKept { entities, kept, position, views })));
+            let (kept, views, abandoned) = (self.clone(), Vec::new(), AtomicBool::new(false));
+            return Ok((position, Box::new(PinnedKept { entities, kept, position, views, abandoned })));
         }
         let of_entities: Vec<(&str, Option<u32>)> =
             entities.iter().map(|(name, version)| (name.as_str(), *version)).collect();
@@ -110,8 +117,8 @@ impl Relations for Kept {
         let (position, held, views) = self.views.freeze_all(&of_entities, &names, at_least)?;
         let frozen = entities.into_iter().zip(held).collect();
         let entities = self.entities.pinned(position, frozen);
-        let kept = self.clone();
-        Ok((position, Box::new(PinnedKept { entities, kept, position, views })))
+        let (kept, abandoned) = (self.clone(), AtomicBool::new(false));
+        Ok((position, Box::new(PinnedKept { entities, kept, position, views, abandoned })))
     }
 
     fn definition(&self, name: &str) -> Result<Option<(CreateView, OfView)>, QueryError> {
@@ -133,7 +140,10 @@ impl Pinned for PinnedKept {
         let Some((name, shown)) = self.kept.view_of(&wanted.name) else { return self.entities.rows(wanted) };
         let rows = match self.frozen(&name, &wanted.moment) {
             Some(rows) => rows.clone(),
-            None => self.kept.views.view_at(&name, wanted.moment.position)?,
+            None => {
+                let goes_on = || !self.abandoned.load(Ordering::Acquire);
+                self.kept.views.view_at(&name, wanted.moment.position, &goes_on)?
+            }
         };
         let rows = &rows;
         if shown == OfView::Errors {
@@ -159,8 +169,14 @@ impl Pinned for PinnedKept {
             batches,
             columns: wanted.columns.clone(),
             notices,
+            counted: None,
             _memory: rows.memory.clone(),
         }))
+    }
+
+    fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        self.entities.abandon();
     }
 
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError> {
@@ -214,7 +230,12 @@ impl Rows for ErrorsOf {
 impl Rows for RowsOf {
     fn next(&mut self) -> Result<Option<Given>, QueryError> {
         if self.columns.is_empty() {
-            let count = self.batches.count();
+            let left = match self.counted {
+                Some(left) => left,
+                None => self.batches.count(),
+            };
+            let count = left.min(BATCH_ROWS);
+            self.counted = Some(left - count);
             return Ok((count > 0).then_some(Given::Counted(count)));
         }
         let next = self.batches.next_rows().map_err(|error| QueryError::Failed(error.to_string()))?;

@@ -48,6 +48,9 @@ pub trait Pinned: Send + Sync {
     /// What a statement wants of one of them, at the position of the pin or at another moment. May take long.
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError>;
 
+    /// Says that no more rows will be asked for: what is still being made for [`Pinned::rows`] may be broken off.
+    fn abandon(&self) {}
+
     /// How those rows are come by, for EXPLAIN.
     fn how(&self, wanted: &Wanted) -> Result<String, QueryError>;
 }

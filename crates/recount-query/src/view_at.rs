@@ -16,7 +16,7 @@ use crate::scan::{Scan, SourceTable, scans};
 pub(crate) struct ViewAt {
     /// Its rows as whoever keeps it makes them.
     pub(crate) made: SourceTable,
-    /// Its query, if that can be computed of whatever there is.
+    /// Its query, if that has the same rows by whatever computes it.
     pub(crate) query: Option<ViewTable>,
 }
 

@@ -8,6 +8,9 @@ use recount_entity::table::Frozen;
 
 use crate::error::ViewError;
 
+/// Questions leave one part of so many.
+const LEFT_PART: usize = 8;
+
 /// The limit, and what is taken of it.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -20,6 +23,8 @@ pub(crate) struct Budget {
 pub(crate) struct Share {
     budget: Arc<Budget>,
     bytes: usize,
+    /// It has to leave so many.
+    leaves: usize,
 }
 
 impl Budget {
@@ -28,7 +33,12 @@ impl Budget {
     }
 
     pub(crate) fn share(self: &Arc<Budget>) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
+        Share { budget: self.clone(), bytes: 0, leaves: 0 }
+    }
+
+    /// A share of a question, which has to leave something to what is kept up to date.
+    pub(crate) fn share_of_question(self: &Arc<Budget>) -> Share {
+        Share { budget: self.clone(), bytes: 0, leaves: self.bytes_max / LEFT_PART }
     }
 }
 
@@ -39,9 +49,10 @@ impl Share {
         if bytes > self.bytes {
             let more = bytes - self.bytes;
             let before = taken.fetch_add(more, Ordering::Relaxed);
-            if before + more > *bytes_max {
+            let bytes_max = bytes_max - self.leaves;
+            if before + more > bytes_max {
                 taken.fetch_sub(more, Ordering::Relaxed);
-                return Err(ViewError::Memory { bytes, others: before - self.bytes, bytes_max: *bytes_max });
+                return Err(ViewError::Memory { bytes, others: before - self.bytes, bytes_max });
             }
         } else {
             taken.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
@@ -52,7 +63,7 @@ impl Share {
 
     /// Another share of the same budget.
     pub(crate) fn another(&self) -> Share {
-        self.budget.share()
+        Share { budget: self.budget.clone(), bytes: 0, leaves: self.leaves }
     }
 }
 
@@ -112,6 +123,11 @@ mod tests {
         assert_eq!(other.set(90), Ok(()));
         drop(other);
         assert_eq!(one.another().set(90), Ok(()));
+        // A question leaves an eighth.
+        let mut question = budget.share_of_question();
+        assert_eq!(question.set(78), Err(ViewError::Memory { bytes: 78, others: 10, bytes_max: 88 }));
+        assert_eq!((question.set(77), question.another().set(2).is_err()), (Ok(()), true));
+        drop(question);
         assert_eq!(one.set(100), Ok(()));
     }
 }

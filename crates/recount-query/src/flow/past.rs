@@ -80,7 +80,6 @@ impl Asked {
     /// What is asked of a view at a moment, and the moment at which what it reads is read for it.
     pub(crate) fn of(name: &str, of: OfView, moment: &Moment) -> Result<(Asked, Moment), QueryError> {
         let refused = |what: &str| Err(QueryError::Invalid(format!("{}: {what}", in_sql(name))));
-        let up_to = |span: Span| Some(Span { from: None, before: span.before });
         let mut read = Moment { valid_each: None, system_span: None, valid_span: None, ..moment.clone() };
         let asked = match (moment.system_span, moment.valid_span, &moment.valid_each) {
             (None, None, None) if of == OfView::Errors => Asked::Errors,
@@ -89,13 +88,11 @@ impl Asked {
                 return refused("what a view could not compute is known of one moment: ask with AS OF");
             }
             (Some(span), None, None) => {
-                read.system_span = up_to(span);
+                // When a version ended may be behind the stretch.
+                read.system_span = Some(Span::default());
                 Asked::Versions(Axis::System, span)
             }
-            (None, Some(span), None) => {
-                read.valid_span = up_to(span);
-                Asked::Versions(Axis::Valid, span)
-            }
+            (None, Some(span), None) => Asked::Versions(Axis::Valid, span),
             (None, None, Some(times)) => {
                 let mut times = times.clone();
                 times.sort_unstable();
@@ -271,6 +268,11 @@ impl TableProvider for PastView {
     }
 }
 
+/// Whether a plan reads a view by its operators: each holds a thread, and one for each scan below it.
+pub(crate) fn reads_by_operators(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.downcast_ref::<PastScan>().is_some() || plan.children().into_iter().any(reads_by_operators)
+}
+
 /// What is asked of which view.
 struct Of {
     name: String,
@@ -373,8 +375,9 @@ impl ExecutionPlan for PastScan {
         let mut builder = RecordBatchReceiverStream::builder(self.of.given.clone(), BATCHES_AHEAD);
         let (of, batches, pool) = (self.of.clone(), builder.tx(), context.memory_pool().clone());
         builder.spawn_blocking(move || {
+            let wanted = || !batches.is_closed();
             let give = |batch| batches.blocking_send(Ok(batch)).is_ok();
-            Run::new(&of, circuit, streams, &pool)?.run(&give)
+            Run::new(&of, circuit, streams, &pool, &wanted)?.run(&give)
         });
         Ok(builder.build())
     }

@@ -67,6 +67,12 @@ fn nulls_that_are_equal_in_one_of_several_joins() {
             &["1 | 1", "NULL | 1"],
         ),
         (
+            "SELECT a.y, b.y AS z FROM (SELECT x, y, CAST(1.5 - 0.5 AS DECIMAL(18,2)) AS one FROM a) AS a
+             JOIN (SELECT '' AS t, x, x AS y FROM b UNION SELECT '' AS t, x, 7 AS y FROM b) AS b
+             ON CASE WHEN a.one = a.one THEN 7 ELSE a.y END IS NOT DISTINCT FROM b.y WHERE a.x = b.x",
+            &["1 | 7", "NULL | 7"],
+        ),
+        (
             "SELECT a.y, b.y AS z, c.y AS w FROM a JOIN b ON a.y = b.y JOIN c ON a.x IS NOT DISTINCT FROM b.x AND b.x + 1 IS NOT DISTINCT FROM c.y",
             &["1 | 1 | 2"],
         ),

@@ -192,3 +192,29 @@ fn what_would_take_too_much() {
         error: the statement needs more memory than the 1 MiB that all statements share: narrow it, or serve with more --query-memory
     "#]].assert_eq(&shown.concat());
 }
+
+/// DataFusion said which of its own structures it cannot compute.
+#[test]
+fn subqueries_where_there_can_be_none() {
+    let bench = Bench::bank();
+    let said = bench.script(&[
+        "SELECT accountid IN (SELECT 1) FROM transactions",
+        "SELECT accountid NOT IN (SELECT accountid FROM transactions) FROM transactions",
+        "SELECT EXISTS (SELECT 1 FROM transactions)",
+        "SELECT sum((SELECT 1)) FROM transactions",
+        "SELECT count(*) FROM transactions WHERE accountid IN (SELECT 1) OR EXISTS (SELECT 1 FROM transactions)",
+    ]);
+    expect![[r#"
+        > SELECT accountid IN (SELECT 1) FROM transactions
+        error: IN (SELECT …) and EXISTS are conditions of WHERE: in this place, join what is selected
+        > SELECT accountid NOT IN (SELECT accountid FROM transactions) FROM transactions
+        error: IN (SELECT …) and EXISTS are conditions of WHERE: in this place, join what is selected
+        > SELECT EXISTS (SELECT 1 FROM transactions)
+        error: IN (SELECT …) and EXISTS are conditions of WHERE: in this place, join what is selected
+        > SELECT sum((SELECT 1)) FROM transactions
+        error: a subquery is not supported in this place: put it into FROM or WITH
+        > SELECT count(*) FROM transactions WHERE accountid IN (SELECT 1) OR EXISTS (SELECT 1 FROM transactions)
+        count(*)
+        3
+    "#]].assert_eq(&said);
+}

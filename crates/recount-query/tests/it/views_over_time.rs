@@ -25,6 +25,8 @@ fn versions_of_rows() {
         "SELECT * FROM balances FOR SYSTEM_TIME ALL ORDER BY accountid, n",
         &format!("SELECT {all} FROM balances FOR SYSTEM_TIME ALL ORDER BY accountid, n"),
         "SELECT accountid, n FROM balances FOR SYSTEM_TIME FROM '2024-01-01T00:00:02Z' TO '2024-01-03T00:00:00Z' ORDER BY accountid, n",
+        "SELECT n, _system_to FROM balances FOR SYSTEM_TIME FROM '2024-01-01T00:00:02Z' TO '2024-01-02T12:00:00Z' WHERE accountid = 1 ORDER BY n",
+        "SELECT n, _valid_to FROM balances FOR VALID_TIME FROM '2023-12-01T00:00:00Z' TO '2023-12-03T00:00:00Z' WHERE accountid = 1 ORDER BY n",
         "SELECT accountid, n, _position FROM balances FOR SYSTEM_TIME BETWEEN '2024-01-02T12:00:00Z' AND '2024-01-03T00:00:00Z' ORDER BY accountid, n",
         "SELECT accountid, n FROM balances FOR SYSTEM_TIME ALL FOR VALID_TIME AS OF '2023-12-01T00:00:00Z' ORDER BY accountid, n",
         "SELECT accountid, balance, n, _valid_from, _valid_to FROM balances FOR VALID_TIME ALL ORDER BY accountid, n",
@@ -51,6 +53,14 @@ fn versions_of_rows() {
         1 | 1
         1 | 2
         2 | 1
+        > SELECT n, _system_to FROM balances FOR SYSTEM_TIME FROM '2024-01-01T00:00:02Z' TO '2024-01-02T12:00:00Z' WHERE accountid = 1 ORDER BY n
+        n | _system_to
+        1 | 2024-01-02T00:00:00Z
+        2 | 2024-01-03T00:00:00Z
+        > SELECT n, _valid_to FROM balances FOR VALID_TIME FROM '2023-12-01T00:00:00Z' TO '2023-12-03T00:00:00Z' WHERE accountid = 1 ORDER BY n
+        n | _valid_to
+        1 | 2023-12-02T00:00:00Z
+        2 | 2023-12-31T00:00:00Z
         > SELECT accountid, n, _position FROM balances FOR SYSTEM_TIME BETWEEN '2024-01-02T12:00:00Z' AND '2024-01-03T00:00:00Z' ORDER BY accountid, n
         accountid | n | _position
         1 | 2 | 4
@@ -83,7 +93,7 @@ fn versions_of_rows() {
         plan
         Operators: view balances, as of position 6, versions valid at any time
           SortExec: expr=[_event_time@2 ASC NULLS LAST], preserve_partitioning=[false]
-            Scan: topic transactions, whole, as of position 6, versions valid at any time, at most 4 events in memory; 2 of 3 columns decoded: [accountid, amount, _event_time]
+            Scan: topic transactions, whole, as of position 6, at most 4 events in memory; 2 of 3 columns decoded: [accountid, amount, _event_time]
     "#]].assert_eq(&said);
 }
 
@@ -238,6 +248,109 @@ fn what_can_be_computed_in_the_end() {
         > SELECT * FROM shares_errors
         operator | reason | count
         1 | Divide by zero error | 1
+    "#]].assert_eq(&said);
+}
+
+/// A view by its key, which may be computed by its query, is what the whole one is by its operators: where rows tie, and where doubles are added, too.
+#[test]
+fn a_row_by_its_key_is_that_of_all_rows() {
+    let bank = Bank::new();
+    bank.declare(&[
+        "CREATE TOPIC prices (item INT NOT NULL, price INT NOT NULL, half DOUBLE NOT NULL, day INT NOT NULL, id BIGINT NOT NULL) KEY (item)",
+        "CREATE MATERIALIZED VIEW latest AS SELECT item, first_value(price ORDER BY day DESC) AS price FROM prices GROUP BY item",
+        "CREATE MATERIALIZED VIEW added AS SELECT item, sum(half) AS half FROM prices GROUP BY item",
+        "CREATE MATERIALIZED VIEW counted AS SELECT item, count(*) AS n, sum(price) AS s FROM prices WHERE day = id GROUP BY item",
+        "INSERT INTO prices VALUES (1, 5, 0.1, 7, 7), (1, 3, 0.2, 7, 7), (1, 4, 0.3, 6, 7), (2, 9, 0.5, 1, 1)",
+        "INSERT INTO prices VALUES (1, 1, 0.25, 9, 9)",
+    ]);
+    let said = bank.script(&[
+        "SELECT * FROM latest AS OF POSITION 8 ORDER BY item",
+        "SELECT * FROM latest AS OF POSITION 8 WHERE item = 1",
+        "SELECT * FROM latest FOR VALID_TIME AS OF '2024-01-01T00:00:00.000005Z' WHERE item = 1",
+        "SELECT half FROM added AS OF POSITION 8 WHERE item = 1",
+        "SELECT * FROM counted AS OF POSITION 8 ORDER BY item",
+        "SELECT * FROM counted AS OF POSITION 8 WHERE item = 1",
+        "SELECT * FROM counted FOR VALID_TIME AS OF '2024-01-01T12:00:00Z' ORDER BY item",
+        "EXPLAIN SELECT * FROM latest AS OF POSITION 8 WHERE item = 1",
+        "EXPLAIN SELECT * FROM counted AS OF POSITION 8 WHERE item = 1",
+        "SELECT * FROM counted AS OF POSITION 9 ORDER BY item",
+        "EXPLAIN SELECT n FROM counted AS OF POSITION 9",
+    ]);
+    expect![[r#"
+        > SELECT * FROM latest AS OF POSITION 8 ORDER BY item
+        item | price
+        1 | 3
+        2 | 9
+        > SELECT * FROM latest AS OF POSITION 8 WHERE item = 1
+        item | price
+        1 | 3
+        > SELECT * FROM latest FOR VALID_TIME AS OF '2024-01-01T00:00:00.000005Z' WHERE item = 1
+        item | price
+        1 | 1
+        > SELECT half FROM added AS OF POSITION 8 WHERE item = 1
+        half
+        0.6
+        > SELECT * FROM counted AS OF POSITION 8 ORDER BY item
+        item | n | s
+        1 | 2 | 8
+        2 | 1 | 9
+        > SELECT * FROM counted AS OF POSITION 8 WHERE item = 1
+        item | n | s
+        1 | 2 | 8
+        > SELECT * FROM counted FOR VALID_TIME AS OF '2024-01-01T12:00:00Z' ORDER BY item
+        item | n | s
+        1 | 3 | 9
+        2 | 1 | 9
+        > EXPLAIN SELECT * FROM latest AS OF POSITION 8 WHERE item = 1
+        plan
+        FilterExec: item@0 = 1
+          Scan: latest, one item, as of position 8, made anew; 2 of 2 columns decoded: [item, price]
+        > EXPLAIN SELECT * FROM counted AS OF POSITION 8 WHERE item = 1
+        plan
+        ProjectionExec: expr=[item@0 as item, count(Int64(1))@1 as n, CAST(sum(prices.price)@2 AS Decimal128(20, 0)) as s]
+          AggregateExec: mode=Single, gby=[item@0 as item], aggr=[count(Int64(1)), sum(prices.price)], ordering_mode=Sorted
+            FilterExec: item@0 = 1 AND CAST(day@2 AS Int64) = id@3 AND item@0 = 1, projection=[item@0, price@1]
+              Scan: topic prices, by the index: stream prices/1, as of position 8, 3 events in memory; 4 of 5 columns decoded: [item, price, day, id]
+        > SELECT * FROM counted AS OF POSITION 9 ORDER BY item
+        item | n | s
+        1 | 3 | 9
+        2 | 1 | 9
+        > EXPLAIN SELECT n FROM counted AS OF POSITION 9
+        plan
+        Scan: counted, whole, as of position 9, made anew; 1 of 3 columns decoded: [n]
+    "#]].assert_eq(&said);
+}
+
+/// Of rows that are only counted as many come at a time as of others.
+#[test]
+fn rows_of_which_no_column_is_wanted() {
+    let bank = Bank::new();
+    bank.declare(&[
+        "CREATE TOPIC a (k INT NOT NULL)",
+        "CREATE MATERIALIZED VIEW v AS SELECT 7 AS seven FROM a",
+        "INSERT INTO a SELECT value FROM generate_series(1, 10000)",
+        "INSERT INTO a SELECT value FROM generate_series(1, 10000)",
+    ]);
+    let said = bank.script(&[
+        "SELECT count(*) FROM v",
+        "SELECT count(x) FROM (SELECT 'x' AS x FROM v)",
+        "SELECT 1 AS one FROM v LIMIT 2",
+        "SELECT count(*) FROM v AS OF POSITION 10002",
+    ]);
+    expect![[r#"
+        > SELECT count(*) FROM v
+        count(*)
+        20000
+        > SELECT count(x) FROM (SELECT 'x' AS x FROM v)
+        count(x)
+        20000
+        > SELECT 1 AS one FROM v LIMIT 2
+        one
+        1
+        1
+        > SELECT count(*) FROM v AS OF POSITION 10002
+        count(*)
+        10000
     "#]].assert_eq(&said);
 }
 

@@ -153,9 +153,9 @@ impl ViewSnapshots {
         names.retain(|name| name.view == view && name.position <= until);
         names.sort_unstable();
         while let Some(newest) = names.pop() {
-            match block_on(self.open(newest)) {
-                Ok(snapshot) if snapshot.manifest.plan == *plan => return Some(snapshot),
-                Ok(_) => {}
+            match block_on(self.open(newest, plan)) {
+                Ok(None) => {}
+                Ok(snapshot) => return snapshot,
                 Err(error) => self.discard(&error),
             }
         }
@@ -190,23 +190,26 @@ impl ViewSnapshots {
         written
     }
 
-    /// Those of a view that stay beside its newest.
+    /// Those of a view that stay, of which the newest has just been written: what is behind it is of another history.
     async fn that_stay(&self, newest: &ViewManifest) -> Vec<Name> {
         let mut names = self.names().await;
-        names.retain(|name| name.view == newest.view);
+        names.retain(|name| name.view == newest.view && name.position <= newest.position);
         names.sort_unstable();
-        let mut all = Vec::new();
+        let (mut all, mut stay) = (Vec::new(), Vec::new());
         for name in names {
-            let manifest = self.manifest(name).await;
-            let manifest = manifest.ok().filter(|(manifest, _)| manifest.plan == newest.plan);
-            all.extend(manifest.map(|(manifest, _)| (name.position, manifest.append_time)));
+            match self.manifest(name).await {
+                Ok((manifest, _)) if manifest.plan == newest.plan => {
+                    all.push((name.position, manifest.append_time));
+                }
+                // It may be read another time.
+                Err(SnapshotError::Io { .. }) => stay.push(name),
+                Ok(_) | Err(_) => {}
+            }
         }
         let gone = schedule::superfluous_of_view(&all, self.interval);
-        let stays = |(position, _): &(u64, i64)| !gone.contains(position);
-        all.iter()
-            .filter(|one| stays(one))
-            .map(|(position, _)| Name { view: newest.view, position: *position })
-            .collect()
+        let name = |(position, _): (u64, i64)| Name { view: newest.view, position };
+        stay.extend(all.into_iter().map(name).filter(|name| !gone.contains(&name.position)));
+        stay
     }
 
     async fn write_files(&self, manifest: &ViewManifest, saved: &Saved) -> Result<(), SnapshotError> {
@@ -243,10 +246,14 @@ impl ViewSnapshots {
         files.iter().filter_map(whole).collect()
     }
 
-    async fn open(&self, name: Name) -> Result<ViewSnapshot, SnapshotError> {
+    /// One, if it is of this plan.
+    async fn open(&self, name: Name, plan: &[u8; 32]) -> Result<Option<ViewSnapshot>, SnapshotError> {
         let (manifest, bytes) = self.manifest(name).await?;
+        if manifest.plan != *plan {
+            return Ok(None);
+        }
         let part = Part::open(&self.directory, &name.part(), manifest.seal(&self.database), bytes).await?;
-        Ok(ViewSnapshot { manifest, part })
+        Ok(Some(ViewSnapshot { manifest, part }))
     }
 
     /// What one is of, and how many bytes its part has.

@@ -13,7 +13,7 @@ use recount_types::{EntityId, Position, TopicId, TopicName, ViewId};
 use super::live::Held;
 use super::{Explained, Ground, LiveView, ViewInfo, ViewRows, ViewStatus};
 use crate::bind::RowColumn;
-use crate::budget::HeldRows;
+use crate::budget::{HeldRows, Share};
 use crate::error::ViewError;
 use crate::live::Live;
 use crate::lock;
@@ -47,7 +47,7 @@ impl KnownViews {
                 self.live.insert(view.id, Arc::new(live));
                 continue;
             }
-            match inner.made(catalogue, view) {
+            match inner.made(catalogue, view, inner.budget.share()) {
                 Ok(live) => drop(self.live.insert(view.id, Arc::new(live))),
                 Err(why) => {
                     self.live.remove(&view.id);
@@ -60,7 +60,12 @@ impl KnownViews {
 
 impl Inner {
     /// A view as the catalogue has it.
-    pub(super) fn made(&self, catalogue: &Arc<Catalogue>, view: &ViewState) -> Result<LiveView, String> {
+    pub(super) fn made(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        view: &ViewState,
+        memory: Share,
+    ) -> Result<LiveView, String> {
         let statement = definition(catalogue, view)?;
         let (compiler, ground) = (self.compiler.clone(), self.ground(catalogue));
         let make = move || compiler.compile(&ground, &statement, true);
@@ -68,7 +73,7 @@ impl Inner {
         let read = WhatIsRead::of(catalogue, view);
         let topics = read.topics(catalogue);
         let of = (view.id, view.name.clone(), view.text.clone(), topics);
-        let with = (self.store.clone(), self.env.clone(), self.budget.share());
+        let with = (self.store.clone(), self.env.clone(), memory);
         Ok(LiveView::new(of, read, (Box::new(make), compiled), with, self.view_snapshots.clone()))
     }
 
@@ -170,7 +175,7 @@ impl Inner {
         }
         let catalogue = Arc::new(catalogue.with_view(create)?);
         let Some(view) = catalogue.view(&create.name) else { return Ok(()) };
-        let live = self.made(&catalogue, view).map_err(DdlError::Invalid)?;
+        let live = self.made(&catalogue, view, self.budget.share()).map_err(DdlError::Invalid)?;
         let failed = |error: ViewError| {
             DdlError::Invalid(format!("view {} stays as it is: the new query fails: {error}", create.name))
         };
@@ -190,7 +195,7 @@ impl Inner {
         }
         let altered = Arc::new(catalogue.altered(alter)?);
         for view in readers {
-            self.made(&altered, view).map_err(|why| {
+            self.made(&altered, view, self.budget.share()).map_err(|why| {
                 DdlError::Invalid(format!("view {} could not be kept any more: {why}", view.name))
             })?;
         }

@@ -12,23 +12,31 @@ use crate::views::Views;
 
 impl Views {
     /// The rows of a view as they were at a position, by its query of today. Takes long if no snapshot is near; called on a thread that may
-    /// block.
-    pub fn view_at(&self, name: &str, position: Position) -> Result<ViewRows, ViewError> {
+    /// block. `goes_on` is asked on the way.
+    pub fn view_at(
+        &self,
+        name: &str,
+        position: Position,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<ViewRows, ViewError> {
         let inner = self.inner();
         let found = inner.find_view(name)?;
         let catalogue = inner.store.catalogue();
         let view = catalogue.view_by_id(found.id);
         let view = view.ok_or_else(|| ViewError::NotFound(format!("there is no view {name}")))?;
-        let before = |why| ViewError::BadRequest(format!("view {name} cannot be read: {why}"));
-        let made = inner.made(&catalogue, view).map_err(before)?;
         // Of no event there is a count, too; the first of a database declares something.
         let position = block_on(rounded_down(&inner.store, position))?.0.max(1);
-        let held = made.at(position, &|| !inner.store.is_closed())?;
+        if let Some(rows) = found.rows_at(position) {
+            return Ok(rows);
+        }
+        let before = |why| ViewError::BadRequest(format!("view {name} cannot be read: {why}"));
+        let made = inner.made(&catalogue, view, inner.budget.share_of_question()).map_err(before)?;
+        let held = made.at(position, &|| goes_on() && !inner.store.is_closed())?;
         let (rows, bytes) = (held.rows(), held.bytes_of_rows());
         drop(held);
         // What its operators keep is given back.
         drop(made);
-        let mut share = inner.budget.share();
+        let mut share = inner.budget.share_of_question();
         share.set(bytes)?;
         Ok(ViewRows { memory: HeldMemory { _share: Some(Arc::new(share)) }, ..rows })
     }

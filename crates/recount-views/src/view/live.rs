@@ -188,6 +188,12 @@ impl LiveView {
         }
     }
 
+    /// Its rows, if it is at this position and nobody moves it.
+    pub(super) fn rows_at(&self, position: u64) -> Option<ViewRows> {
+        let held = Held { view: self, state: self.state.try_lock()? };
+        (held.state.position == position).then(|| held.rows())
+    }
+
     /// Its operators; none while it begins anew.
     pub(crate) fn explained(&self) -> Vec<Explained> {
         self.state.lock().compiled.as_ref().map(Compiled::explained).unwrap_or_default()

@@ -25,7 +25,7 @@ use crate::settings::{SessionSettings, Settings};
 use crate::sql::{Outcome, Sql};
 
 const COLUMNS: &str =
-    "k BIGINT, n BIGINT NOT NULL, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, ts TIMESTAMPTZ";
+    "k BIGINT, n INT NOT NULL, v DECIMAL(18,2), t TEXT, d DOUBLE, b BOOLEAN, ts TIMESTAMPTZ";
 
 /// The topic of an entity.
 fn events_of(entity: &str) -> String {

@@ -7,6 +7,7 @@ use datafusion::arrow::array::cast::AsArray;
 use datafusion::arrow::datatypes::TimestampMicrosecondType;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
 use recount_flow::delta::Delta;
 use tokio::runtime::Handle;
 
@@ -41,6 +42,8 @@ pub(super) struct Stream {
     rows: SendableRecordBatchStream,
     reads: Reads,
     runtime: Handle,
+    /// Of the versions of an entity.
+    memory: MemoryReservation,
     /// What came, in the order of stamps, and how many of it are taken.
     came: Delta,
     taken: usize,
@@ -48,13 +51,18 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(rows: SendableRecordBatchStream, reads: Reads, runtime: Handle) -> Stream {
-        Stream { rows, reads, runtime, came: Delta::default(), taken: 0, ended: false }
+    pub(super) fn new(
+        rows: SendableRecordBatchStream,
+        reads: Reads,
+        runtime: Handle,
+        memory: MemoryReservation,
+    ) -> Stream {
+        Stream { rows, reads, runtime, memory, came: Delta::default(), taken: 0, ended: false }
     }
 
-    /// About the memory of what came last.
+    /// About the memory of what came last, which nobody else counts.
     pub(super) fn bytes(&self) -> usize {
-        self.came.bytes()
+        if let Stamped::FromTo(..) = self.reads.stamped { 0 } else { self.came.bytes() }
     }
 
     /// The next rows, of one stamp whatever they say.
@@ -71,20 +79,19 @@ impl Stream {
         Ok(self.came.stamps.get(self.taken).copied())
     }
 
-    /// All rows up to a stamp, as of that stamp.
+    /// The next rows up to a stamp, as of that stamp; there may be more.
     pub(super) fn take(&mut self, stamp: u64) -> Result<Vec<Delta>> {
-        let mut all = Vec::new();
-        while self.next_stamp()?.is_some_and(|next| next <= stamp) {
-            let (first, stamps) = (self.taken, &self.came.stamps);
-            let count = stamps[first..].iter().take_while(|of_row| **of_row <= stamp).count();
-            self.taken += count;
-            all.push(Delta {
-                columns: self.came.columns.iter().map(|column| column.slice(first, count)).collect(),
-                weights: self.came.weights[first..self.taken].to_vec(),
-                stamps: vec![stamp; count],
-            });
+        if self.next_stamp()?.is_none_or(|next| next > stamp) {
+            return Ok(Vec::new());
         }
-        Ok(all)
+        let first = self.taken;
+        let count = self.came.stamps[first..].iter().take_while(|of_row| **of_row <= stamp).count();
+        self.taken += count;
+        Ok(vec![Delta {
+            columns: self.came.columns.iter().map(|column| column.slice(first, count)).collect(),
+            weights: self.came.weights[first..self.taken].to_vec(),
+            stamps: vec![stamp; count],
+        }])
     }
 
     fn batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -112,16 +119,21 @@ impl Stream {
 
     /// Every row as it came and as it went; they are in no order.
     fn all_versions(&mut self, from: usize, to: usize) -> Result<Option<Delta>> {
-        let mut all = Vec::new();
+        let (mut all, mut bytes) = (Vec::new(), 0);
         while let Some(batch) = self.batch()? {
             let came = self.delta(&batch, stamps_in(&batch, from).map(at_or_always).collect());
             let gone: Vec<Option<u64>> = stamps_in(&batch, to).collect();
             let (rows, stamps): (Vec<u32>, Vec<u64>) =
                 (0..).zip(gone).filter_map(|(row, stamp)| Some((row, stamp?))).unzip();
             let went = Delta { weights: vec![-1; rows.len()], stamps, ..came.taken(&rows)? };
+            // Twice while they are put in order.
+            bytes += 2 * (came.bytes() + went.bytes());
+            self.memory.try_resize(bytes)?;
             all.extend([came, went]);
         }
-        Ok(Delta::merged(all)?)
+        let all = Delta::merged(all)?;
+        self.memory.try_resize(all.as_ref().map_or(0, Delta::bytes))?;
+        Ok(all)
     }
 }
 

@@ -25,11 +25,12 @@ use recount_views::ViewError;
 use tokio::runtime::Handle;
 
 use super::feed::{ALWAYS, Stream, stamp, time};
-use super::versions::{Changes, Version, Versions};
+use super::versions::{Changes, VERSION_BYTES, Version, Versions};
 use super::{Asked, Axis, Of, Reads};
 use crate::arrays::UTC;
 use crate::error::QueryError;
 use crate::kept;
+use crate::moment::Span;
 use crate::relation::in_sql;
 
 /// Versions given at a time, at least, if there are so many.
@@ -39,6 +40,8 @@ const REASON_BYTES: usize = 64;
 
 /// Hands a batch on; false if nobody wants more.
 type Give<'a> = dyn Fn(RecordBatch) -> bool + 'a;
+/// Takes what a step gave, and says how much memory that is in all.
+type Take<'t, 'a> = dyn FnMut(&mut Run<'a>, Stepped) -> usize + 't;
 
 /// See the module.
 pub(super) struct Run<'a> {
@@ -49,9 +52,15 @@ pub(super) struct Run<'a> {
     memory: MemoryReservation,
     /// Where and why rows and groups cannot be computed, and how many.
     failures: BTreeMap<(usize, String), i64>,
+    /// What the moment that is taken changed of that.
+    changed: BTreeMap<(usize, String), i64>,
     /// The first of them that there ever was, and how many.
     failed: Option<(String, u64)>,
     reason_bytes: usize,
+    /// The memory of what was given.
+    taken: usize,
+    /// Whether somebody still wants it.
+    wanted: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<'a> Run<'a> {
@@ -60,13 +69,17 @@ impl<'a> Run<'a> {
         circuit: Circuit,
         streams: Vec<(SendableRecordBatchStream, Reads)>,
         pool: &Arc<dyn MemoryPool>,
+        wanted: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Run<'a>> {
         let types: Vec<DataType> = of.rows.fields().iter().map(|field| field.data_type().clone()).collect();
         let layout = RowLayout::new(&types, &[]);
         let layout =
             layout.map_err(|of| QueryError::Invalid(format!("rows with a column of {of} are not kept")))?;
         let runtime = Handle::current();
-        let stream = |(rows, reads)| Stream::new(rows, reads, runtime.clone());
+        let stream = |(rows, reads)| {
+            let memory = MemoryConsumer::new("an entity's versions").register(pool);
+            Stream::new(rows, reads, runtime.clone(), memory)
+        };
         let streams = streams.into_iter().map(stream).collect();
         let memory = MemoryConsumer::new("a view's past").register(pool);
         Ok(Run {
@@ -76,8 +89,11 @@ impl<'a> Run<'a> {
             layout,
             memory,
             failures: BTreeMap::new(),
+            changed: BTreeMap::new(),
             failed: None,
             reason_bytes: 0,
+            taken: 0,
+            wanted,
         })
     }
 
@@ -92,7 +108,7 @@ impl<'a> Run<'a> {
                 self.at_once()?;
                 self.give_errors(give)
             }
-            Asked::Versions(axis, span) => self.versions(*axis, Versions::new(*span), give),
+            Asked::Versions(axis, span) => self.versions(*axis, *span, give),
             Asked::Each(times) => self.each(times, give),
         }
     }
@@ -113,20 +129,25 @@ impl<'a> Run<'a> {
     }
 
     /// The versions of rows, a moment at a time.
-    fn versions(mut self, axis: Axis, mut versions: Versions, give: &Give<'_>) -> Result<()> {
-        let mut next = Some(ALWAYS);
+    fn versions(mut self, axis: Axis, span: Span, give: &Give<'_>) -> Result<()> {
+        let (mut versions, mut next) = (Versions::new(span), Some(ALWAYS));
         while let Some(stamp) = next {
-            let changes = self.streams.iter_mut().map(|stream| stream.take(stamp)).collect::<Result<_>>()?;
-            let mut of_stamp = Changes::new();
-            self.step(changes, (stamp, true), &mut |run, stepped| {
+            let (mut of_stamp, mut bytes) = (Changes::new(), 0);
+            self.moment(stamp, &mut |run, stepped| {
                 for delta in run.without_failures(stepped) {
-                    let bytes = run.layout.encode(&delta.columns, delta.len());
-                    for (row, weight) in bytes.iter().zip(&delta.weights) {
-                        *of_stamp.entry(row.into()).or_default() += weight;
+                    let rows = run.layout.encode(&delta.columns, delta.len());
+                    for (row, weight) in rows.iter().zip(&delta.weights) {
+                        *of_stamp.entry(row.into()).or_insert_with(|| {
+                            bytes += row.len() + VERSION_BYTES;
+                            0
+                        }) += weight;
                     }
                 }
-                versions.bytes()
+                versions.bytes() + bytes
             })?;
+            if span.before.is_none_or(|before| time(stamp).is_none_or(|at| at < before.0)) {
+                self.count_failed();
+            }
             versions.step(of_stamp, stamp).map_err(flow)?;
             if versions.ended() >= BATCH_ROWS && !self.give_versions(&versions.take_ended(), axis, give)? {
                 return Ok(());
@@ -150,9 +171,8 @@ impl<'a> Run<'a> {
         let mut next = Some(ALWAYS);
         for at in times {
             while let Some(stamp) = next.filter(|next| *next <= stamp(at.0)) {
-                let changes =
-                    self.streams.iter_mut().map(|stream| stream.take(stamp)).collect::<Result<_>>()?;
-                self.step(changes, (stamp, true), &mut |run, stepped| run.add(stepped, &mut rows))?;
+                self.moment(stamp, &mut |run, stepped| run.add(stepped, &mut rows))?;
+                self.count_failed();
                 next = self.next_stamp()?;
             }
             if rows.is_negative() {
@@ -171,24 +191,39 @@ impl<'a> Run<'a> {
         Ok(stamps.into_iter().flatten().min())
     }
 
-    /// A step of the circuit. `take` takes what it gives, and says how much memory that is in all.
-    fn step(
-        &mut self,
-        changes: Vec<Vec<Delta>>,
-        epoch: (u64, bool),
-        take: &mut dyn FnMut(&mut Self, Stepped) -> usize,
-    ) -> Result<()> {
+    /// Everything of a stamp, a part after the other.
+    fn moment(&mut self, stamp: u64, take: &mut Take<'_, 'a>) -> Result<()> {
+        self.changed.clear();
+        loop {
+            let changes = self.streams.iter_mut().map(|stream| stream.take(stamp)).collect::<Result<_>>()?;
+            let more = self.next_stamp()?.is_some_and(|next| next <= stamp);
+            self.step(changes, (stamp, !more), take)?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A step of the circuit.
+    fn step(&mut self, changes: Vec<Vec<Delta>>, epoch: (u64, bool), take: &mut Take<'_, 'a>) -> Result<()> {
+        if !(self.wanted)() {
+            return Err(QueryError::Failed("nobody wants the rows any more".to_owned()).into());
+        }
         let mut circuit = std::mem::take(&mut self.circuit);
-        let of_streams: usize = self.streams.iter().map(Stream::bytes).sum();
-        let before = circuit.bytes() + of_streams;
+        let before = circuit.bytes();
         let mut give = |stepped: Stepped| {
-            let taken = take(self, stepped);
-            // What operators keep more is seen with the next step.
-            self.memory.try_resize(before + self.reason_bytes + taken).map_err(Broken)
+            self.taken = take(self, stepped);
+            self.hold(before).map_err(Broken)
         };
         circuit.step(changes, epoch, &mut give).map_err(|Broken(error)| error)?;
         self.circuit = circuit;
-        Ok(())
+        self.hold(self.circuit.bytes())
+    }
+
+    /// Takes as much memory as there is in use, of which the operators have so much.
+    fn hold(&self, of_operators: usize) -> Result<()> {
+        let of_streams: usize = self.streams.iter().map(Stream::bytes).sum();
+        self.memory.try_resize(of_operators + of_streams + self.reason_bytes + self.taken)
     }
 
     /// Adds changes to rows.
@@ -202,11 +237,8 @@ impl<'a> Run<'a> {
     /// Counts what could not be computed.
     fn without_failures(&mut self, Stepped { rows, failures }: Stepped) -> Vec<Delta> {
         for (operator, failure) in failures {
-            if failure.weight > 0 {
-                let (_, count) = self.failed.get_or_insert_with(|| (failure.reason.clone(), 0));
-                *count += failure.weight.unsigned_abs();
-            }
             let bytes = failure.reason.len() + REASON_BYTES;
+            *self.changed.entry((operator, failure.reason.clone())).or_default() += failure.weight;
             match self.failures.entry((operator, failure.reason)) {
                 Entry::Vacant(new) => {
                     self.reason_bytes += bytes;
@@ -222,6 +254,14 @@ impl<'a> Run<'a> {
             }
         }
         rows
+    }
+
+    /// Counts what can no longer be computed with the moment that was last.
+    fn count_failed(&mut self) {
+        for ((_, reason), weight) in self.changed.iter().filter(|(_, weight)| **weight > 0) {
+            let (_, count) = self.failed.get_or_insert_with(|| (reason.clone(), 0));
+            *count += weight.unsigned_abs();
+        }
     }
 
     /// Says what could not be computed of the rows at the moment.

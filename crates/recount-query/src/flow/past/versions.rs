@@ -9,7 +9,7 @@ use super::feed::time;
 use crate::moment::Span;
 
 /// About the memory of a version beside its row.
-const VERSION_BYTES: usize = 64;
+pub(super) const VERSION_BYTES: usize = 64;
 
 /// Rows that are there, and versions that ended.
 pub(super) struct Versions {
