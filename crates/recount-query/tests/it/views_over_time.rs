@@ -351,7 +351,8 @@ fn rows_of_which_no_column_is_wanted() {
         > SELECT count(*) FROM v AS OF POSITION 10002
         count(*)
         10000
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
 }
 
 /// What an entity was is known as it was recorded.
