@@ -125,8 +125,8 @@ mod tests {
         assert_eq!(one.another().set(90), Ok(()));
         // A question leaves an eighth.
         let mut question = budget.share_of_question();
-        assert_eq!(question.set(78), Err(ViewError::Memory { bytes: 78, others: 10, bytes_max: 88 }));
-        assert_eq!((question.set(77), question.another().set(2).is_err()), (Ok(()), true));
+        assert_eq!(question.set(79), Err(ViewError::Memory { bytes: 79, others: 10, bytes_max: 88 }));
+        assert_eq!((question.set(78), question.another().set(1).is_err()), (Ok(()), true));
         drop(question);
         assert_eq!(one.set(100), Ok(()));
     }

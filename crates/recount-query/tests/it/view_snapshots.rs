@@ -206,6 +206,17 @@ fn the_past_begins_from_a_snapshot() {
     assert_eq!(at(&bank, *last), *rows);
 }
 
+/// What nobody asks for any more is not made; what is there is given.
+#[test]
+fn the_past_is_broken_off() {
+    let bank = bank();
+    let head = bank.head();
+    bank.run("SELECT * FROM groups");
+    assert_eq!(bank.unwanted("groups", head), "made");
+    let said = bank.unwanted("groups", head - 3);
+    assert!(said.starts_with("view groups is at position 0"), "{said}");
+}
+
 /// However far a snapshot comes before the disk is full: it is tried again later, and nothing half is taken.
 #[test]
 fn a_snapshot_while_the_disk_is_full() {

@@ -4,7 +4,7 @@ use expect_test::expect;
 use recount_env::{Env, block_on};
 use recount_query::{Outcome, SessionSettings, Settings, Sql, Stopped};
 use recount_store::{AppendRequest, EventWrite};
-use recount_types::{NewEvent, TopicName};
+use recount_types::{NewEvent, Position, TopicName};
 use recount_views::Views;
 
 use crate::support::{BANK, Bench, shown};
@@ -88,6 +88,12 @@ impl Bank {
             self.declare(&[&view]);
             assert_eq!(of(self.run(&format!("SELECT * FROM v{number}"))), *rows, "as a view: {query}");
         }
+    }
+
+    /// The rows of a view as of a position, of which nobody wants to know any more.
+    pub(crate) fn unwanted(&self, view: &str, position: u64) -> String {
+        let made = self.views.view_at(view, Position(position), &|| false);
+        made.map_or_else(|error| error.to_string(), |_| "made".to_owned())
     }
 
     /// Closes the database.
