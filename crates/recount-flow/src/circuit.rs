@@ -224,7 +224,8 @@ mod tests {
     use arrow_schema::DataType;
 
     use super::*;
-    use crate::operators::{Distinct, Union};
+    use crate::codec::Order;
+    use crate::operators::{Distinct, Top, Union};
 
     fn rows(values: &[i64], stamp: u64) -> Vec<Delta> {
         let (weights, stamps) = (vec![1; values.len()], vec![stamp; values.len()]);
@@ -369,6 +370,25 @@ mod tests {
         }
 
         fn save(&self, _: &mut Saved) {}
+    }
+
+    /// What an operator shows is made of what was loaded, and not shown again.
+    #[test]
+    fn operators_are_told_when_all_is_loaded() {
+        let circuit = || {
+            let mut circuit = Circuit::new();
+            let top = Top::new(vec![DataType::Int64], vec![(0, Order::default())], 0, 1, false).unwrap();
+            circuit.add(Box::new(top), vec![Input::Source(0)]);
+            circuit
+        };
+        let (mut one, mut other) = (circuit(), circuit());
+        assert_eq!(step(&mut one, vec![rows(&[5, 3], 1)], 1), [3]);
+        let mut saved = Saved::default();
+        one.save(b"", &mut saved);
+        saved.sorted().for_each(|(key, value)| other.load(key, value).unwrap());
+        other.loaded();
+        assert!(step(&mut other, vec![rows(&[4], 2)], 2).is_empty());
+        assert_eq!(step(&mut other, vec![rows(&[2], 3)], 3).len(), 2, "3 goes, 2 comes");
     }
 
     /// Entries of an operator are behind its number; what is of none is damaged.
