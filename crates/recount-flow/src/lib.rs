@@ -12,6 +12,7 @@ pub mod circuit;
 pub mod codec;
 pub mod delta;
 pub mod expr;
+pub mod failures;
 pub mod layout;
 pub mod moments;
 pub mod operator;

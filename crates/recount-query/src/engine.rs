@@ -265,6 +265,10 @@ impl Engine {
     ) -> Result<Arc<dyn TableProvider>, QueryError> {
         let (name, moment) = (view.name.to_string(), source.moment.clone());
         let (asked, read) = flow::Asked::of(&name, of_view, &moment)?;
+        let is_position = moment == Moment::at(moment.position);
+        if is_position && of_view == OfView::Errors {
+            return Ok(Arc::new(ViewAt { made: SourceTable(Arc::new(source)), query: None }));
+        }
         let (catalogue, periods) = (self.store.catalogue(), asked.periods());
         let entities = |name: &str, version: Option<u32>| self.relations.describe(name, version, periods);
         let (catalogue, entities, nested) = (&*catalogue, &entities, RefCell::default());
@@ -275,7 +279,7 @@ impl Engine {
         let plan = flow::rewrite(query.clone(), state).map_err(failed)?;
         let is_same = asked == flow::Asked::Rows && flow::is_same_by_both(&plan).map_err(failed)?;
         let query = is_same.then(|| ViewTable::new(query, None));
-        if moment == Moment::at(moment.position) {
+        if is_position {
             return Ok(Arc::new(ViewAt { made: SourceTable(Arc::new(source)), query }));
         }
         if let Some(query) = query {

@@ -138,14 +138,15 @@ impl PinnedKept {
 impl Pinned for PinnedKept {
     fn rows(&self, wanted: &Wanted) -> Result<Box<dyn Rows>, QueryError> {
         let Some((name, shown)) = self.kept.view_of(&wanted.name) else { return self.entities.rows(wanted) };
+        let made;
         let rows = match self.frozen(&name, &wanted.moment) {
-            Some(rows) => rows.clone(),
+            Some(rows) => rows,
             None => {
                 let goes_on = || !self.abandoned.load(Ordering::Acquire);
-                self.kept.views.view_at(&name, wanted.moment.position, &goes_on)?
+                made = self.kept.views.view_at(&name, wanted.moment.position, &goes_on)?;
+                &made
             }
         };
-        let rows = &rows;
         if shown == OfView::Errors {
             return Ok(Box::new(ErrorsOf::new(rows, &wanted.columns)));
         }

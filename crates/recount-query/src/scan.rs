@@ -317,12 +317,7 @@ impl ExecutionPlan for Scan {
             });
             return Ok(builder.build());
         }
-        let mut rows = lock(&self.rows).take().ok_or_else(|| {
-            QueryError::Invalid(format!(
-                "{} cannot be read again and again: read it once in WITH, outside the recursive query",
-                self.source.relation.name
-            ))
-        })?;
+        let mut rows = lock(&self.rows).take().ok_or_else(|| read_again(&self.source.relation.name))?;
         let (source, columns, schema) = (self.source.clone(), self.columns.clone(), self.schema.clone());
         let mut left = self.limit.unwrap_or(usize::MAX);
         builder.spawn_blocking(move || {
@@ -384,6 +379,12 @@ pub(crate) fn scans(plan: &Arc<dyn ExecutionPlan>) -> Vec<&Scan> {
 /// Whether a plan reads a relation that others keep.
 pub(crate) fn reads_kept(plan: &Arc<dyn ExecutionPlan>) -> bool {
     scans(plan).iter().any(|scan| matches!(scan.source.relation.kind, Kind::Kept { .. }))
+}
+
+/// The refusal of what can be read once in a statement.
+pub(crate) fn read_again(name: &str) -> QueryError {
+    let what = "cannot be read again and again: read it once in WITH, outside the recursive query";
+    QueryError::Invalid(format!("{name} {what}"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

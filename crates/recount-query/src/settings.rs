@@ -7,7 +7,7 @@ use recount_types::Position;
 /// Settings of an [`Engine`](crate::Engine).
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How much memory all statements together may take for sorting, grouping and joining, bytes.
+    /// How much memory all statements together may take for sorting, grouping and joining, and for views over time, bytes.
     pub memory_bytes: usize,
 }
 

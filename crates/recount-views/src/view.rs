@@ -2,13 +2,13 @@
 //!
 //! What a query means is known to whoever plans queries, who is plugged in here as a [`Compiler`].
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use recount_flow::circuit::{Circuit, Input};
 use recount_flow::delta::Delta;
+use recount_flow::failures::Failures;
 use recount_flow::layout::RowLayout;
 use recount_flow::relation::Frozen;
 use recount_store::catalogue::Catalogue;
@@ -288,7 +288,7 @@ pub struct ViewRows {
     rows: Frozen,
     /// Rows and groups that could not be computed.
     pub errors: u64,
-    failures: Arc<Errors>,
+    failures: Arc<Failures>,
     /// Events that do not fit their topic's columns, and are left out.
     pub unfit: u64,
     /// How many keys of entities stopped, and why one of them did: their rows are not there.
@@ -303,13 +303,10 @@ pub struct HeldMemory {
     _share: Option<Arc<Share>>,
 }
 
-/// How many rows and groups could not be computed, by the operator and the reason.
-type Errors = BTreeMap<(usize, String), i64>;
-
 impl ViewRows {
     /// Why rows and groups could not be computed: where, the reason, and how many.
     pub fn failures(&self) -> impl Iterator<Item = (usize, &str, i64)> {
-        self.failures.iter().map(|((operator, reason), count)| (*operator, reason.as_str(), *count))
+        self.failures.iter()
     }
 }
 

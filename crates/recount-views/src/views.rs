@@ -156,13 +156,15 @@ impl Views {
         views
     }
 
-    /// Ends the task beside, and keeps snapshots of what would have to be folded again. Questions are still answered.
+    /// Ends the task beside, keeps snapshots of what would have to be folded again, and removes those of what was dropped. Questions are
+    /// still answered.
     pub fn close(&self) {
         self.inner.stop.store(true, Ordering::Release);
         self.inner.wake.notify();
         let live: Vec<_> = lock(&self.inner.known).live.values().cloned().collect();
         live.iter().for_each(|live| live.keep_on_closing());
         self.inner.keep_views_on_closing();
+        self.inner.remove_what_was_dropped(&self.inner.store.catalogue());
         self.inner.snapshots.close();
         self.inner.view_snapshots.close();
     }
@@ -339,6 +341,12 @@ impl Views {
 }
 
 impl Inner {
+    /// Removes the snapshots of what is not in the catalogue any more.
+    fn remove_what_was_dropped(&self, catalogue: &Catalogue) {
+        self.snapshots.retain(&|id, version| is_there(catalogue, id, version));
+        self.view_snapshots.retain(&|id| catalogue.view_by_id(id).is_some());
+    }
+
     /// Whether to go on waiting, from now on.
     pub(crate) fn patience(&self) -> impl Fn() -> bool + use<> {
         let clock = self.env.clock.clone();
@@ -484,8 +492,7 @@ async fn keep_up(inner: Weak<Inner>, env: Env, wake: Arc<Signal>, visible: Arc<S
         let all = held.refresh();
         let catalogue = held.store.catalogue();
         if !followed.as_ref().is_some_and(|followed| Arc::ptr_eq(followed, &catalogue)) {
-            held.snapshots.retain(&|id, version| is_there(&catalogue, id, version));
-            held.view_snapshots.retain(&|id| catalogue.view_by_id(id).is_some());
+            held.remove_what_was_dropped(&catalogue);
             followed = Some(catalogue);
         }
         for live in all {

@@ -45,7 +45,7 @@ impl Recount {
     /// Serves a database, with its topic made if it is new.
     pub(crate) fn serve(&self, database: &str) -> Result<Server> {
         if !Path::new(database).exists() {
-            run::output(Command::new(&self.program).args(["topic", database, "create", CREATE]))?;
+            self.create(database)?;
         }
         self.serve_as_is(database)
     }
@@ -65,9 +65,14 @@ impl Recount {
         Ok(server)
     }
 
-    /// Imports files of JSON lines into the topic of a database that nobody serves, which is made if it is new.
+    /// Makes the topic of a new database.
+    fn create(&self, database: &str) -> Result<()> {
+        run::output(Command::new(&self.program).args(["topic", database, "create", CREATE])).map(drop)
+    }
+
+    /// Makes a new database of files of JSON lines.
     pub(crate) fn import(&self, database: &str, files: &[PathBuf]) -> Result<()> {
-        run::output(Command::new(&self.program).args(["topic", database, "create", CREATE]))?;
+        self.create(database)?;
         for file in files {
             run::output(Command::new(&self.program).args(["import", database, "transactions"]).arg(file))?;
         }

@@ -42,7 +42,7 @@ use crate::moment::{Moment, Span};
 use crate::pseudo::Pseudo;
 use crate::relation::{Kind, in_sql};
 use crate::relations::{DescribedColumn, OfView, Periods};
-use crate::scan::{Scan, SourceTable};
+use crate::scan::{Scan, SourceTable, read_again};
 
 mod feed;
 mod run;
@@ -363,12 +363,7 @@ impl ExecutionPlan for PastScan {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let circuit = circuit.ok_or_else(|| {
-            QueryError::Invalid(format!(
-                "{} cannot be read again and again: read it once in WITH, outside the recursive query",
-                self.of.name
-            ))
-        })?;
+        let circuit = circuit.ok_or_else(|| read_again(&self.of.name))?;
         let streams = self.scans.iter().map(|scan| scan.execute(partition, context.clone()));
         let streams = streams.zip(&self.reads).map(|(stream, reads)| Ok((stream?, *reads)));
         let streams = streams.collect::<Result<Vec<_>>>()?;

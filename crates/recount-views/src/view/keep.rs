@@ -10,11 +10,12 @@
 //!
 //! Numbers in keys are big-endian, in values varints in zigzag form.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use recount_env::block_on;
 use recount_flow::codec::Damaged;
+use recount_flow::failures::Failures;
 use recount_flow::relation::Relation;
 use recount_flow::saved::{self, Saved};
 use recount_store::Store;
@@ -23,7 +24,7 @@ use recount_types::varint::{put_i64, take_i64};
 
 use super::live::{LiveView, State};
 use super::recent::Recent;
-use super::{Compiled, Errors, WhatIsRead};
+use super::{Compiled, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::feed::last_recorded;
@@ -183,9 +184,9 @@ impl State {
             put_i64(&mut value, number);
             saved.push(key, &value);
         };
-        for ((operator, reason), count) in &*self.errors {
-            saved.begin(&[b"e", &(*operator as u32).to_be_bytes()[..]].concat());
-            push(&mut saved, reason.as_bytes(), *count);
+        for (operator, reason, count) in self.errors.iter() {
+            saved.begin(&[b"e", &(operator as u32).to_be_bytes()[..]].concat());
+            push(&mut saved, reason.as_bytes(), count);
         }
         compiled.circuit.save(b"o", &mut saved);
         saved.begin(b"r");
@@ -200,7 +201,8 @@ impl State {
 
     /// Takes the next blocks of the snapshot that it begins from; whether it was all of them.
     fn load_part(&mut self) -> Result<bool, ViewError> {
-        let State { compiled: Some(compiled), start: Start::From(snapshot, done), .. } = self else {
+        let State { compiled: Some(compiled), start: Start::From(snapshot, done), rows, errors, .. } = self
+        else {
             return Ok(true);
         };
         let blocks = *done..snapshot.blocks().min(*done + BLOCKS_TOGETHER);
@@ -208,7 +210,7 @@ impl State {
             return Ok(true);
         }
         *done = blocks.end;
-        let mut entries = Entries { compiled, rows: &mut self.rows, errors: BTreeMap::new() };
+        let mut entries = Entries { compiled, rows, errors: Arc::make_mut(errors) };
         for block in blocks {
             let mut load = |key: &[u8], value: &[u8]| {
                 entries
@@ -216,9 +218,6 @@ impl State {
                     .map_err(|Damaged| "has an entry that nothing of the view has saved".to_owned())
             };
             snapshot.entries_of(block, &mut load)?;
-        }
-        for ((operator, reason), count) in entries.errors {
-            self.fail(operator, reason, count);
         }
         let bytes = self.bytes();
         self.memory.set(bytes)?;
@@ -270,7 +269,7 @@ impl State {
 struct Entries<'a> {
     compiled: &'a mut Compiled,
     rows: &'a mut Relation,
-    errors: Errors,
+    errors: &'a mut Failures,
 }
 
 impl Entries<'_> {
@@ -288,7 +287,7 @@ impl Entries<'_> {
         let is_whole = match section {
             b'e' => {
                 let reason = std::str::from_utf8(rest).map_err(|_| Damaged)?;
-                self.errors.insert((number, reason.to_owned()), count);
+                self.errors.add_reason(number, reason.to_owned(), count);
                 value.is_empty()
             }
             b's' => {

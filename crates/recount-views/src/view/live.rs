@@ -13,6 +13,7 @@ use parking_lot::{Mutex as FairMutex, MutexGuard as FairGuard};
 use recount_env::{Env, Tasks, block_on};
 use recount_flow::circuit::Stepped;
 use recount_flow::delta::Delta;
+use recount_flow::failures::Failures;
 use recount_flow::operator::FlowError;
 use recount_flow::relation::{Frozen, Relation};
 use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
@@ -21,7 +22,7 @@ use recount_types::{Position, TopicName, ViewId};
 use super::ahead::Ahead;
 use super::keep::{self, Start};
 use super::recent::{OfEpoch, Recent, RowChanged};
-use super::{Compiled, Errors, Explained, HeldMemory, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
+use super::{Compiled, Explained, HeldMemory, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::feed::rounded_down;
@@ -37,8 +38,6 @@ const EPOCH_BYTES: usize = 8 << 20;
 
 /// The longest pause before what failed is tried again.
 const RETRY_US_MAX: u64 = 3_600_000_000;
-/// About the memory of a reason beside its text.
-const REASON_BYTES: usize = 64;
 
 /// Makes the circuit anew.
 type Make = Box<dyn Fn() -> Result<Compiled, DdlError> + Send + Sync>;
@@ -95,11 +94,7 @@ pub(super) struct State {
     /// Positions in an epoch: fewer where so many appends made too much at once.
     epoch_positions: u64,
     /// Where and why rows and groups could not be computed, and how many.
-    pub(super) errors: Arc<Errors>,
-    /// How many in all.
-    error_count: i64,
-    /// Of the reasons.
-    error_bytes: usize,
+    pub(super) errors: Arc<Failures>,
     pub(super) memory: Share,
 }
 
@@ -125,12 +120,11 @@ impl LiveView {
         let info = ViewInfo { name, columns, key, topics, text };
         let rows = Relation::new(compiled.layout.clone());
         let (errors, first, compiled) = (Arc::default(), None, Some(compiled));
-        let (position, error_count, error_bytes) = (0, 0, 0);
         let epoch_positions = EPOCH_POSITIONS;
         let state = State {
             compiled,
             rows,
-            position,
+            position: 0,
             start: Start::default(),
             first,
             ahead: None,
@@ -140,8 +134,6 @@ impl LiveView {
             of_epoch: OfEpoch::new(),
             epoch_positions,
             errors,
-            error_count,
-            error_bytes,
             memory,
         };
         let (state, shown) = (FairMutex::new(state), Mutex::default());
@@ -375,7 +367,7 @@ impl State {
         let mut give = |stepped: Stepped| {
             self.add(stepped);
             // What operators keep more is seen at the end.
-            let bytes = self.rows.bytes() + self.error_bytes + of_circuit;
+            let bytes = self.rows.bytes() + self.errors.bytes() + of_circuit;
             self.memory.set(bytes)
         };
         compiled.circuit.step(changes, (until, ends), &mut give)?;
@@ -393,27 +385,9 @@ impl State {
                 }
             }
         }
-        for (operator, failure) in stepped.failures {
-            self.fail(operator, failure.reason, failure.weight);
-        }
-    }
-
-    /// So many more rows or groups could not be computed for a reason.
-    pub(super) fn fail(&mut self, operator: usize, reason: String, weight: i64) {
-        self.error_count += weight;
-        let errors = Arc::make_mut(&mut self.errors);
-        let bytes = reason.len() + REASON_BYTES;
-        let at = (operator, reason);
-        match errors.get_mut(&at).map(|count| (*count + weight, count)) {
-            Some((0, _)) => {
-                self.error_bytes -= bytes;
-                errors.remove(&at);
-            }
-            Some((after, count)) => *count = after,
-            None => {
-                self.error_bytes += bytes;
-                errors.insert(at, weight);
-            }
+        if !stepped.failures.is_empty() {
+            let errors = Arc::make_mut(&mut self.errors);
+            stepped.failures.into_iter().for_each(|(operator, failure)| errors.add(operator, failure));
         }
     }
 
@@ -431,7 +405,6 @@ impl State {
         (self.start, self.ahead) = (Start::default(), None);
         self.of_epoch.clear();
         self.errors = Arc::default();
-        (self.error_count, self.error_bytes) = (0, 0);
         // Less is always to be had.
         let _ = self.memory.set(0);
     }
@@ -439,7 +412,7 @@ impl State {
     pub(super) fn bytes(&self) -> usize {
         let circuit = self.compiled.as_ref().map_or(0, |compiled| compiled.circuit.bytes());
         let recent = self.recent.as_ref().map_or(0, Recent::bytes);
-        self.rows.bytes() + circuit + self.error_bytes + recent
+        self.rows.bytes() + circuit + self.errors.bytes() + recent
     }
 
     fn status(&self) -> ViewStatus {
@@ -447,7 +420,7 @@ impl State {
             position: self.position,
             rows: self.rows.rows(),
             bytes: self.bytes(),
-            errors: u64::try_from(self.error_count).unwrap_or(0),
+            errors: self.errors.count(),
             unfit: self.unfit(),
             kept: None,
             per_second: None,
@@ -522,7 +495,7 @@ impl Held<'_> {
         ViewRows {
             info: self.view.info.clone(),
             rows: self.state.rows.freeze(),
-            errors: u64::try_from(self.state.error_count).unwrap_or(0),
+            errors: self.state.errors.count(),
             failures: self.state.errors.clone(),
             unfit: self.state.unfit(),
             stopped: self.state.stopped(),

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Memory for the rows of all entities and views together, and what views need to keep theirs, in MiB
     #[arg(long, env = "RECOUNT_ENTITY_MEMORY", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(1..))]
     entity_memory: u16,
-    /// Memory that all queries together may take for sorting, grouping and joining, in MiB
+    /// Memory that all queries together may take for sorting, grouping and joining, and for views over time, in MiB
     #[arg(long, env = "RECOUNT_QUERY_MEMORY", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     query_memory: u16,
     /// If the last group of the journal is damaged and may not have been acknowledged: drop it

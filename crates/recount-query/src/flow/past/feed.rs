@@ -66,9 +66,9 @@ impl Stream {
     }
 
     /// The next rows, of one stamp whatever they say.
-    pub(super) fn at_once(&mut self, stamp: u64) -> Result<Option<Delta>> {
+    pub(super) fn at_once(&mut self) -> Result<Option<Delta>> {
         let batch = self.batch()?;
-        Ok(batch.map(|batch| self.delta(&batch, vec![stamp; batch.num_rows()])))
+        Ok(batch.map(|batch| self.delta(&batch, vec![ALWAYS; batch.num_rows()])))
     }
 
     /// The stamp of the next row; `None` at the end.
@@ -109,7 +109,7 @@ impl Stream {
     /// The next rows; of versions, all.
     fn load(&mut self) -> Result<Option<Delta>> {
         let place = match self.reads.stamped {
-            Stamped::AtOnce => return self.at_once(ALWAYS),
+            Stamped::AtOnce => return self.at_once(),
             Stamped::FromTo(from, to) => return self.all_versions(from, to),
             Stamped::At(place) => place,
         };

@@ -17,6 +17,7 @@ use recount_env::block_on;
 use recount_flow::circuit::{Circuit, Stepped};
 use recount_flow::codec::Damaged;
 use recount_flow::delta::Delta;
+use recount_flow::failures::Failures;
 use recount_flow::layout::RowLayout;
 use recount_flow::operator::FlowError;
 use recount_flow::relation::Relation;
@@ -35,8 +36,6 @@ use crate::relation::in_sql;
 
 /// Versions given at a time, at least, if there are so many.
 const BATCH_ROWS: usize = 4096;
-/// A failure that is told, beside its reason.
-const REASON_BYTES: usize = 64;
 
 /// Hands a batch on; false if nobody wants more.
 type Give<'a> = dyn Fn(RecordBatch) -> bool + 'a;
@@ -50,13 +49,10 @@ pub(super) struct Run<'a> {
     streams: Vec<Stream>,
     layout: RowLayout,
     memory: MemoryReservation,
-    /// Where and why rows and groups cannot be computed, and how many.
-    failures: BTreeMap<(usize, String), i64>,
-    /// What the moment that is taken changed of that.
-    changed: BTreeMap<(usize, String), i64>,
-    /// The first of them that there ever was, and how many.
+    /// What could not be computed; a moment at a time, what the last one changed of that.
+    failures: Failures,
+    /// The first that there ever was, and how many.
     failed: Option<(String, u64)>,
-    reason_bytes: usize,
     /// The memory of what was given.
     taken: usize,
     /// Whether somebody still wants it.
@@ -88,10 +84,8 @@ impl<'a> Run<'a> {
             streams,
             layout,
             memory,
-            failures: BTreeMap::new(),
-            changed: BTreeMap::new(),
+            failures: Failures::default(),
             failed: None,
-            reason_bytes: 0,
             taken: 0,
             wanted,
         })
@@ -117,7 +111,7 @@ impl<'a> Run<'a> {
     fn at_once(&mut self) -> Result<Relation> {
         let mut rows = Relation::new(self.layout.clone());
         for source in 0..self.streams.len() {
-            while let Some(delta) = self.streams[source].at_once(ALWAYS)? {
+            while let Some(delta) = self.streams[source].at_once()? {
                 let mut changes = vec![Vec::new(); self.streams.len()];
                 changes[source].push(delta);
                 self.step(changes, (ALWAYS, false), &mut |run, stepped| run.add(stepped, &mut rows))?;
@@ -193,7 +187,7 @@ impl<'a> Run<'a> {
 
     /// Everything of a stamp, a part after the other.
     fn moment(&mut self, stamp: u64, take: &mut Take<'_, 'a>) -> Result<()> {
-        self.changed.clear();
+        self.failures = Failures::default();
         loop {
             let changes = self.streams.iter_mut().map(|stream| stream.take(stamp)).collect::<Result<_>>()?;
             let more = self.next_stamp()?.is_some_and(|next| next <= stamp);
@@ -223,7 +217,7 @@ impl<'a> Run<'a> {
     /// Takes as much memory as there is in use, of which the operators have so much.
     fn hold(&self, of_operators: usize) -> Result<()> {
         let of_streams: usize = self.streams.iter().map(Stream::bytes).sum();
-        self.memory.try_resize(of_operators + of_streams + self.reason_bytes + self.taken)
+        self.memory.try_resize(of_operators + of_streams + self.failures.bytes() + self.taken)
     }
 
     /// Adds changes to rows.
@@ -236,39 +230,22 @@ impl<'a> Run<'a> {
 
     /// Counts what could not be computed.
     fn without_failures(&mut self, Stepped { rows, failures }: Stepped) -> Vec<Delta> {
-        for (operator, failure) in failures {
-            let bytes = failure.reason.len() + REASON_BYTES;
-            *self.changed.entry((operator, failure.reason.clone())).or_default() += failure.weight;
-            match self.failures.entry((operator, failure.reason)) {
-                Entry::Vacant(new) => {
-                    self.reason_bytes += bytes;
-                    new.insert(failure.weight);
-                }
-                Entry::Occupied(mut known) => {
-                    *known.get_mut() += failure.weight;
-                    if *known.get() == 0 {
-                        self.reason_bytes -= bytes;
-                        known.remove();
-                    }
-                }
-            }
-        }
+        failures.into_iter().for_each(|(operator, failure)| self.failures.add(operator, failure));
         rows
     }
 
     /// Counts what can no longer be computed with the moment that was last.
     fn count_failed(&mut self) {
-        for ((_, reason), weight) in self.changed.iter().filter(|(_, weight)| **weight > 0) {
-            let (_, count) = self.failed.get_or_insert_with(|| (reason.clone(), 0));
+        for (_, reason, weight) in self.failures.iter().filter(|(.., weight)| *weight > 0) {
+            let (_, count) = self.failed.get_or_insert_with(|| (reason.to_owned(), 0));
             *count += weight.unsigned_abs();
         }
     }
 
     /// Says what could not be computed of the rows at the moment.
     fn tell_failures(&self) {
-        let count = self.failures.values().sum::<i64>().unsigned_abs();
-        if let Some((_, reason)) = self.failures.keys().next() {
-            self.of.notices.add(kept::failed(&self.of.name, count, reason));
+        if let Some((_, reason, _)) = self.failures.iter().next() {
+            self.of.notices.add(kept::failed(&self.of.name, self.failures.count(), reason));
         }
     }
 
@@ -343,13 +320,13 @@ impl<'a> Run<'a> {
     /// Gives what could not be computed.
     fn give_errors(&self, give: &Give<'_>) -> Result<()> {
         let number = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
-        let reasons: Vec<&str> = self.failures.keys().map(|(_, reason)| reason.as_str()).collect();
+        let all: Vec<(usize, &str, i64)> = self.failures.iter().collect();
         let columns = [
-            number(self.failures.keys().map(|(operator, _)| *operator as i64).collect()),
-            Arc::new(StringArray::from(reasons)),
-            number(self.failures.values().copied().collect()),
+            number(all.iter().map(|(operator, ..)| *operator as i64).collect()),
+            Arc::new(all.iter().map(|(_, reason, _)| Some(*reason)).collect::<StringArray>()),
+            number(all.iter().map(|(.., count)| *count).collect()),
         ];
-        self.give(&columns, self.failures.len(), give).map(drop)
+        self.give(&columns, all.len(), give).map(drop)
     }
 
     fn give(&self, columns: &[ArrayRef], count: usize, give: &Give<'_>) -> Result<bool> {
