@@ -31,25 +31,42 @@ def counted(rows, digits):
 connection = duckdb.connect()
 for setting in ["TimeZone = 'UTC'", "integer_division = true", "default_null_order = 'postgres'"]:
     connection.execute(f"SET {setting}")
-cases, rows, unjudged, differing = 0, 0, collections.Counter(), 0
+
+
+def judged(query, optimizer):
+    connection.execute(f"PRAGMA {'enable' if optimizer else 'disable'}_optimizer")
+    return connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({query})").fetchall()
+
+
+def are_equal(judged, kept):
+    # At the edge of a digit one of two ways to round is enough.
+    return any(counted(judged, digits) == counted(kept, digits) for digits in (DIGITS, DIGITS - 1))
+
+
+cases, rows, unjudged, differing, unlike_itself = 0, 0, collections.Counter(), 0, 0
 for line in sys.stdin:
     case = json.loads(line)
     cases += 1
     try:
         for statement in case["statements"]:
             connection.execute(statement)
-        query = case["query"]
-        judged = connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({query})").fetchall()
+        query, kept = case["query"], case["kept"]
+        said = judged(query, True)
     except duckdb.Error as error:
         unjudged[str(error).splitlines()[0][:100]] += 1
         continue
-    rows += len(judged)
-    # At the edge of a digit one of two ways to round is enough.
-    if all(counted(judged, digits) != counted(case["kept"], digits) for digits in (DIGITS, DIGITS - 1)):
+    rows += len(said)
+    if are_equal(said, kept):
+        continue
+    # It leaves out a LEFT JOIN below DISTINCT although a LIMIT between them counts its rows (case 8005559).
+    if are_equal(judged(query, False), kept):
+        unlike_itself += 1
+        print(f"case {case['case']}: DuckDB says so without its optimizer, and something else with it")
+    else:
         differing += 1
         print(f"case {case['case']}:", *case["statements"], query, sep="\n ")
-        print(" DuckDB", sorted(map(str, judged)), "\n kept  ", sorted(str(tuple(row)) for row in case["kept"]))
+        print(" DuckDB", sorted(map(str, said)), "\n kept  ", sorted(str(tuple(row)) for row in kept))
 for reason, count in unjudged.most_common():
     print(f"{count} not judged: {reason}")
-print(f"{cases} cases, {cases - unjudged.total()} judged by DuckDB {duckdb.__version__}, {rows} rows, {differing} differ")
+print(f"{cases} cases, {cases - unjudged.total()} judged by DuckDB {duckdb.__version__}, {rows} rows, {differing} differ, {unlike_itself} only by its optimizer")
 sys.exit(differing > 0 or unjudged.total() > UNJUDGED_MAX * cases)

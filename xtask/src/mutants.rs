@@ -84,6 +84,11 @@ fn mutate(package: &str, files: &[&str]) -> Result<bool> {
     command.env_remove("CARGO_TARGET_DIR");
     // What random tests found of one mutant is not tried on the next; nor is it made smaller, which nobody reads.
     command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1").env("PROPTEST_MAX_SHRINK_ITERS", "0");
+    // A mutant is built again and again, and its tests run once: what is built fast is done first.
+    command
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_INCREMENTAL", "1");
     for file in files {
         command.args(["--file", &format!("crates/{package}/src/{file}")]);
     }

@@ -164,6 +164,11 @@ mod tests {
         let mut both = of(&[1]);
         both.merge(&moments);
         assert_eq!(both, of(&[1, 5, 5, -8]));
+        both.add(i256::from_i128(-8), 2);
+        assert_eq!(both, of(&[1, 5, 5, -8, -8, -8]));
+        // These are on disk.
+        let sums: [&[u8]; 4] = [&6i64.to_le_bytes(), &1u64.to_le_bytes(), &[0xF3], &[0xF3, 0]];
+        assert_eq!(both.to_bytes(), sums.concat());
     }
 
     /// Of 0 and twice a number the variance is its square.

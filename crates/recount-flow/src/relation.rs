@@ -74,11 +74,16 @@ impl Relation {
         rows
     }
 
-    /// Takes a row that was saved; faster in the order of rows.
+    /// Takes a row that was saved, which was there; faster in the order of rows.
     pub fn load(&mut self, row: &[u8], value: &[u8]) -> Result<(), Damaged> {
         let mut value = Reader(value);
-        self.change(row, value.number()?);
-        value.end()
+        let count = value.number()?;
+        value.end()?;
+        if count <= 0 {
+            return Err(Damaged);
+        }
+        self.change(row, count);
+        Ok(())
     }
 
     fn change(&mut self, row: &[u8], weight: i64) {

@@ -105,7 +105,11 @@ mod tests {
         saved.push(b"9", b"nine");
         let sorted: Vec<(&[u8], &[u8])> = saved.sorted().collect();
         assert_eq!(sorted, [(&b"a9"[..], &b"nine"[..]), (b"b", b""), (b"b2", b"two")]);
-        assert!(saved.bytes() >= 12);
+        // Of each entry both ends of its key and of its value, too.
+        let (many, mut saved) = (1000, Saved::default());
+        (0..many).for_each(|_| saved.push(&[1; 20], &[2; 30]));
+        let bytes = many * (20 + 30 + 2 * size_of::<usize>());
+        assert!((bytes..2 * bytes + 2 * many).contains(&saved.bytes()), "{} {bytes}", saved.bytes());
     }
 
     #[test]

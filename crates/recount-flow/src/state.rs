@@ -104,3 +104,39 @@ impl<V: Held> Table<V> {
         self.values.capacity() * (size_of::<(Key, V)>() + 1) + self.heap_bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct OfBytes(usize);
+
+    impl Held for OfBytes {
+        fn heap_bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    /// Long keys are on the heap, as is what values have there; all of it is given back.
+    #[test]
+    fn the_memory_of_a_table() {
+        let mut table = Table::new();
+        let of_rows = |table: &Table<OfBytes>| table.values.capacity() * (size_of::<(Key, OfBytes)>() + 1);
+        for number in 0..100u8 {
+            table.edit(&[number; 50], || OfBytes(10), |value| value.0 += 5);
+            table.edit(&[number], || OfBytes(0), |_| ());
+        }
+        assert_eq!((table.len(), table.bytes()), (200, of_rows(&table) + 100 * (50 + 15)));
+        table.edit(&[7; 50], || OfBytes(99), |value| value.0 -= 12);
+        assert_eq!((table.len(), table.bytes()), (200, of_rows(&table) + 100 * (50 + 15) - 12));
+        for number in 0..100u8 {
+            table.remove(&[number; 50]);
+            table.remove(&[number]);
+        }
+        assert_eq!((table.len(), table.bytes()), (0, of_rows(&table)));
+        let mut counts = Table::<i64>::new();
+        counts.edit(b"short", || 0, |count| *count += 1);
+        assert_eq!(counts.bytes(), counts.values.capacity() * (size_of::<(Key, i64)>() + 1));
+    }
+}

@@ -109,6 +109,31 @@ fn the_bytes_of_a_row() {
         ]
     );
     assert_eq!(codec.decode(rows.iter()).unwrap()[1..2], columns[1..2]);
+    let types: Vec<&DataType> = columns.iter().map(|array| array.data_type()).collect();
+    assert_eq!(codec.types().iter().collect::<Vec<_>>(), types);
+}
+
+/// Where no text is null their bytes are copied as they lie.
+#[test]
+fn the_bytes_of_texts() {
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["in front", "ab", "", "c"]));
+    let rows = RowCodec::new([DataType::Utf8]).unwrap().encode(&[texts.slice(1, 3)], 3);
+    assert_eq!(shown(&rows), ["0161620001", "010001", "01630001"]);
+}
+
+/// A count that is written by itself is the value of a column.
+#[test]
+fn the_bytes_of_a_count() {
+    for count in [0, 1, 300, 1 << 40, i64::MAX] {
+        let columns: [ArrayRef; 2] =
+            [Arc::new(UInt64Array::from(vec![count as u64])), Arc::new(Int64Array::from(vec![count]))];
+        for column in columns {
+            let (data_type, mut bytes) = (column.data_type().clone(), vec![7]);
+            let rows = RowCodec::new([data_type.clone()]).unwrap().encode(&[column], 1);
+            put_count(&mut bytes, count as u64, &data_type);
+            assert_eq!(bytes, [&[7], rows.row(0)].concat(), "{count} {data_type}");
+        }
+    }
 }
 
 #[test]
@@ -241,4 +266,7 @@ fn rows_are_counted() {
     more.push(b"ab");
     more.push(b"");
     assert_eq!((more.len(), more.row(0), more.row(1)), (2, &b"ab"[..], &b""[..]));
+    let many = rows((0..1000).collect());
+    let (of_values, of_bounds) = (9 * 1000, 1001 * size_of::<usize>());
+    assert!((of_values + of_bounds..2 * (of_values + of_bounds)).contains(&many.bytes()), "{}", many.bytes());
 }

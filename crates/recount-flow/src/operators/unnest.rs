@@ -146,6 +146,21 @@ mod tests {
         Delta { columns, weights: vec![-2; lists.len()], stamps: vec![stamp; lists.len()] }
     }
 
+    /// A row that a list becomes: what is beside the lists, an item of each, weight and stamp.
+    #[test]
+    fn the_bytes_of_a_row() {
+        let unnest = Unnest::new(vec![1, 2]);
+        let of = rows(0, &[(Some(30), 5), (None, 0), (Some(20), 0)], 9);
+        let coming = unnest.coming(of.clone());
+        let of_array = |array: &dyn Array| array.get_buffer_memory_size();
+        let [long, short] = [1, 2].map(|column| of.columns[column].as_list::<i32>().values().clone());
+        assert_eq!(
+            coming.row_bytes,
+            of_array(&of.columns[0]) / 3 + of_array(&long) / 50 + of_array(&short) / 5 + 16
+        );
+        assert_eq!(unnest.coming(rows(0, &[], 9)).row_bytes % 16, 0);
+    }
+
     fn of(given: &[Delta]) -> Vec<(i64, Option<i64>, Option<i64>)> {
         let mut all = Vec::new();
         for delta in given {

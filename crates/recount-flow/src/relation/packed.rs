@@ -120,3 +120,31 @@ impl Packed {
         self.start(place)..self.ends[place]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice as much room as before, up to a limit; beyond that for one row at a time.
+    #[test]
+    fn room_for_more_rows() {
+        let mut packed = Packed::default();
+        let capacities: Vec<usize> = (0..8)
+            .map(|number| {
+                packed.insert(number, &[number as u8; 10], 50);
+                packed.bytes.capacity()
+            })
+            .collect();
+        assert_eq!(capacities, [10, 20, 40, 40, 50, 60, 70, 80]);
+        assert_eq!((packed.len(), packed.row_bytes(), packed.row(3)), (8, 80, &[3; 10][..]));
+        let beside = packed.ends.capacity() * 8 + packed.starts.capacity() * 16;
+        assert_eq!(packed.bytes(), 80 + beside);
+    }
+
+    #[test]
+    fn what_rows_begin_with_sorts_as_they_do() {
+        assert_eq!((start_of(b""), start_of(&[0, 1])), (0, 1 << 112));
+        assert_eq!(start_of(&[7; 30]), start_of(&[7; 16]));
+        assert!(start_of(b"a") < start_of(b"ab") && start_of(b"ab") < start_of(b"b"));
+    }
+}

@@ -47,6 +47,32 @@ fn rows_are_the_sum_of_changes() {
     assert_eq!((relation.rows(), relation.bytes(), rows(relation.freeze())), (0, 0, vec![]));
 }
 
+/// What was saved is the same rows; what no row is saved as is damaged.
+#[test]
+fn rows_come_back_from_what_was_saved() {
+    let mut relation = relation();
+    relation.add(&delta(&[(7, 200), (-8, 1), (9, 1), (9, -1)]));
+    let mut saved = Saved::default();
+    saved.begin(b"r");
+    relation.freeze().save(&mut saved);
+    let mut loaded = self::relation();
+    for (key, value) in saved.sorted() {
+        loaded.load(&key[1..], value).unwrap();
+    }
+    assert_eq!(loaded.rows(), 201);
+    assert_eq!(rows(loaded.freeze()), rows(relation.freeze()));
+    let damaged = |count: i64, more: &[u8]| {
+        let mut value = Vec::new();
+        put_number(&mut value, count);
+        self::relation().load(b"row", &[&*value, more].concat())
+    };
+    assert_eq!(damaged(300, b""), Ok(()));
+    for (count, more) in [(0, &b""[..]), (-1, b""), (1, b"more")] {
+        assert_eq!(damaged(count, more), Err(Damaged), "{count}");
+    }
+    assert_eq!(self::relation().load(b"row", b""), Err(Damaged));
+}
+
 /// One row may be there a million times: it is not given all at once.
 #[test]
 fn copies_of_a_row_are_given_some_at_a_time() {
@@ -115,6 +141,33 @@ fn the_memory_of_a_page_that_is_copied_for_a_row() {
     assert_eq!(relation.bytes(), relation.tree.counted() - Tree::default().counted());
     assert_eq!(rows(relation.freeze()), [0, 2, 4, 7, 8, 10, 12, 14, 16]);
     assert_eq!(rows(copy), [0, 2, 4, 6, 8, 10, 12, 14, 16]);
+}
+
+/// A batch has at most so many bytes of rows, unless one row alone has more.
+#[test]
+fn long_rows_are_given_few_at_a_time() {
+    let relation = || Relation::new(RowLayout::new(&[DataType::Utf8], &[]).unwrap());
+    let of_lengths = |lengths: &[usize]| {
+        let texts: Vec<String> = lengths
+            .iter()
+            .zip(b'a'..)
+            .map(|(length, of)| char::from(of).to_string().repeat(*length))
+            .collect();
+        let (columns, count): (Vec<ArrayRef>, _) = (vec![Arc::new(StringArray::from(texts))], lengths.len());
+        let mut relation = relation();
+        let rows = relation.add(&Delta { columns, weights: vec![1; count], stamps: vec![1; count] });
+        let mut batches = relation.freeze().batches();
+        let mut counts = Vec::new();
+        while let Some((_, count)) = batches.next_rows().unwrap() {
+            counts.push(count);
+        }
+        (counts, rows.row(0).len() - lengths[0])
+    };
+    let (_, beside) = of_lengths(&[1]);
+    let half = BATCH_BYTES / 2 - beside;
+    assert_eq!(of_lengths(&[half, half, half]).0, [2, 1]);
+    assert_eq!(of_lengths(&[half, half + 1, 1, 1]).0, [1, 3]);
+    assert_eq!(of_lengths(&[BATCH_BYTES, BATCH_BYTES, 1]).0, [1, 1, 1]);
 }
 
 /// Texts with a key behind them: rows of one key are found together, whatever begins as they do.

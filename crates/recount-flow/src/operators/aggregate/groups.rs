@@ -236,6 +236,37 @@ mod tests {
         }
     }
 
+    /// Keys whose hashes are one as far as these are kept are not one group.
+    #[test]
+    fn keys_of_one_hash() {
+        let hasher = FixedState::default();
+        let mut known = HashMap::<u32, [u8; 4]>::new();
+        let keys = (0..u32::MAX).map(u32::to_be_bytes);
+        let mut pairs =
+            keys.filter_map(|key| Some((known.insert(hasher.hash_one(&key[..]) as u32, key)?, key)));
+        let (one, other) = pairs.next().unwrap();
+        let mut groups = Groups::new(2);
+        let numbers = [&one, &other, &one, &other].map(|key| groups.number(key, kept(0)));
+        assert_eq!(numbers, [(0, false), (1, false), (0, true), (1, true)]);
+    }
+
+    /// Of all groups their places, of all calls what they keep; the first chunk grows with its groups.
+    #[test]
+    fn the_memory_of_groups() {
+        let place = size_of::<Group>() + 2 * size_of::<Kept>();
+        let of_index = |groups: &Groups| groups.index.capacity() * (size_of::<(u32, u32)>() + 1);
+        let mut groups = Groups::new(2);
+        groups.number(b"one", kept(0));
+        assert_eq!(groups.bytes(), groups.chunks[0].groups.capacity() * place + of_index(&groups));
+        for name in 0..CHUNK as u16 {
+            groups.number(&name.to_be_bytes(), kept(0));
+        }
+        assert_eq!((groups.len(), groups.bytes()), (CHUNK + 1, 2 * CHUNK * place + of_index(&groups)));
+        groups.remove(0);
+        let of_free = groups.free.capacity() * size_of::<u32>();
+        assert_eq!(groups.bytes(), 2 * CHUNK * place + of_index(&groups) + of_free);
+    }
+
     /// What is there no more takes no memory: neither one after the other nor all at once.
     #[test]
     fn places_are_used_again() {

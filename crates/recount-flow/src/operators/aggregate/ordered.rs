@@ -152,5 +152,11 @@ mod tests {
         let one = size_of::<(Box<[u8]>, Entry)>() + 23;
         assert_eq!([take(0, 2), take(1, 1), take(0, -1), take(1, -1)], [one, 2 * one, 2 * one, one]);
         assert_eq!(take(0, -1), 0);
+        for keep in [Ordered::keep_first, Ordered::keep_last] {
+            let mut ordered = Ordered::default();
+            (0..2).for_each(|row| ordered.take(&places, &values, row, 1));
+            keep(&mut ordered);
+            assert_eq!(ordered.heap_bytes(), one);
+        }
     }
 }

@@ -110,6 +110,37 @@ proptest! {
     }
 }
 
+/// Parts are of as many groups as may have their bytes; what is still to come of an epoch is memory, too.
+#[test]
+fn how_many_groups_a_part_has() {
+    let rows: Vec<(i64, i128, i64)> = (0..1000).map(|key| (key, 1, 1)).collect();
+    let mut aggregate = aggregate();
+    let epoch = Epoch { stamp: 1, ends: true, part_bytes: Some(100 * 2 * 3 * (size_of::<Value>() + 16)) };
+    let mut out = Out::default();
+    aggregate.step(vec![vec![delta(&rows, 1)]], epoch, &mut out).unwrap();
+    let is_between = aggregate.bytes();
+    let mut parts = vec![out.rows.iter().map(Delta::len).sum::<usize>()];
+    while std::mem::take(&mut out.more) {
+        out.rows.clear();
+        aggregate.go_on(epoch, &mut out).unwrap();
+        parts.push(out.rows.iter().map(Delta::len).sum());
+    }
+    assert_eq!(parts, [100; 10]);
+    let touched = is_between - aggregate.bytes();
+    assert!(touched >= 900 * size_of::<Touched>() && touched < 4000 * size_of::<Touched>(), "{touched}");
+}
+
+/// A group without rows is not kept, but for the one of all rows.
+#[test]
+fn a_group_of_no_rows_is_damaged() {
+    let mut grouped = aggregate();
+    let mut none = Vec::new();
+    put_number(&mut none, 0);
+    assert_eq!(grouped.load(&[1, 2], &none), Err(Damaged));
+    let mut all = Aggregate::new(vec![DataType::Int64], 0, vec![]).unwrap();
+    assert_eq!(all.load(&[], &none), Ok(()));
+}
+
 /// Many groups come in the order of their keys, so that whoever keeps their rows finds them beside each other.
 #[test]
 fn many_groups_come_in_the_order_of_their_keys() {

@@ -74,6 +74,15 @@ mod tests {
         assert_eq!(rows, [(&b"bb"[..], 1), (b"a", 2), (b"", 1), (b"bb", 3)]);
         assert_eq!(pile.sorted(), [(&b""[..], 1), (b"a", 2), (b"bb", 4)]);
         assert_eq!(pile.count(), 7);
+        // They grow by half: most have few rows.
+        let mut growing = Pile::default();
+        let capacities: Vec<(usize, usize)> = (0..7)
+            .map(|_| {
+                growing.push(b"four", 1);
+                (growing.bytes.capacity(), growing.rows.capacity())
+            })
+            .collect();
+        assert_eq!(capacities, [(4, 1), (8, 2), (12, 4), (18, 4), (24, 7), (24, 7), (36, 7)]);
         let mut long = Pile::default();
         (0..1000).for_each(|_| long.push(&[7; 100], 1));
         assert!((116_000..180_000).contains(&long.heap_bytes()), "{}", long.heap_bytes());

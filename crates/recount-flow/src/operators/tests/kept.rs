@@ -22,14 +22,15 @@ fn the_memory_of_what_is_kept() {
     let aggregate = |width, call| Box::new(Aggregate::new(types(), width, vec![call]).unwrap());
     let count = || call(Function::CountRows, None, DataType::Int64);
     let of_text = |function| call(function, Some(0), DataType::Utf8);
-    let on = On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None };
+    let on = || On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None };
+    let join = |kind| Join::new(kind, on(), [types(), types()]).unwrap();
     // An operator, how much of what it keeps, and how often each text is among it.
     let operators: Vec<(Box<dyn Operator>, usize, usize)> = vec![
         (Box::new(Distinct::new(types()).unwrap()), 200, 1),
         (Box::new(Top::new(types(), order(), 0, 1, false).unwrap()), 200, 2),
         (Box::new(Window::new(types(), vec![1], order(), vec![]).unwrap()), 10, 2),
         (Box::new(Window::new(types(), vec![0], vec![], vec![]).unwrap()), 200, 2),
-        (Box::new(Join::new(JoinKind::Semi, on, [types(), types()]).unwrap()), 400, 4),
+        (Box::new(join(JoinKind::Semi)), 400, 4),
         (aggregate(1, count()), 200, 1),
         (aggregate(0, of_text(Function::Min)), 1, 1),
         (aggregate(0, Call { distinct: true, ..of_text(Function::Count) }), 1, 1),
@@ -52,6 +53,22 @@ fn the_memory_of_what_is_kept() {
     }
 }
 
+/// Where rows only come they lie one behind the other; of the other side they are found by their key.
+#[test]
+fn the_memory_of_rows_that_only_come() {
+    let bytes = [[false, false], [true, true], [true, false]].map(|only_comes| {
+        let on = On { keys: [vec![1], vec![1]], nulls_are_equal: false, condition: None };
+        let mut join = Join::new(JoinKind::Inner, on, [PAIR.to_vec(), PAIR.to_vec()]).unwrap();
+        join = join.with_only_coming(only_comes);
+        let rows: Vec<Row> = (0..1000).map(|row| (Some(row), row, 1, 1)).collect();
+        step(&mut join, &[&rows, &rows], 1, true);
+        assert_eq!(join.keeps(), Some((2000, "rows")));
+        join.bytes()
+    });
+    let [found, piled, mixed] = bytes;
+    assert!(piled > 1000 * 2 * 18 && mixed > piled && found > mixed, "{bytes:?}");
+}
+
 #[test]
 fn what_operators_are_called() {
     let none = || Vec::<DataType>::new();
@@ -62,36 +79,41 @@ fn what_operators_are_called() {
         Box::new(Filter::new(Arc::new(IsAboveZero(Of(odd))))),
         Box::new(Union),
         Box::new(Constant::new(vec![], 0)),
+        Box::new(Unnest::new(vec![])),
     ];
     let others: Vec<Box<dyn Operator>> = vec![
         Box::new(Distinct::new(none()).unwrap()),
         Box::new(Aggregate::new(none(), 0, vec![]).unwrap()),
         Box::new(Top::new(none(), vec![], 0, 0, false).unwrap()),
         Box::new(Window::new(none(), vec![], vec![], vec![]).unwrap()),
+        Box::new(Window::new(none(), vec![], vec![], vec![]).unwrap().with_first(1, false)),
     ];
     assert!(of_none.iter().all(|operator| (operator.bytes(), operator.keeps()) == (0, None)));
     let joins = JOINS.map(|kind| join(kind) as Box<dyn Operator>);
     let all = of_none.iter().chain(&others).chain(&joins);
     let names: Vec<String> = all
-        .map(|operator| match operator.keeps() {
-            Some((_, what)) => format!("{}: {what}", operator.name()),
-            None => operator.name().to_owned(),
+        .map(|operator| {
+            let kept = operator.keeps().map(|(_, what)| format!(": {what}")).unwrap_or_default();
+            let only_comes = if operator.is_monotone() { ", of rows that only come only such" } else { "" };
+            format!("{}{kept}{only_comes}", operator.name())
         })
         .collect();
     expect![[r#"
-        project
-        filter
-        union
-        constant
-        distinct: rows
+        project, of rows that only come only such
+        filter, of rows that only come only such
+        union, of rows that only come only such
+        constant, of rows that only come only such
+        unnest, of rows that only come only such
+        distinct: rows, of rows that only come only such
         aggregate: groups
         top: rows
         window: partitions
-        inner join: rows
+        first rows: partitions
+        inner join: rows, of rows that only come only such
         left join: rows
         right join: rows
         full join: rows
-        semi join: rows
+        semi join: rows, of rows that only come only such
         anti join: rows"#]]
     .assert_eq(&names.join("\n"));
 }

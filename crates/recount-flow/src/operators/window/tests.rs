@@ -186,6 +186,42 @@ fn rows_behind_the_first_ones_are_not_kept() {
     assert!(few.bytes() * 20 < all.bytes());
 }
 
+/// What is noted of the rows before others, and what comes, takes memory beside the rows.
+#[test]
+fn the_memory_of_what_is_noted() {
+    let total = call(Function::Sum, DataType::Decimal128(19, 0));
+    let mut window = window(&[WindowKind::Aggregate(total, Frame::Rows)]);
+    let rows: Vec<_> = (0..2000).map(|row| (1, row, row, 1)).collect();
+    step(&mut window, delta(&rows, 1), 1, &mut BTreeMap::new());
+    let parts = |window: &Window| {
+        let partition = window.partitions.values().next().unwrap();
+        let kept = |before: &Before| {
+            before.kept.iter().map(|kept| size_of::<Kept>() + kept.heap_bytes()).sum::<usize>()
+        };
+        let noted =
+            partition.noted.iter().map(|(key, before)| key.len() + size_of::<Before>() + kept(before));
+        let coming = partition.coming.iter().map(|(place, _)| place.bytes());
+        (partition.heap_bytes(), partition.rows.bytes(), noted.sum::<usize>(), coming.sum::<usize>())
+    };
+    let (all, rows, noted, coming) = parts(&window);
+    assert_eq!((all, coming), (rows + noted, 0));
+    assert!(noted > 3 * size_of::<Before>(), "{noted}");
+    let epoch = Epoch { stamp: 2, ends: false, part_bytes: None };
+    window.step(vec![vec![delta(&[(1, 7000, 1, 1), (1, -1, 1, 1)], 2)]], epoch, &mut Out::default()).unwrap();
+    let (all, rows, noted, coming) = parts(&window);
+    assert_eq!(all, rows + noted + coming);
+    assert!(coming > 0);
+}
+
+/// Only of numbers the first rows are enough, and of no rows there is nothing to keep them for.
+#[test]
+fn which_windows_keep_first_rows_only() {
+    let name = |kind: WindowKind, first| window(&[kind]).with_first(first, false).name();
+    let total = WindowKind::Aggregate(call(Function::Sum, DataType::Decimal128(19, 0)), Frame::Rows);
+    assert_eq!(name(WindowKind::Rank, 3), "first rows");
+    assert_eq!((name(WindowKind::Rank, 0), name(total, 3)), ("window", "window"));
+}
+
 /// A step of many partitions gives them in parts.
 #[test]
 fn partitions_are_given_in_parts() {
