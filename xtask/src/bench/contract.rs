@@ -41,6 +41,7 @@ pub(crate) enum Bar {
 }
 
 /// One claim.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim {
     pub(crate) what: &'static str,
     pub(crate) ours: &'static str,

@@ -52,9 +52,15 @@ impl Recount {
 
     /// Serves a database as it is; one that is not there yet is empty.
     pub(crate) fn serve_as_is(&self, database: &str) -> Result<Server> {
+        self.serve_with(database, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn serve_with(&self, database: &str, arguments: &[&str]) -> Result<Server> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = Command::new(&self.program);
-        command.args(["serve", database, "--listen", &address.to_string()]).stderr(Stdio::null());
+        command.args(["serve", database, "--listen", &address.to_string()]).args(arguments);
+        command.stderr(Stdio::null());
         let mut server = Server { child: command.spawn().context("cannot start the server")?, address };
         let since = Instant::now();
         while TcpStream::connect(address).is_err() {

@@ -2,6 +2,7 @@
 //! lines (as `nexmark` is timed): how long it takes until a view is there, for a linear aggregate and for a join; how long after an acknowledgement a view shows the append, while ten of them are kept up to date;
 //! and the memory of a key.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
@@ -41,6 +42,10 @@ const FLINK_LINEAR: &str =
     "SELECT accountId, SUM(amount) AS balance, COUNT(*) AS n FROM transactions GROUP BY accountId";
 const FLINK_JOIN: &str = "SELECT o.region, SUM(t.amount) AS balance, COUNT(*) AS n FROM transactions AS t \
                           JOIN owners AS o ON o.account = t.accountId GROUP BY o.region";
+/// A join keeps all rows of both sides. Of more events than these they have no room on Flink's heap of 8 GiB, and it is left out; nor have they
+/// in the 2 GiB that a server takes unless it is allowed more.
+const EVENTS_MANY: u64 = 20_000_000;
+const MEMORY_OF_MANY: [&str; 2] = ["--entity-memory", "12288"];
 /// Flink reads a file with one reader.
 const PARTS: u64 = 2;
 
@@ -86,16 +91,24 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
     eprintln!("making {events} events …");
     let files = write(&folder, events)?;
     recount.import(&filled, &files)?;
-    let server = recount.serve(&filled)?;
+    let are_many = events > EVENTS_MANY;
+    let server = recount.serve_with(&filled, if are_many { &MEMORY_OF_MANY } else { &[] })?;
     let mut client = Client::to(server.address)?;
     client.sql("CREATE TOPIC owners (account BIGINT NOT NULL, region BIGINT NOT NULL) KEY (account)")?;
     for first in (0..STREAMS).step_by(10_000) {
         let rows = format!("SELECT value, value % 50 FROM generate_series({first}, {}) AS s", first + 9_999);
         client.sql(&format!("INSERT INTO owners {rows}"))?;
     }
-    let mut flink = Flink::start(TABLES, &folder, &bench.dir)?;
-    flink.warm(&[FLINK_LINEAR, FLINK_JOIN])?;
-    let flink = std::cell::RefCell::new(flink);
+    let flink = if are_many {
+        eprintln!(
+            "Flink is left out: a join of more than {EVENTS_MANY} events has no room on its heap. The server has {MEMORY_OF_MANY:?}"
+        );
+        None
+    } else {
+        let mut flink = Flink::start(TABLES, &folder, &bench.dir)?;
+        flink.warm(&[FLINK_LINEAR, FLINK_JOIN])?;
+        Some(RefCell::new(flink))
+    };
     let (address, seconds) = (server.address, bench.seconds);
     // The server closes what was idle for as long as the others took.
     let client = || Client::to(address);
@@ -113,7 +126,7 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         client.sql(&format!("SELECT sum(balance), sum(n) FROM ({query}) AS q"))?;
         Ok(vec![events as f64 / began.elapsed().as_secs_f64()])
     };
-    let sides = vec![
+    let mut sides = vec![
         Side {
             figures: per_second("bootstrap, linear"),
             states: states.clone(),
@@ -130,16 +143,6 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
             run: Box::new(|| built(JOIN)),
         },
         Side { figures: per_second("batch, join"), states: states.clone(), run: Box::new(|| asked(JOIN)) },
-        Side {
-            figures: per_second("Flink, linear"),
-            states: flink::STATES.to_owned(),
-            run: Box::new(|| Ok(vec![events as f64 / flink.borrow_mut().seconds(FLINK_LINEAR)?])),
-        },
-        Side {
-            figures: per_second("Flink, join"),
-            states: flink::STATES.to_owned(),
-            run: Box::new(|| Ok(vec![events as f64 / flink.borrow_mut().seconds(FLINK_JOIN)?])),
-        },
         Side {
             figures: per_second("followed, a core"),
             states: format!(
@@ -162,7 +165,17 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
             run: Box::new(|| live(&mut client()?, address, seconds)),
         },
     ];
-    Report::measure("view", bench.machine()?, bench.rounds, sides, CLAIMS)
+    if let Some(flink) = &flink {
+        let of_flink = [("Flink, linear", FLINK_LINEAR), ("Flink, join", FLINK_JOIN)];
+        sides.extend(of_flink.map(|(name, query)| Side {
+            figures: per_second(name),
+            states: flink::STATES.to_owned(),
+            run: Box::new(move || Ok(vec![events as f64 / flink.borrow_mut().seconds(query)?])),
+        }));
+    }
+    let is_measured = |claim: &&Claim| flink.is_some() || !claim.peer.starts_with("Flink");
+    let claims: Vec<Claim> = CLAIMS.iter().filter(is_measured).copied().collect();
+    Report::measure("view", bench.machine()?, bench.rounds, sides, &claims)
 }
 
 /// Writes the events, in parts, and the owners; returns the files of events.

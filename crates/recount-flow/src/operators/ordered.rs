@@ -219,7 +219,66 @@ impl Ordered {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Few of them lie in a row, with room for one; one more than that many are in a tree.
+    #[test]
+    fn few_and_many() {
+        let mut ordered = Ordered::default();
+        for row in 0..FEW_MAX as u8 {
+            ordered.change(b"key", &[row], 1);
+            assert_eq!((ordered.few.len(), ordered.many.len()), (row as usize + 1, 0));
+        }
+        ordered.change(b"key", &[77], 1);
+        assert_eq!((ordered.few.len(), ordered.many.len()), (0, FEW_MAX + 1));
+        let mut one = Ordered::default();
+        one.change(b"key", b"row", 1);
+        assert_eq!(one.few.capacity(), 1);
+    }
+
+    proptest! {
+        /// Rows come and go, few and many: whatever is asked of them is what a sorted list of them says.
+        #[test]
+        fn rows_are_a_sorted_list(
+            steps in prop::collection::vec((0u8..12, 0u8..6, -1i64..3), 1..150),
+            (key, row) in (0u8..13, 0u8..6),
+            few in 0usize..8,
+            first in 1u64..90,
+        ) {
+            let (mut ordered, mut model) = (Ordered::default(), BTreeMap::<(u8, u8), i64>::new());
+            for (key, row, weight) in steps {
+                let count = model.entry((key, row)).or_default();
+                let weight = weight.max(-*count);
+                *count += weight;
+                model.retain(|_, count| *count != 0);
+                if weight != 0 {
+                    ordered.change(&[key], &[row], weight);
+                }
+            }
+            let of = |place: &Place| (place.key()[0], place.row()[0]);
+            let list: Vec<(u8, u8)> =
+                model.iter().flat_map(|(place, count)| repeat_n(*place, *count as usize)).collect();
+            let before = list.iter().filter(|place| place.0 < key).count();
+            prop_assert_eq!(ordered.from(&[key]).map(of).collect::<Vec<_>>(), &list[before..]);
+            let last: Vec<_> = ordered.last_before(&[key], few).into_iter().map(of).collect();
+            prop_assert_eq!(last, &list[before.saturating_sub(few)..before]);
+            prop_assert_eq!(ordered.first().map(of), list.first().copied());
+            prop_assert_eq!((ordered.len(), ordered.is_empty()), (model.len(), model.is_empty()));
+            let full = list.last().filter(|_| list.len() as u64 >= first);
+            prop_assert_eq!(ordered.is_behind(first, &[key], &[row]), full.is_some_and(|last| *last < (key, row)));
+            prop_assert_eq!(ordered.is_key_behind(first, &[key]), full.is_some_and(|last| last.0 < key));
+            prop_assert_eq!(ordered.bytes(), model.len() * (size_of::<(Place, i64)>() + 2));
+            // Of the last one that the first ones reach all copies stay.
+            ordered.truncate(first);
+            let reached = list.get(first as usize - 1);
+            model.retain(|place, _| reached.is_none_or(|last| place <= last));
+            let rows: Vec<_> = ordered.iter().map(|(place, count)| (of(place), count as i64)).collect();
+            prop_assert_eq!(rows, model.iter().map(|(place, count)| (*place, *count)).collect::<Vec<_>>());
+            prop_assert_eq!(ordered.bytes(), model.len() * (size_of::<(Place, i64)>() + 2));
+        }
+    }
 
     #[test]
     fn the_memory_of_rows() {

@@ -113,6 +113,7 @@ fn what_is_frozen_does_not_change() {
 #[test]
 fn pages_are_full_and_not_left_behind() {
     let mut relation = relation();
+    let counted = |relation: &Relation| relation.tree.counted() - Tree::default().counted();
     let all: Vec<(i64, i64)> = (0..300_000).map(|row| (row, 1)).collect();
     relation.add(&delta(&all));
     assert!(relation.bytes() < 300_000 * (9 + 32 + 2), "{}", relation.bytes());
@@ -122,10 +123,12 @@ fn pages_are_full_and_not_left_behind() {
             (from..from + 10_000).flat_map(|row| [(row, -1), (row + 300_000, 1)]).collect();
         relation.add(&delta(&moved));
     }
+    assert_eq!(relation.bytes(), counted(&relation));
     assert!(relation.bytes() < 300_000 * (9 + 32 + 2), "{}", relation.bytes());
     let gone: Vec<(i64, i64)> = (300_000..600_000).rev().map(|row| (row, -1)).collect();
     relation.add(&delta(&gone));
     assert_eq!(relation.rows(), 0);
+    assert_eq!(relation.bytes(), counted(&relation));
     assert!(relation.bytes() < 64 << 10, "{}", relation.bytes());
     assert_eq!(rows(relation.freeze()), Vec::<i64>::new());
 }

@@ -274,3 +274,121 @@ impl Tree {
         self.0.bytes() + chunks.sum::<usize>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of some length, at least two bytes.
+    fn page(rows: usize, length: usize) -> Page {
+        let mut page = Page::default();
+        for number in 0..rows {
+            let row = [&(number as u16).to_be_bytes()[..], &vec![7; length - 2]].concat();
+            page.insert(number, &row, 1);
+        }
+        page
+    }
+
+    #[test]
+    fn how_much_a_page_holds() {
+        let row = |length| vec![0xFF; length];
+        assert!(page(0, 2).has_room(&row(2 * PAGE_BYTES)), "one row may be of any length");
+        assert!(page(PAGE_ROWS - 1, 2).has_room(b"row") && !page(PAGE_ROWS, 2).has_room(b"row"));
+        let half = page(1, PAGE_BYTES / 2);
+        assert!(half.has_room(&row(PAGE_BYTES / 2)) && !half.has_room(&row(PAGE_BYTES / 2 + 1)));
+        let is_small = |rows, length| page(rows, length).is_small();
+        assert!(is_small(SMALL_ROWS - 1, 2) && !is_small(SMALL_ROWS, 2));
+        assert!(is_small(1, SMALL_BYTES - 1) && !is_small(1, SMALL_BYTES));
+        let page = page(10, 100);
+        let of_counts = page.counts.capacity() * size_of::<i64>();
+        assert_eq!(page.bytes(), size_of::<Page>() + page.rows.bytes() + of_counts);
+    }
+
+    /// A small page is joined to the one before it, or else to the one behind it, if both fill half of one at most; an empty one to any.
+    #[test]
+    fn small_pages_are_joined() {
+        let joined = |pages: &[(usize, usize)], small: usize| {
+            let mut chunk = Chunk { firsts: Packed::default(), below: Vec::new() };
+            for (number, &(rows, length)) in pages.iter().enumerate() {
+                chunk.insert(number, vec![number as u8], page(rows, length));
+            }
+            let bytes = |chunk: &Chunk| chunk.below.iter().map(|page| page.bytes() as isize).sum::<isize>();
+            let before = bytes(&chunk);
+            let more = chunk.join(small);
+            assert_eq!(bytes(&chunk), before + more);
+            assert_eq!(chunk.firsts.len(), chunk.below.len());
+            chunk.below.iter().map(|page| page.rows.len()).collect::<Vec<usize>>()
+        };
+        let half = PAGE_ROWS / 2;
+        assert_eq!(joined(&[(half - 20, 2), (20, 2), (5, 2)], 1), [half, 5]);
+        assert_eq!(joined(&[(half - 19, 2), (20, 2), (5, 2)], 1), [half - 19, 25]);
+        assert_eq!(joined(&[(half - 19, 2), (20, 2)], 1), [half - 19, 20]);
+        assert_eq!(joined(&[(20, 2)], 0), [20]);
+        let mut chunk = Chunk::default();
+        chunk.insert(1, vec![1; 100], page(1, 2));
+        let of_below = chunk.below.capacity() * size_of::<Arc<Page>>();
+        assert_eq!(chunk.bytes(), size_of::<Chunk>() + chunk.firsts.bytes() + of_below);
+        let quarter = PAGE_BYTES / 4;
+        assert_eq!(joined(&[(1, quarter), (1, quarter)], 0), [2]);
+        assert_eq!(joined(&[(1, quarter), (1, quarter + 1)], 0), [1, 1]);
+        assert_eq!(joined(&[(PAGE_ROWS, 60), (0, 2)], 1), [PAGE_ROWS]);
+        assert_eq!(joined(&[(0, 2), (PAGE_ROWS, 60)], 0), [PAGE_ROWS]);
+    }
+
+    /// A row takes the place of another only where nothing has to be moved or copied.
+    #[test]
+    fn where_a_row_takes_the_place_of_another() {
+        let mut tree = Tree::default();
+        for (row, count) in [(10, 1), (20, 1), (30, 1), (40, 2), (50, 1)] {
+            tree.change(&[row], count);
+        }
+        assert!(tree.replace(&[20], &[25]));
+        let not: [(u8, &[u8]); 9] = [
+            (20, &[21]),
+            (10, &[11]),
+            (50, &[51]),
+            (40, &[41]),
+            (25, &[10]),
+            (25, &[30]),
+            (25, &[9]),
+            (25, &[31]),
+            (25, &[25, 1]),
+        ];
+        for (old, new) in not {
+            assert!(!tree.replace(&[old], new), "{old} {new:?}");
+        }
+        let copy = tree.clone();
+        assert!(!tree.replace(&[25], &[26]), "a copy shares it");
+        drop(copy);
+        assert!(tree.replace(&[25], &[27]) && tree.replace(&[27], &[26]));
+        let (mut at, mut rows) = (tree.at(&[]), Vec::new());
+        while let Some((row, count)) = tree.row(&mut at) {
+            rows.push((row[0], count));
+            at = at.next();
+        }
+        assert_eq!(rows, [(10, 1), (26, 1), (30, 1), (40, 2), (50, 1)]);
+    }
+
+    /// Whoever reads a copy to its end gives back what is behind it; a copy that is read no further changes nothing.
+    #[test]
+    fn what_was_read_is_given_back() {
+        let mut tree = Tree::default();
+        let rows = 2 * CHUNK_PAGES * PAGE_ROWS;
+        for row in 0..rows as u32 {
+            tree.change(&row.to_be_bytes(), 1);
+        }
+        let chunks =
+            |tree: &Tree| tree.0.below.iter().map(|chunk| !chunk.below.is_empty()).collect::<Vec<bool>>();
+        let all = chunks(&tree);
+        assert!(all.len() > 2 && all.iter().all(|is_there| *is_there));
+        let mut copy = tree.clone();
+        copy.forget(At::default());
+        assert!(Arc::ptr_eq(&copy.0, &tree.0));
+        copy.forget(At { chunk: 2, page: 0, row: 0 });
+        assert_eq!(chunks(&copy)[..3], [false, false, true]);
+        let before = copy.clone();
+        copy.forget(At { chunk: 2, page: 9, row: 0 });
+        assert!(Arc::ptr_eq(&copy.0, &before.0));
+        assert_eq!(chunks(&tree), all);
+    }
+}
