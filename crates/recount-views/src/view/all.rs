@@ -109,7 +109,8 @@ impl Inner {
                 Err(error) => tracing::debug!(view = %view.info.name, %error, "does not go on"),
             }
             if let Some(taken) = view.taken(self.settings.snapshot_events, false) {
-                let keep = async move { view.keep(&taken) };
+                view.put_off(taken);
+                let keep = async move { view.keep_put_off() };
                 self.env.tasks.spawn("recount-view-snapshot", Box::pin(keep));
             }
         }
@@ -119,6 +120,7 @@ impl Inner {
     /// Keeps what would have to be read again.
     pub(crate) fn keep_views_on_closing(&self) {
         for view in self.live_views() {
+            view.keep_put_off();
             if let Some(taken) = view.taken(self.settings.snapshot_events, true) {
                 view.keep(&taken);
             }

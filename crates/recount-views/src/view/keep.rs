@@ -28,6 +28,7 @@ use super::{Compiled, WhatIsRead};
 use crate::budget::Share;
 use crate::error::ViewError;
 use crate::feed::last_recorded;
+use crate::lock;
 use crate::snapshot::{ViewManifest, ViewSnapshot, schedule};
 
 /// So many blocks of a snapshot are taken at a time.
@@ -97,6 +98,19 @@ impl LiveView {
             self.is_writing.store(false, Ordering::Release);
         }
         taken.map(|(manifest, saved)| Taken { manifest, saved, _memory: memory })
+    }
+
+    /// Leaves what was taken to whoever comes first: a task beside, or closing, which may not wait for one that has not begun.
+    pub(crate) fn put_off(&self, taken: Taken) {
+        *lock(&self.put_off) = Some(taken);
+    }
+
+    /// Writes what was left.
+    pub(crate) fn keep_put_off(&self) {
+        let taken = lock(&self.put_off).take();
+        if let Some(taken) = taken {
+            self.keep(&taken);
+        }
     }
 
     /// Writes what was taken.

@@ -20,7 +20,7 @@ use recount_store::{DdlError, From, ReadError, ReadRequest, Scope, Store};
 use recount_types::{Position, TopicName, ViewId};
 
 use super::ahead::Ahead;
-use super::keep::{self, Start};
+use super::keep::{self, Start, Taken};
 use super::recent::{OfEpoch, Recent, RowChanged};
 use super::{Compiled, Explained, HeldMemory, ViewInfo, ViewRows, ViewStatus, WhatIsRead};
 use crate::budget::Share;
@@ -61,6 +61,8 @@ pub(crate) struct LiveView {
     pub(super) circuit: [u8; 32],
     /// A snapshot of it is being written.
     pub(super) is_writing: AtomicBool,
+    /// What is to be written.
+    pub(super) put_off: Mutex<Option<Taken>>,
     /// The position of its snapshot; 0 = there is none.
     pub(super) kept: AtomicU64,
 }
@@ -153,6 +155,7 @@ impl LiveView {
             snapshots,
             circuit,
             is_writing,
+            put_off: Mutex::default(),
             kept,
         }
     }
