@@ -33,7 +33,7 @@ for setting in ["TimeZone = 'UTC'", "integer_division = true", "default_null_ord
     connection.execute(f"SET {setting}")
 
 
-def judged(query, optimizer):
+def asked(query, optimizer):
     connection.execute(f"PRAGMA {'enable' if optimizer else 'disable'}_optimizer")
     return connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({query})").fetchall()
 
@@ -51,7 +51,7 @@ for line in sys.stdin:
         for statement in case["statements"]:
             connection.execute(statement)
         query, kept = case["query"], case["kept"]
-        said = judged(query, True)
+        said = asked(query, True)
     except duckdb.Error as error:
         unjudged[str(error).splitlines()[0][:100]] += 1
         continue
@@ -59,7 +59,7 @@ for line in sys.stdin:
     if are_equal(said, kept):
         continue
     # It leaves out a LEFT JOIN below DISTINCT although a LIMIT between them counts its rows (case 8005559).
-    if are_equal(judged(query, False), kept):
+    if are_equal(asked(query, False), kept):
         unlike_itself += 1
         print(f"case {case['case']}: DuckDB says so without its optimizer, and something else with it")
     else:

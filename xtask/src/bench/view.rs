@@ -100,9 +100,7 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
         client.sql(&format!("INSERT INTO owners {rows}"))?;
     }
     let flink = if are_many {
-        eprintln!(
-            "Flink is left out: a join of more than {EVENTS_MANY} events has no room on its heap. The server has {MEMORY_OF_MANY:?}"
-        );
+        eprintln!("Flink is left out: a join of more than {EVENTS_MANY} events has no room on its heap");
         None
     } else {
         let mut flink = Flink::start(TABLES, &folder, &bench.dir)?;
@@ -112,7 +110,8 @@ pub(crate) fn run(bench: &Bench, events: u64) -> Result<Report> {
     let (address, seconds) = (server.address, bench.seconds);
     // The server closes what was idle for as long as the others took.
     let client = || Client::to(address);
-    let states = format!("{events} events of {STREAMS} accounts, one server, HTTP");
+    let allowed = if are_many { MEMORY_OF_MANY.join(" ") } else { "default memory".to_owned() };
+    let states = format!("{events} events of {STREAMS} accounts, one server, {allowed}, HTTP");
     let per_second = |name| vec![Figure { name, unit: "events/s" }];
     let built = |query: &'static str| -> Result<Vec<f64>> {
         let mut client = client()?;

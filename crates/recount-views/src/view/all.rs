@@ -108,9 +108,8 @@ impl Inner {
                 Ok(behind) => more |= behind,
                 Err(error) => tracing::debug!(view = %view.info.name, %error, "does not go on"),
             }
-            if let Some(taken) = view.taken(self.settings.snapshot_events, false) {
-                view.put_off(taken);
-                let keep = async move { view.keep_put_off() };
+            if view.take(self.settings.snapshot_events, false) {
+                let keep = async move { view.keep_taken() };
                 self.env.tasks.spawn("recount-view-snapshot", Box::pin(keep));
             }
         }
@@ -120,9 +119,9 @@ impl Inner {
     /// Keeps what would have to be read again.
     pub(crate) fn keep_views_on_closing(&self) {
         for view in self.live_views() {
-            view.keep_put_off();
-            if let Some(taken) = view.taken(self.settings.snapshot_events, true) {
-                view.keep(&taken);
+            view.keep_taken();
+            if view.take(self.settings.snapshot_events, true) {
+                view.keep_taken();
             }
         }
     }

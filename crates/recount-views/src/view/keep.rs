@@ -76,12 +76,13 @@ fn is_of_journal(store: &Store, manifest: &ViewManifest) -> Result<bool, ViewErr
 }
 
 impl LiveView {
-    /// What it keeps, if enough was read since the last snapshot that it is time for another one: after `interval` rows at least. To be
-    /// given to [`LiveView::keep`].
-    pub(crate) fn taken(&self, interval: u64, is_closing: bool) -> Option<Taken> {
-        let mut state = if is_closing { self.state.lock() } else { self.state.try_lock()? };
+    /// Takes what it keeps, if enough was read since the last snapshot that it is time for another one: after `interval` rows at least.
+    /// Whether it did; [`LiveView::keep_taken`] writes it.
+    pub(crate) fn take(&self, interval: u64, is_closing: bool) -> bool {
+        let state = if is_closing { Some(self.state.lock()) } else { self.state.try_lock() };
+        let Some(mut state) = state else { return false };
         if !state.is_due(interval, is_closing) || self.is_writing.swap(true, Ordering::AcqRel) {
-            return None;
+            return false;
         }
         // What is written takes no more memory than what it is made of.
         let mut memory = state.memory.another();
@@ -94,27 +95,18 @@ impl LiveView {
             tracing::warn!(view = %self.info.name, %error, "no snapshot is taken; it is tried again later");
             None
         });
-        if taken.is_none() {
+        let Some((manifest, saved)) = taken else {
             self.is_writing.store(false, Ordering::Release);
-        }
-        taken.map(|(manifest, saved)| Taken { manifest, saved, _memory: memory })
+            return false;
+        };
+        *lock(&self.taken) = Some(Taken { manifest, saved, _memory: memory });
+        true
     }
 
-    /// Leaves what was taken to whoever comes first: a task beside, or closing, which may not wait for one that has not begun.
-    pub(crate) fn put_off(&self, taken: Taken) {
-        *lock(&self.put_off) = Some(taken);
-    }
-
-    /// Writes what was left.
-    pub(crate) fn keep_put_off(&self) {
-        let taken = lock(&self.put_off).take();
-        if let Some(taken) = taken {
-            self.keep(&taken);
-        }
-    }
-
-    /// Writes what was taken.
-    pub(crate) fn keep(&self, taken: &Taken) {
+    /// Writes the snapshot that was taken, if nobody has begun to: the task beside, or closing, which does not wait for that.
+    pub(crate) fn keep_taken(&self) {
+        let taken = lock(&self.taken).take();
+        let Some(taken) = taken else { return };
         match self.snapshots.write(&taken.manifest, &taken.saved) {
             Ok(()) => self.kept.store(taken.manifest.position, Ordering::Relaxed),
             Err(error) => {

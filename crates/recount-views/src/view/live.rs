@@ -59,10 +59,10 @@ pub(crate) struct LiveView {
     pub(super) snapshots: Arc<ViewSnapshots>,
     /// Its circuit, hashed.
     pub(super) circuit: [u8; 32],
-    /// A snapshot of it is being written.
+    /// A snapshot of it was taken, and is not written yet.
     pub(super) is_writing: AtomicBool,
-    /// What is to be written.
-    pub(super) put_off: Mutex<Option<Taken>>,
+    /// That snapshot, until somebody begins to write it.
+    pub(super) taken: Mutex<Option<Taken>>,
     /// The position of its snapshot; 0 = there is none.
     pub(super) kept: AtomicU64,
 }
@@ -155,7 +155,7 @@ impl LiveView {
             snapshots,
             circuit,
             is_writing,
-            put_off: Mutex::default(),
+            taken: Mutex::default(),
             kept,
         }
     }

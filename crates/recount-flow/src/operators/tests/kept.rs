@@ -22,15 +22,14 @@ fn the_memory_of_what_is_kept() {
     let aggregate = |width, call| Box::new(Aggregate::new(types(), width, vec![call]).unwrap());
     let count = || call(Function::CountRows, None, DataType::Int64);
     let of_text = |function| call(function, Some(0), DataType::Utf8);
-    let on = || On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None };
-    let join = |kind| Join::new(kind, on(), [types(), types()]).unwrap();
+    let on = On { keys: [vec![0], vec![0]], nulls_are_equal: false, condition: None };
     // An operator, how much of what it keeps, and how often each text is among it.
     let operators: Vec<(Box<dyn Operator>, usize, usize)> = vec![
         (Box::new(Distinct::new(types()).unwrap()), 200, 1),
         (Box::new(Top::new(types(), order(), 0, 1, false).unwrap()), 200, 2),
         (Box::new(Window::new(types(), vec![1], order(), vec![]).unwrap()), 10, 2),
         (Box::new(Window::new(types(), vec![0], vec![], vec![]).unwrap()), 200, 2),
-        (Box::new(join(JoinKind::Semi)), 400, 4),
+        (Box::new(Join::new(JoinKind::Semi, on, [types(), types()]).unwrap()), 400, 4),
         (aggregate(1, count()), 200, 1),
         (aggregate(0, of_text(Function::Min)), 1, 1),
         (aggregate(0, Call { distinct: true, ..of_text(Function::Count) }), 1, 1),
